@@ -1,0 +1,97 @@
+import type { ClusterPool, ProvisioningStrategy } from './cluster-pool.ts';
+import type { RoleSpec, VmRole } from './template.ts';
+import type { Transitions } from './transitions.ts';
+
+/**
+ * A snapshot is the golden state of one VM role. The snapshots of all roles taken together are
+ * one numbered set, and are current or not as a whole.
+ *
+ * Its life: CREATING until the provider has proven it complete, then READY; FAILED when it could
+ * not be taken or is found damaged later; DELETING until the outside object is gone, when the row
+ * is removed. A new set becomes current only when all its roles are READY, and only then is the
+ * set before it deleted, so that nobody is ever without a golden state.
+ *
+ * A set belongs to a cluster (`clusterId`), which is reset to it, or to the pool (template set,
+ * `clusterId` null), from which new clusters are made.
+ */
+export const SNAPSHOT_STATUSES = ['CREATING', 'READY', 'FAILED', 'DELETING'] as const;
+
+/** The state of a snapshot. */
+export type SnapshotStatus = (typeof SNAPSHOT_STATUSES)[number];
+
+/** Which state may follow which. */
+export const SNAPSHOT_TRANSITIONS: Transitions<SnapshotStatus> = {
+  CREATING: ['READY', 'FAILED', 'DELETING'],
+  READY: ['FAILED', 'DELETING'],
+  FAILED: ['DELETING'],
+  DELETING: [],
+};
+
+/** Whether guests run while they are captured, or are stopped and started again. */
+export const CAPTURE_MODES = ['ONLINE', 'OFFLINE'] as const;
+/** ONLINE leaves the VMs running; OFFLINE stops them first and starts them afterwards. */
+export type CaptureMode = (typeof CAPTURE_MODES)[number];
+
+/** The golden state of one VM role. */
+export interface Snapshot {
+  readonly id: string;
+  readonly name: string;
+  readonly role: VmRole;
+  readonly set: number;
+  readonly current: boolean;
+  readonly status: SnapshotStatus;
+  readonly statusMessage: string | null;
+  readonly mode: CaptureMode;
+  readonly poolId: string;
+  /** The cluster that is reset to it; null for a template set of the pool. */
+  readonly clusterId: string | null;
+  readonly sourceSessionId: string | null;
+  /** The cluster it was captured on; null when it was made from the image. */
+  readonly sourceClusterId: string | null;
+  readonly jobId: string | null;
+  readonly k8sVersion: string | null;
+  readonly sizeBytes: number | null;
+  /** Passes that failed to take it. */
+  readonly attempts: number;
+  readonly nextAttemptAt: number | null;
+  readonly createdAt: number;
+  readonly readyAt: number | null;
+  readonly version: number;
+}
+
+/** Whether it can be restored from. */
+export function isReadyToUse(snapshot: Pick<Snapshot, 'status'>): boolean {
+  return snapshot.status === 'READY';
+}
+
+/** When it becomes stale, in epoch milliseconds; null until it is ready. */
+export function staleAt(
+  snapshot: Pick<Snapshot, 'readyAt'>,
+  pool: Pick<ClusterPool, 'snapshotMaxAgeSeconds'>,
+): number | null {
+  return snapshot.readyAt === null ? null : snapshot.readyAt + pool.snapshotMaxAgeSeconds * 1_000;
+}
+
+/** The name of a role's snapshot in a set: short, as KubeVirt's derived names need it. */
+export function snapshotName(role: VmRole, set: number): string {
+  const stem = { CONTROL_PLANE: 'cp-snap', WORKER: 'wk-snap', STANDALONE: 'vm-snap' }[role];
+  return set <= 1 ? stem : `${stem}-${set}`;
+}
+
+/** Whether these snapshots are one complete set: every role of the template is READY. */
+export function isCompleteSet(
+  snapshots: readonly Pick<Snapshot, 'role' | 'status' | 'set'>[],
+  roles: readonly Pick<RoleSpec, 'role'>[],
+): boolean {
+  const oneSet = new Set(snapshots.map((snapshot) => snapshot.set)).size === 1;
+  const ready = snapshots.filter(isReadyToUse).map((snapshot) => snapshot.role);
+  return oneSet && roles.every(({ role }) => ready.includes(role));
+}
+
+/** What a cold creation uses: SNAPSHOT only from a complete current template set. */
+export function strategyFor(
+  templateSet: readonly Pick<Snapshot, 'role' | 'status' | 'set'>[],
+  roles: readonly Pick<RoleSpec, 'role'>[],
+): ProvisioningStrategy {
+  return isCompleteSet(templateSet, roles) ? 'SNAPSHOT' : 'BOOTSTRAP';
+}
