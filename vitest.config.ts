@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // graphql 17 ships a second build behind the "development" condition that vite adds. Without
+  // these lines a test and the libraries it calls would hold two copies of graphql.
+  ssr: {
+    resolve: {
+      conditions: ['node', 'import', 'module', 'default'],
+      externalConditions: ['node'],
+    },
+  },
+  test: {
+    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    pool: 'forks',
+    globalSetup: ['test/kit/node-guard.ts'],
+    setupFiles: ['test/kit/leaks.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+    restoreMocks: true,
+    unstubEnvs: true,
+    reporters: process.env['CI'] === undefined ? ['default'] : ['default', 'github-actions'],
+  },
+});
