@@ -1,5 +1,5 @@
 /**
- * Everything a change must pass, one line a step: `npm run check`, or `npm run check -- lint types`.
+ * Everything a change must pass, a line each: `npm run check`, or `npm run check -- lint types`.
  *
  * All steps run even when one fails. With SNAPYARD_TESTS_DONE=1 the tests, which take longest, are
  * left out: for a build that has just run them.

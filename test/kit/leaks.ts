@@ -80,6 +80,9 @@ function readOr<T>(fallback: T, read: () => T): T {
 let before: OpenThings = new Map();
 
 beforeAll(() => {
+  // Both are opened at their first use, and stay: not a leak of whoever prints first.
+  void process.stdout;
+  void process.stderr;
   before = listOpenThings();
 });
 
