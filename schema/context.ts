@@ -100,8 +100,7 @@ export interface Page<Row> {
   readonly totalCount: () => number;
 }
 
-/** An `after` that no list of ours ever gave. */
-export class BadCursor extends Error {}
+export { BadCursor } from './model/cursor.ts';
 
 /** Provisioning times of one way of serving, in one period. */
 export interface ProvisioningStats {

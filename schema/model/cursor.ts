@@ -20,3 +20,6 @@ export function parseCursor(text: string): Cursor | undefined {
   if (match?.[1] === undefined) return undefined;
   return { epoch: match[1], seq: Number(match[2]) };
 }
+
+/** A position in a list that no list of ours ever gave. */
+export class BadCursor extends Error {}

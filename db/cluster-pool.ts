@@ -1,0 +1,138 @@
+import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import type { Why } from '../schema/model/change.ts';
+import type { ClusterPool, ClusterPoolStats } from '../schema/model/cluster-pool.ts';
+import { logChange } from './change.ts';
+import { countByStatus } from './cluster.ts';
+import { prepared, type Db } from './connection.ts';
+import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
+import { idCondition, rowWriter } from './row.ts';
+import { countWaiting } from './session.ts';
+import { pools } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(pools).where(idCondition(pools)).prepare());
+
+/** The pool with this id, a deleted one included. */
+export function findPool(db: Db, id: string): ClusterPool | undefined {
+  return byId(db).get({ id });
+}
+
+/** The pool with this id, which a row refers to and which therefore exists. */
+export function getPool(db: Db, id: string): ClusterPool {
+  const pool = findPool(db, id);
+  if (pool === undefined) throw new Error(`pool ${id} is referred to but does not exist`);
+  return pool;
+}
+
+const byName = prepared((db) =>
+  db
+    .select()
+    .from(pools)
+    .where(sql`${pools.name} = ${sql.placeholder('name')} AND deleted_at IS NULL`)
+    .prepare(),
+);
+
+/** The pool that has this name now. */
+export function findPoolByName(db: Db, name: string): ClusterPool | undefined {
+  return byName(db).get({ name });
+}
+
+/** All pools that are not deleted. */
+export function findPools(db: Db): ClusterPool[] {
+  return db.select().from(pools).where(isNull(pools.deletedAt)).orderBy(asc(pools.name)).all();
+}
+
+/** Pools that are deleted; their clusters may still be on their way out. */
+export function findDeletedPools(db: Db): ClusterPool[] {
+  return db.select().from(pools).where(isNotNull(pools.deletedAt)).all();
+}
+
+/** A pool as it is made; what is left out starts as the table says. */
+export type NewPool = Omit<
+  ClusterPool,
+  | 'id'
+  | 'nextNumber'
+  | 'nextSet'
+  | 'failuresInRow'
+  | 'replenishPaused'
+  | 'createdAt'
+  | 'deletedAt'
+  | 'version'
+>;
+
+/** Adds a pool. */
+export function insertPool(tx: Tx, pool: NewPool, why: Why): ClusterPool {
+  const row = tx.db
+    .insert(pools)
+    .values({ id: tx.newId(), ...pool, createdAt: tx.now })
+    .returning()
+    .get();
+  const subject = { type: 'CLUSTER_POOL', subjectId: row.id, poolId: row.id } as const;
+  logChange(tx, { ...subject, kind: 'CREATED' }, why);
+  return row;
+}
+
+const write = rowWriter<ClusterPool>(pools);
+
+/** What may be changed of a pool. */
+export type PoolPatch = Partial<Omit<ClusterPool, 'id' | 'name' | 'provider' | 'version'>>;
+
+/** Changes a pool's settings or its own notes about itself. */
+export function updatePool(tx: Tx, id: string, patch: PoolPatch, why: Why): ClusterPool {
+  const row = { ...getPool(tx.db, id), ...patch };
+  const changed = { ...row, version: row.version + 1 };
+  write(tx.db, changed);
+  const kind = changed.deletedAt === null ? 'UPDATED' : 'DELETED';
+  const subject = { type: 'CLUSTER_POOL', subjectId: id, poolId: id, kind } as const;
+  logChange(tx, subject, why);
+  return changed;
+}
+
+/** Takes the next numbers of a pool; they are never given again. */
+export function takeNumbers(
+  tx: Tx,
+  poolId: string,
+  of: 'nextNumber' | 'nextSet',
+  howMany = 1,
+): number {
+  const pool = getPool(tx.db, poolId);
+  write(tx.db, { ...pool, [of]: pool[of] + howMany });
+  return pool[of];
+}
+
+/** The counts of a pool; those by state add up to the total. */
+export function poolStats(db: Db, poolId: string): ClusterPoolStats {
+  const counts = countByStatus(db, poolId);
+  return {
+    totalClusters: Object.values(counts).reduce((sum, n) => sum + n, 0),
+    availableClusters: counts.AVAILABLE,
+    lockedClusters: counts.LOCKED,
+    resettingClusters: counts.RESETTING,
+    errorClusters: counts.ERROR,
+    creatingClusters: counts.CREATING,
+    queuedSessions: countWaiting(db, poolId),
+  };
+}
+
+/** Pools in order of their names. */
+export function pageOfPools(db: Db, page: PageArgs): Page<ClusterPool> {
+  const present = isNull(pools.deletedAt);
+  const rows = db
+    .select()
+    .from(pools)
+    .where(and(present, behindName(pools.name, page.after)))
+    .orderBy(asc(pools.name))
+    .limit(page.first + 1)
+    .all();
+  return toPage(
+    rows,
+    page,
+    (row) => row.name,
+    () => countRows(db, pools, present),
+  );
+}
+
+/** The pools of a provider, deleted ones included. */
+export function findPoolsOf(db: Db, provider: ClusterPool['provider']): ClusterPool[] {
+  return db.select().from(pools).where(eq(pools.provider, provider)).all();
+}

@@ -1,0 +1,333 @@
+import { and, asc, count, desc, eq, getTableColumns, inArray, isNull, sql } from 'drizzle-orm';
+import type { Why } from '../schema/model/change.ts';
+import {
+  CLUSTER_TRANSITIONS,
+  type Cluster,
+  type ClusterStatus,
+} from '../schema/model/cluster.ts';
+import {
+  clusterName,
+  type ClusterPool,
+  type ProvisioningStrategy,
+} from '../schema/model/cluster-pool.ts';
+import { mayMove } from '../schema/model/transitions.ts';
+import { logChange } from './change.ts';
+import { prepared, type Db } from './connection.ts';
+import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
+import { idCondition, rowWriter } from './row.ts';
+import { clusters } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(clusters).where(idCondition(clusters)).prepare());
+
+/** The cluster with this id, removed ones included while they are kept. */
+export function findCluster(db: Db, id: string): Cluster | undefined {
+  return byId(db).get({ id });
+}
+
+const toClaim = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(
+      // Spelled as the partial index spells it, which SQLite then uses.
+      sql`${clusters.poolId} = ${sql.placeholder('poolId')}
+        AND status = 'AVAILABLE' AND removing_at IS NULL AND job_id IS NULL`,
+    )
+    .orderBy(asc(clusters.lastUsedAt), asc(clusters.number))
+    .limit(1)
+    .prepare(),
+);
+
+/** The cluster that the next claim gets: the least recently used one, ties by number. */
+export function findClaimable(db: Db, poolId: string): Cluster | undefined {
+  return toClaim(db).get({ poolId });
+}
+
+const write = rowWriter<Cluster>(clusters);
+
+/** What may be changed of a cluster besides its state. */
+export type ClusterPatch = Partial<
+  Omit<Cluster, 'id' | 'name' | 'poolId' | 'number' | 'status' | 'createdAt' | 'version'>
+>;
+
+/** A move and what goes with it. */
+export interface ClusterMove {
+  readonly to: ClusterStatus;
+  /** The states it may come from. */
+  readonly from: readonly ClusterStatus[];
+  /** When given, the move is made only under this fence. */
+  readonly fence?: number | undefined;
+  readonly patch?: ClusterPatch;
+}
+
+/**
+ * The only writer of a cluster's state. Undefined when the cluster is not in one of the states
+ * it may come from, or was taken over under a higher fence: somebody was first, which is normal.
+ */
+export function moveCluster(tx: Tx, id: string, move: ClusterMove, why: Why): Cluster | undefined {
+  const row = findCluster(tx.db, id);
+  if (row === undefined || row.removedAt !== null || !move.from.includes(row.status)) return;
+  if (move.fence !== undefined && row.fence !== move.fence) return;
+  if (row.status !== move.to && !mayMove(CLUSTER_TRANSITIONS, row.status, move.to)) {
+    throw new Error(`a cluster cannot go from ${row.status} to ${move.to}`);
+  }
+  const moved = { ...row, ...freshWork(row, move.to), ...move.patch, status: move.to };
+  return save(tx, row, moved, why);
+}
+
+/** A new state starts with no failed attempts, no wait and no word about the old one. */
+function freshWork(row: Cluster, to: ClusterStatus): ClusterPatch {
+  if (row.status === to) return {};
+  return { attempts: 0, nextAttemptAt: null, statusMessage: null, work: null };
+}
+
+/** Changes what is not its state; under `fence` only, when that is given. */
+export function updateCluster(
+  tx: Tx,
+  id: string,
+  patch: ClusterPatch,
+  why: Why,
+  fence?: number,
+): Cluster | undefined {
+  const row = findCluster(tx.db, id);
+  if (row === undefined || (fence !== undefined && row.fence !== fence)) return undefined;
+  return save(tx, row, { ...row, ...patch }, why);
+}
+
+/** Notes that a cluster was looked at and found well: no change that anybody must be told of. */
+export function stampHealth(tx: Tx, id: string): void {
+  const row = findCluster(tx.db, id);
+  if (row !== undefined) write(tx.db, { ...row, lastHealthCheck: tx.now });
+}
+
+/** Takes a cluster over: what still acts under its old fence is refused from now on. */
+export function raiseFence(tx: Tx, id: string): Cluster | undefined {
+  const row = findCluster(tx.db, id);
+  if (row === undefined) return undefined;
+  const taken = { ...row, fence: row.fence + 1 };
+  write(tx.db, taken);
+  return taken;
+}
+
+function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
+  const row = { ...after, version: before.version + 1 };
+  write(tx.db, row);
+  logChange(
+    tx,
+    {
+      type: 'CLUSTER',
+      subjectId: row.id,
+      kind: row.removedAt === null ? 'UPDATED' : 'DELETED',
+      from: before.status,
+      to: row.status,
+      poolId: row.poolId,
+      sessionId: row.sessionId ?? before.sessionId,
+    },
+    why,
+  );
+  return row;
+}
+
+/** What a new cluster is made for, and how. */
+export interface NewCluster {
+  readonly sessionId?: string;
+  readonly wantedStrategy?: ProvisioningStrategy | null;
+}
+
+/** Adds a cluster to a pool, CREATING, under the number given. */
+export function insertCluster(
+  tx: Tx,
+  pool: ClusterPool,
+  number: number,
+  wanted: NewCluster,
+  why: Why,
+): Cluster {
+  const name = clusterName(pool.name, number);
+  const row = tx.db
+    .insert(clusters)
+    .values({
+      id: tx.newId(),
+      name,
+      namespace: name,
+      poolId: pool.id,
+      number,
+      status: 'CREATING',
+      sessionId: wanted.sessionId ?? null,
+      wantedStrategy: wanted.wantedStrategy ?? null,
+      createdAt: tx.now,
+    })
+    .returning()
+    .get();
+  const subject = { type: 'CLUSTER', subjectId: row.id, kind: 'CREATED' } as const;
+  const { poolId, sessionId } = row;
+  logChange(tx, { ...subject, to: row.status, poolId, sessionId }, why);
+  return row;
+}
+
+const countStatement = prepared((db) =>
+  db
+    .select({ status: clusters.status, removing: sql<number>`removing_at IS NOT NULL`, n: count() })
+    .from(clusters)
+    .where(sql`${clusters.poolId} = ${sql.placeholder('poolId')} AND removed_at IS NULL`)
+    .groupBy(clusters.status, sql`removing_at IS NOT NULL`)
+    .prepare(),
+);
+
+/** How many clusters of a pool are in each shown state; those being removed are RESETTING. */
+export function countByStatus(db: Db, poolId: string): Record<ClusterStatus, number> {
+  const counts = { CREATING: 0, AVAILABLE: 0, LOCKED: 0, RESETTING: 0, ERROR: 0 };
+  for (const { status, removing, n } of countStatement(db).all({ poolId })) {
+    counts[removing ? 'RESETTING' : status] += n;
+  }
+  return counts;
+}
+
+const memberStatement = prepared((db) =>
+  db
+    .select({ n: count() })
+    .from(clusters)
+    .where(
+      sql`${clusters.poolId} = ${sql.placeholder('poolId')}
+        AND removed_at IS NULL AND removing_at IS NULL`,
+    )
+    .prepare(),
+);
+
+/** How many clusters count to the size of the pool: all but those being removed. */
+export function countMembers(db: Db, poolId: string): number {
+  return memberStatement(db).get({ poolId })?.n ?? 0;
+}
+
+/** Members in one of these states, highest number first: the order in which a pool shrinks. */
+export function findMembers(
+  db: Db,
+  poolId: string,
+  statuses: readonly ClusterStatus[],
+  limit: number,
+): Cluster[] {
+  return db
+    .select()
+    .from(clusters)
+    .where(
+      and(
+        eq(clusters.poolId, poolId),
+        inArray(clusters.status, [...statuses]),
+        isNull(clusters.removingAt),
+        isNull(clusters.removedAt),
+      ),
+    )
+    .orderBy(desc(clusters.number))
+    .limit(limit)
+    .all();
+}
+
+/** The states in which a cluster waits for a worker. */
+export type StatusAtWork = 'CREATING' | 'RESETTING' | 'ERROR';
+
+const AT_WORK = sql`${clusters.status} = ${sql.placeholder('status')}
+  AND status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL AND removing_at IS NULL`;
+
+/** Creations of a pool that has paused them wait, but for those that somebody waits for. */
+const NOT_PAUSED = sql`(${clusters.sessionId} IS NOT NULL OR ${clusters.status} = 'RESETTING'
+  OR ${clusters.poolId} NOT IN (SELECT id FROM pools WHERE replenish_paused IS NOT NULL))`;
+
+/** More than can be worked at at once; the rest is found when these are done. */
+const WORK_LIMIT = 256;
+
+const workStatement = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(
+      sql`${AT_WORK} AND ${NOT_PAUSED}
+        AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
+    )
+    .orderBy(sql`${clusters.sessionId} IS NULL`, asc(clusters.poolId), asc(clusters.number))
+    .limit(WORK_LIMIT)
+    .prepare(),
+);
+
+/** Clusters that a worker should take up now: those somebody waits for first. */
+export function findAtWork(db: Db, status: StatusAtWork, now: number): Cluster[] {
+  return workStatement(db).all({ status, now });
+}
+
+const nextWorkStatement = prepared((db) =>
+  db
+    .select({ at: sql<number | null>`min(${clusters.nextAttemptAt})` })
+    .from(clusters)
+    .where(sql`${AT_WORK} AND ${clusters.nextAttemptAt} > ${sql.placeholder('now')}`)
+    .prepare(),
+);
+
+/** When the next cluster in this state becomes due again; undefined when none waits. */
+export function nextWorkAt(db: Db, status: StatusAtWork, now: number): number | undefined {
+  return nextWorkStatement(db).get({ status, now })?.at ?? undefined;
+}
+
+const removingStatement = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(sql`removing_at IS NOT NULL AND removed_at IS NULL`)
+    .orderBy(asc(clusters.removingAt))
+    .limit(WORK_LIMIT)
+    .prepare(),
+);
+
+/** Clusters on their way out, the longest first. */
+export function findRemoving(db: Db): Cluster[] {
+  return removingStatement(db).all();
+}
+
+/** The clusters that a job has reserved. */
+export function findOfJob(db: Db, jobId: string): Cluster[] {
+  return db.select().from(clusters).where(eq(clusters.jobId, jobId)).all();
+}
+
+/** All clusters of a provider's pools that should exist outside, by id. */
+export function findPresentIds(db: Db, poolIds: readonly string[]): Set<string> {
+  const rows = db
+    .select({ id: clusters.id })
+    .from(clusters)
+    .where(and(inArray(clusters.poolId, [...poolIds]), isNull(clusters.removedAt)))
+    .all();
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Clusters to look at: handed out or free, looked at longest ago first. */
+export function findToInspect(db: Db, before: number, limit: number): Cluster[] {
+  return db
+    .select()
+    .from(clusters)
+    .where(
+      and(
+        inArray(clusters.status, ['AVAILABLE', 'LOCKED']),
+        isNull(clusters.removingAt),
+        isNull(clusters.removedAt),
+        sql`coalesce(${clusters.lastHealthCheck}, 0) <= ${before}`,
+      ),
+    )
+    .orderBy(asc(clusters.lastHealthCheck))
+    .limit(limit)
+    .all();
+}
+
+/** The clusters of a pool in order of their names; removed ones are left out. */
+export function pageOfClusters(db: Db, poolId: string, page: PageArgs): Page<Cluster> {
+  const present = and(eq(clusters.poolId, poolId), isNull(clusters.removedAt));
+  const rows = db
+    .select(getTableColumns(clusters))
+    .from(clusters)
+    .where(and(present, behindName(clusters.name, page.after)))
+    .orderBy(asc(clusters.name))
+    .limit(page.first + 1)
+    .all();
+  return toPage(
+    rows,
+    page,
+    (row) => row.name,
+    () => countRows(db, clusters, present),
+  );
+}

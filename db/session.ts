@@ -1,0 +1,272 @@
+import { and, asc, count, desc, eq, inArray, lte, sql } from 'drizzle-orm';
+import type { Why } from '../schema/model/change.ts';
+import {
+  LIVE_SESSION_STATUSES,
+  SESSION_TRANSITIONS,
+  type Session,
+  type SessionStatus,
+} from '../schema/model/session.ts';
+import { mayMove } from '../schema/model/transitions.ts';
+import { logChange } from './change.ts';
+import { prepared, type Db } from './connection.ts';
+import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
+import { idCondition, rowWriter } from './row.ts';
+import { sessions } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(sessions).where(idCondition(sessions)).prepare());
+
+/** The session with this id, whoever owns it. */
+export function findSession(db: Db, id: string): Session | undefined {
+  return byId(db).get({ id });
+}
+
+const insertStatement = prepared((db) =>
+  db
+    .insert(sessions)
+    .values({
+      id: sql.placeholder('id'),
+      owner: sql.placeholder('owner'),
+      poolId: sql.placeholder('poolId'),
+      status: sql.placeholder('status'),
+      clusterId: sql.placeholder('clusterId'),
+      lastClusterId: sql.placeholder('clusterId'),
+      clusterLockTime: sql.placeholder('clusterLockTime'),
+      servedFrom: sql.placeholder('servedFrom'),
+      strategy: sql.placeholder('strategy'),
+      ticket: sql.placeholder('ticket'),
+      task: sql.placeholder('task'),
+      ttlMinutes: sql.placeholder('ttlMinutes'),
+      createdAt: sql.placeholder('createdAt'),
+      runningAt: sql.placeholder('runningAt'),
+      expiresAt: sql.placeholder('expiresAt'),
+    })
+    .returning()
+    .prepare(),
+);
+
+/** A session as it is made. */
+export type NewSession = Pick<
+  Session,
+  | 'id'
+  | 'owner'
+  | 'poolId'
+  | 'status'
+  | 'clusterId'
+  | 'clusterLockTime'
+  | 'servedFrom'
+  | 'strategy'
+  | 'ticket'
+  | 'task'
+  | 'ttlMinutes'
+  | 'runningAt'
+  | 'expiresAt'
+>;
+
+/** Adds a session. */
+export function insertSession(tx: Tx, session: NewSession, why: Why): Session {
+  const row = insertStatement(tx.db).get({ ...session, createdAt: tx.now });
+  if (row === undefined) throw new Error('an inserted session was not returned');
+  log(tx, undefined, row, why);
+  return row;
+}
+
+const write = rowWriter<Session>(sessions);
+
+/** What may be changed of a session besides its state. */
+export type SessionPatch = Partial<
+  Omit<Session, 'id' | 'owner' | 'poolId' | 'status' | 'createdAt' | 'version'>
+>;
+
+/** A move and what goes with it. */
+export interface SessionMove {
+  readonly to: SessionStatus;
+  readonly from: readonly SessionStatus[];
+  readonly patch?: SessionPatch;
+}
+
+/** The only writer of a session's state; undefined when somebody was first. */
+export function moveSession(tx: Tx, id: string, move: SessionMove, why: Why): Session | undefined {
+  const row = findSession(tx.db, id);
+  if (row === undefined || !move.from.includes(row.status)) return undefined;
+  if (row.status !== move.to && !mayMove(SESSION_TRANSITIONS, row.status, move.to)) {
+    throw new Error(`a session cannot go from ${row.status} to ${move.to}`);
+  }
+  return save(tx, row, { ...row, ...move.patch, status: move.to }, why);
+}
+
+/** Changes what is not its state. */
+export function updateSession(
+  tx: Tx,
+  id: string,
+  patch: SessionPatch,
+  why: Why,
+): Session | undefined {
+  const row = findSession(tx.db, id);
+  return row && save(tx, row, { ...row, ...patch }, why);
+}
+
+function save(tx: Tx, before: Session, after: Session, why: Why): Session {
+  const row = { ...after, version: before.version + 1 };
+  write(tx.db, row);
+  log(tx, before, row, why);
+  return row;
+}
+
+function log(tx: Tx, before: Session | undefined, row: Session, why: Why): void {
+  const { id, poolId, owner, status } = row;
+  const kind = before === undefined ? 'CREATED' : 'UPDATED';
+  const from = before?.status ?? null;
+  const subject = { type: 'SESSION', subjectId: id, sessionId: id, poolId, owner } as const;
+  logChange(tx, { ...subject, kind, from, to: status }, why);
+}
+
+const firstWaitingStatement = prepared((db) =>
+  db
+    .select()
+    .from(sessions)
+    .where(sql`${sessions.poolId} = ${sql.placeholder('poolId')} AND status = 'PENDING'`)
+    .orderBy(asc(sessions.ticket))
+    .limit(1)
+    .prepare(),
+);
+
+/** The session that has waited longest in a pool's queue. */
+export function findFirstWaiting(db: Db, poolId: string): Session | undefined {
+  return firstWaitingStatement(db).get({ poolId });
+}
+
+const lastTicketStatement = prepared((db) =>
+  db
+    .select({ ticket: sql<number>`coalesce(max(${sessions.ticket}), 0)` })
+    .from(sessions)
+    .where(sql`${sessions.poolId} = ${sql.placeholder('poolId')} AND status = 'PENDING'`)
+    .prepare(),
+);
+
+/** A place behind everybody who waits. Order is kept by tickets: a clock may be set back. */
+export function nextTicket(db: Db, poolId: string): number {
+  return (lastTicketStatement(db).get({ poolId })?.ticket ?? 0) + 1;
+}
+
+const waitingStatement = prepared((db) =>
+  db
+    .select({ n: count() })
+    .from(sessions)
+    .where(
+      sql`${sessions.poolId} = ${sql.placeholder('poolId')} AND status = 'PENDING'
+        AND ${sessions.ticket} <= ${sql.placeholder('ticket')}`,
+    )
+    .prepare(),
+);
+
+/** How many sessions wait in a pool. */
+export function countWaiting(db: Db, poolId: string): number {
+  return waitingStatement(db).get({ poolId, ticket: Number.MAX_SAFE_INTEGER })?.n ?? 0;
+}
+
+/** A session's place in the queue, 1 for the first; null for one that does not wait. */
+export function queuePosition(db: Db, session: Session): number | null {
+  const { poolId, ticket, status } = session;
+  if (status !== 'PENDING' || ticket === null) return null;
+  return waitingStatement(db).get({ poolId, ticket })?.n ?? null;
+}
+
+const liveOfOwnerStatement = prepared((db) =>
+  db
+    .select({ n: count() })
+    .from(sessions)
+    .where(
+      sql`${sessions.poolId} = ${sql.placeholder('poolId')}
+        AND ${sessions.owner} = ${sql.placeholder('owner')}
+        AND status IN ('PENDING', 'PROVISIONING', 'RUNNING')`,
+    )
+    .prepare(),
+);
+
+/** How many live sessions an owner has in a pool. */
+export function countLiveOf(db: Db, poolId: string, owner: string): number {
+  return liveOfOwnerStatement(db).get({ poolId, owner })?.n ?? 0;
+}
+
+/** Live sessions of a pool, at most so many. */
+export function findLive(db: Db, poolId: string, limit: number): Session[] {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.poolId, poolId), inArray(sessions.status, [...LIVE_SESSION_STATUSES])))
+    .limit(limit)
+    .all();
+}
+
+const toWakeStatement = prepared((db) =>
+  db
+    .select()
+    .from(sessions)
+    .where(sql`status = 'PROVISIONING' AND ${sessions.clusterLockTime} IS NOT NULL`)
+    .orderBy(asc(sessions.clusterLockTime))
+    .limit(256)
+    .prepare(),
+);
+
+/** Sessions that hold a cluster which is still to be woken for them. */
+export function findToWake(db: Db): Session[] {
+  return toWakeStatement(db).all();
+}
+
+/** Sessions whose time is over, the longest first. */
+export function findExpired(db: Db, now: number, limit: number): Session[] {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(sql`status IN ('PROVISIONING', 'RUNNING')`, lte(sessions.expiresAt, now)))
+    .orderBy(asc(sessions.expiresAt))
+    .limit(limit)
+    .all();
+}
+
+/** When the next session expires; undefined when none will. */
+export function nextExpiry(db: Db): number | undefined {
+  const row = db
+    .select({ at: sql<number | null>`min(${sessions.expiresAt})` })
+    .from(sessions)
+    .where(sql`status IN ('PROVISIONING', 'RUNNING')`)
+    .get();
+  return row?.at ?? undefined;
+}
+
+/** The waiting session that was made first in a pool: the first to have waited too long. */
+export function findOldestWaiting(db: Db, poolId: string): Session | undefined {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.poolId, poolId), sql`status = 'PENDING'`))
+    .orderBy(asc(sessions.createdAt))
+    .limit(1)
+    .get();
+}
+
+/** Which sessions a list shows; ownership is part of the question, not a filter afterwards. */
+export interface SessionFilter {
+  readonly poolId?: string | undefined;
+  readonly status?: readonly SessionStatus[] | undefined;
+  /** Only those of this owner; all when undefined. */
+  readonly owner?: string | undefined;
+}
+
+/** Sessions, the newest first. */
+export function pageOfSessions(db: Db, filter: SessionFilter, page: PageArgs): Page<Session> {
+  const wanted = and(
+    filter.poolId === undefined ? undefined : eq(sessions.poolId, filter.poolId),
+    filter.owner === undefined ? undefined : eq(sessions.owner, filter.owner),
+    filter.status === undefined ? undefined : inArray(sessions.status, [...filter.status]),
+  );
+  const rows = db
+    .select()
+    .from(sessions)
+    .where(and(wanted, behindTime(sessions, page.after)))
+    .orderBy(desc(sessions.createdAt), desc(sessions.id))
+    .limit(page.first + 1)
+    .all();
+  return toPage(rows, page, timePosition, () => countRows(db, sessions, wanted));
+}

@@ -1,0 +1,272 @@
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm';
+import type { Why } from '../schema/model/change.ts';
+import {
+  SNAPSHOT_TRANSITIONS,
+  snapshotName,
+  type Snapshot,
+  type SnapshotStatus,
+} from '../schema/model/snapshot.ts';
+import type { RoleSpec } from '../schema/model/template.ts';
+import { mayMove } from '../schema/model/transitions.ts';
+import { logChange } from './change.ts';
+import { takeNumbers } from './cluster-pool.ts';
+import { prepared, type Db } from './connection.ts';
+import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
+import { idCondition, rowWriter } from './row.ts';
+import { snapshots } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(snapshots).where(idCondition(snapshots)).prepare());
+
+/** The snapshot with this id. */
+export function findSnapshot(db: Db, id: string): Snapshot | undefined {
+  return byId(db).get({ id });
+}
+
+/** Where a set belongs and what it is taken from. */
+export type NewSet = Pick<
+  Snapshot,
+  'poolId' | 'clusterId' | 'sourceSessionId' | 'sourceClusterId' | 'jobId' | 'mode'
+>;
+
+/** Adds the rows of a set that is to be taken, one a role, CREATING; answers its number. */
+export function insertSet(tx: Tx, set: NewSet, roles: readonly RoleSpec[], why: Why): number {
+  const number = takeNumbers(tx, set.poolId, 'nextSet');
+  const place = set.clusterId === null ? number : countSetsOf(tx.db, set.clusterId) + 1;
+  for (const { role } of roles) {
+    const row = tx.db
+      .insert(snapshots)
+      .values({
+        id: tx.newId(),
+        // The first set of a cluster has the short names; names need only be unique in it.
+        name: snapshotName(role, place === 1 ? 1 : number),
+        role,
+        set: number,
+        current: false,
+        status: 'CREATING',
+        ...set,
+        createdAt: tx.now,
+      })
+      .returning()
+      .get();
+    log(tx, undefined, row, why);
+  }
+  return number;
+}
+
+function countSetsOf(db: Db, clusterId: string): number {
+  return countRows(db, snapshots, eq(snapshots.clusterId, clusterId));
+}
+
+const write = rowWriter<Snapshot>(snapshots);
+
+/** What may be changed of a snapshot besides its state. */
+export type SnapshotPatch = Partial<
+  Omit<Snapshot, 'id' | 'name' | 'role' | 'set' | 'poolId' | 'clusterId' | 'status' | 'version'>
+>;
+
+/** A move and what goes with it. */
+export interface SnapshotMove {
+  readonly to: SnapshotStatus;
+  readonly from: readonly SnapshotStatus[];
+  readonly patch?: SnapshotPatch;
+}
+
+/** The only writer of a snapshot's state; undefined when somebody was first. */
+export function moveSnapshot(
+  tx: Tx,
+  id: string,
+  move: SnapshotMove,
+  why: Why,
+): Snapshot | undefined {
+  const row = findSnapshot(tx.db, id);
+  if (row === undefined || !move.from.includes(row.status)) return undefined;
+  if (row.status !== move.to && !mayMove(SNAPSHOT_TRANSITIONS, row.status, move.to)) {
+    throw new Error(`a snapshot cannot go from ${row.status} to ${move.to}`);
+  }
+  const moved = { ...row, ...move.patch, status: move.to, version: row.version + 1 };
+  write(tx.db, moved);
+  log(tx, row, moved, why);
+  return moved;
+}
+
+/** Moves a whole set: its snapshots are in one state together. Answers those that moved. */
+export function moveSet(
+  tx: Tx,
+  set: { poolId: string; set: number },
+  move: SnapshotMove,
+  why: Why,
+): Snapshot[] {
+  return findSet(tx.db, set.poolId, set.set).flatMap(
+    (row) => moveSnapshot(tx, row.id, move, why) ?? [],
+  );
+}
+
+/** Removes the rows of a set whose outside objects are gone. */
+export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
+  for (const row of findSet(tx.db, set.poolId, set.set)) {
+    tx.db.delete(snapshots).where(eq(snapshots.id, row.id)).run();
+    const { id: subjectId, poolId, status: from } = row;
+    logChange(tx, { type: 'SNAPSHOT', subjectId, kind: 'DELETED', from, poolId }, why);
+  }
+}
+
+/** Makes a complete set the current one of its owner; the sets before it are to be deleted. */
+export function switchSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
+  const rows = findSet(tx.db, set.poolId, set.set);
+  const [first] = rows;
+  if (first === undefined) return;
+  for (const old of findCurrentSet(tx.db, first.poolId, first.clusterId)) {
+    if (old.set === set.set) continue;
+    const patch = { current: false };
+    moveSnapshot(tx, old.id, { from: ['READY'], to: 'DELETING', patch }, why);
+  }
+  for (const row of rows) {
+    moveSnapshot(tx, row.id, { from: ['READY'], to: 'READY', patch: { current: true } }, why);
+  }
+}
+
+function log(tx: Tx, before: Snapshot | undefined, row: Snapshot, why: Why): void {
+  const kind = before === undefined ? 'CREATED' : 'UPDATED';
+  const { id: subjectId, poolId, status: to } = row;
+  const from = before?.status ?? null;
+  logChange(tx, { type: 'SNAPSHOT', subjectId, kind, from, to, poolId }, why);
+}
+
+const setStatement = prepared((db) =>
+  db
+    .select()
+    .from(snapshots)
+    .where(
+      sql`${snapshots.poolId} = ${sql.placeholder('poolId')}
+        AND ${snapshots.set} = ${sql.placeholder('set')}`,
+    )
+    .orderBy(asc(snapshots.role))
+    .prepare(),
+);
+
+/** The snapshots of one set. */
+export function findSet(db: Db, poolId: string, set: number): Snapshot[] {
+  return setStatement(db).all({ poolId, set });
+}
+
+const currentOfCluster = prepared((db) =>
+  db
+    .select()
+    .from(snapshots)
+    .where(sql`${snapshots.clusterId} = ${sql.placeholder('clusterId')} AND current = 1`)
+    .prepare(),
+);
+
+const currentOfPool = prepared((db) =>
+  db
+    .select()
+    .from(snapshots)
+    .where(
+      sql`${snapshots.poolId} = ${sql.placeholder('poolId')}
+        AND cluster_id IS NULL AND current = 1`,
+    )
+    .prepare(),
+);
+
+/** The current set of a cluster, or of the pool itself; empty when there is none. */
+export function findCurrentSet(db: Db, poolId: string, clusterId: string | null): Snapshot[] {
+  const rows =
+    clusterId === null
+      ? currentOfPool(db).all({ poolId })
+      : currentOfCluster(db).all({ clusterId });
+  return rows;
+}
+
+const atWorkStatement = prepared((db) =>
+  db
+    .select()
+    .from(snapshots)
+    .where(
+      sql`${snapshots.status} = ${sql.placeholder('status')}
+        AND status IN ('CREATING', 'DELETING')
+        AND coalesce(${snapshots.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
+    )
+    .orderBy(asc(snapshots.poolId), asc(snapshots.set))
+    .limit(512)
+    .prepare(),
+);
+
+/** Snapshots that wait for a worker: to be taken, or to be deleted. */
+export function findSnapshotsAtWork(
+  db: Db,
+  status: 'CREATING' | 'DELETING',
+  now: number,
+): Snapshot[] {
+  return atWorkStatement(db).all({ status, now });
+}
+
+/** The sets of a pool that are not on their way out, of its clusters and its own. */
+export function findSetsOfPool(db: Db, poolId: string): Snapshot[] {
+  return db
+    .select()
+    .from(snapshots)
+    .where(and(eq(snapshots.poolId, poolId), ne(snapshots.status, 'DELETING')))
+    .all();
+}
+
+/** The sets of a pool of its own, whatever their state. */
+export function findTemplateSets(db: Db, poolId: string): Snapshot[] {
+  return db
+    .select()
+    .from(snapshots)
+    .where(and(eq(snapshots.poolId, poolId), isNull(snapshots.clusterId)))
+    .orderBy(asc(snapshots.set))
+    .all();
+}
+
+/** All sets of one cluster. */
+export function findSetsOfCluster(db: Db, clusterId: string): Snapshot[] {
+  return db
+    .select()
+    .from(snapshots)
+    .where(and(isNotNull(snapshots.clusterId), eq(snapshots.clusterId, clusterId)))
+    .all();
+}
+
+/** The sets that a job has asked for. */
+export function findSetsOfJob(db: Db, jobId: string): Snapshot[] {
+  return db.select().from(snapshots).where(eq(snapshots.jobId, jobId)).all();
+}
+
+/** All snapshots whose sets should exist outside, by pool and set number. */
+export function findPresentSets(db: Db, poolIds: readonly string[]): Snapshot[] {
+  return db
+    .select()
+    .from(snapshots)
+    .where(inArray(snapshots.poolId, [...poolIds]))
+    .all();
+}
+
+/** Which snapshots a list shows. */
+export interface SnapshotFilter {
+  readonly poolId?: string | undefined;
+}
+
+/** Snapshots, the newest first. */
+export function pageOfSnapshots(db: Db, filter: SnapshotFilter, page: PageArgs): Page<Snapshot> {
+  const wanted = filter.poolId === undefined ? undefined : eq(snapshots.poolId, filter.poolId);
+  const rows = db
+    .select()
+    .from(snapshots)
+    .where(and(wanted, behindTime(snapshots, page.after)))
+    .orderBy(desc(snapshots.createdAt), desc(snapshots.id))
+    .limit(page.first + 1)
+    .all();
+  return toPage(rows, page, timePosition, () => countRows(db, snapshots, wanted));
+}
+
+/** Old failed sets that belong to no unfinished job: kept for a while to be looked at. */
+export function findFailedBefore(db: Db, before: number): Snapshot[] {
+  const old = or(isNull(snapshots.createdAt), lte(snapshots.createdAt, before));
+  return db
+    .select()
+    .from(snapshots)
+    .where(and(eq(snapshots.status, 'FAILED'), old))
+    .all();
+}

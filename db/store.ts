@@ -1,0 +1,204 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import type Database from 'better-sqlite3';
+import type { Cursor } from '../schema/model/cursor.ts';
+import { lastSeq, logPoolChange, nextTx } from './change.ts';
+import { DatabaseUnusable, openWriter, type Connection, type Db } from './connection.ts';
+import { ensureInstallation, type Installation } from './installation.ts';
+import { holdLockFile } from './lock-file.ts';
+import { Readers, type ReadLease } from './readers.ts';
+import type { Synchronous, Tx } from './tx.ts';
+
+/** What the store needs of the world. */
+export interface StoreWorld {
+  now(): number;
+  newId(): string;
+  soon(callback: () => void): void;
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** The database as the server uses it. */
+export interface Store {
+  readonly installation: Installation;
+  /**
+   * Runs the body in a transaction of its own and resolves after the durable commit. Bodies of
+   * one turn of the event loop share a commit, each in its savepoint: what one throws rolls back
+   * that one alone.
+   */
+  transact<T>(body: (tx: Tx) => Synchronous<T>): Promise<T>;
+  /** Reads committed state, synchronously and in one transaction. */
+  read<T>(body: (db: Db) => T): T;
+  /** One read transaction that may outlive the call; release it. */
+  lease(): Promise<ReadLease>;
+  /** Calls back after every commit; returns how to stop. */
+  onCommit(listener: () => void): () => void;
+  /** The end of the log as committed. */
+  head(): Cursor;
+  /** Commits what is queued and closes. Later calls are refused. */
+  close(): Promise<void>;
+}
+
+interface Queued {
+  readonly run: () => void;
+  readonly settle: (commitError: unknown) => void;
+}
+
+/** Bodies that share a commit at most: enough to hide the sync, few enough to stay short. */
+const LARGEST_BATCH = 64;
+
+const MIGRATIONS = join(import.meta.dirname, 'migrations');
+
+/** Opens the database at this path, makes or migrates it, and holds it for this process. */
+export function openStore(path: string, world: StoreWorld): Store {
+  mkdirSync(dirname(path), { recursive: true });
+  const lock = holdLockFile(path);
+  try {
+    const writer = openWriter(path);
+    migrate(writer.db, { migrationsFolder: MIGRATIONS });
+    const installation = ensureInstallation(writer.db, world);
+    return new SqliteStore(writer, new Readers(path, world), lock, installation, world);
+  } catch (error) {
+    lock.release();
+    throw error instanceof DatabaseUnusable ? error : unusable(path, error);
+  }
+}
+
+function unusable(path: string, error: unknown): DatabaseUnusable {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DatabaseUnusable(`the database ${path} cannot be opened: ${reason}`, { cause: error });
+}
+
+class SqliteStore implements Store {
+  readonly installation: Installation;
+  readonly #writer: Connection;
+  readonly #readers: Readers;
+  readonly #lock: { release(): void };
+  readonly #world: StoreWorld;
+  readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement> &
+    Record<'save' | 'keep' | 'undo', Database.Statement>;
+  readonly #listeners = new Set<() => void>();
+  #queue: Queued[] = [];
+  #closing = false;
+
+  constructor(
+    writer: Connection,
+    readers: Readers,
+    lock: { release(): void },
+    installation: Installation,
+    world: StoreWorld,
+  ) {
+    this.#writer = writer;
+    this.#readers = readers;
+    this.#lock = lock;
+    this.installation = installation;
+    this.#world = world;
+    const prepare = (sql: string) => writer.raw.prepare(sql);
+    this.#statements = {
+      begin: prepare('BEGIN IMMEDIATE'),
+      commit: prepare('COMMIT'),
+      rollback: prepare('ROLLBACK'),
+      save: prepare('SAVEPOINT verb'),
+      keep: prepare('RELEASE verb'),
+      undo: prepare('ROLLBACK TO verb'),
+    };
+  }
+
+  transact<T>(body: (tx: Tx) => Synchronous<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(new Error('the database is closed'));
+    return new Promise<T>((resolve, reject) => {
+      let outcome: (() => void) | undefined;
+      const run = () => {
+        try {
+          const result = this.#inSavepoint(body);
+          outcome = () => resolve(result);
+        } catch (error) {
+          outcome = () => reject(error as Error);
+        }
+      };
+      const settle = (commitError: unknown) =>
+        commitError === undefined ? outcome?.() : reject(commitError as Error);
+      this.#enqueue({ run, settle });
+    });
+  }
+
+  read<T>(body: (db: Db) => T): T {
+    return this.#readers.read(body);
+  }
+
+  lease(): Promise<ReadLease> {
+    return this.#readers.lease();
+  }
+
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  head(): Cursor {
+    return { epoch: this.installation.epoch, seq: this.read(lastSeq) };
+  }
+
+  close(): Promise<void> {
+    this.#closing = true;
+    while (this.#queue.length > 0) this.#commitBatch();
+    this.#readers.close();
+    this.#writer.raw.close();
+    this.#lock.release();
+    return Promise.resolve();
+  }
+
+  #enqueue(queued: Queued): void {
+    this.#queue.push(queued);
+    if (this.#queue.length === 1) this.#world.soon(() => this.#commitBatch());
+  }
+
+  #commitBatch(): void {
+    const batch = this.#queue.splice(0, LARGEST_BATCH);
+    if (batch.length === 0) return;
+    if (this.#queue.length > 0) this.#world.soon(() => this.#commitBatch());
+    const error = this.#commit(batch);
+    for (const queued of batch) queued.settle(error);
+    if (error === undefined) for (const listener of this.#listeners) listener();
+  }
+
+  /** Runs a batch in one transaction; answers what kept it from being committed. */
+  #commit(batch: readonly Queued[]): unknown {
+    try {
+      this.#statements.begin.run();
+      for (const queued of batch) queued.run();
+      this.#statements.commit.run();
+      return undefined;
+    } catch (error) {
+      if (this.#writer.raw.inTransaction) this.#statements.rollback.run();
+      return error;
+    }
+  }
+
+  #inSavepoint<T>(body: (tx: Tx) => Synchronous<T>): T {
+    this.#statements.save.run();
+    try {
+      const result = runVerb(this.#writer.db, this.#world, body);
+      this.#statements.keep.run();
+      return result;
+    } catch (error) {
+      this.#statements.undo.run();
+      this.#statements.keep.run();
+      throw error;
+    }
+  }
+}
+
+function runVerb<T>(db: Db, world: StoreWorld, body: (tx: Tx) => Synchronous<T>): T {
+  let number: number | undefined;
+  const tx: Tx = {
+    db,
+    now: world.now(),
+    newId: () => world.newId(),
+    number: () => (number ??= nextTx(db)),
+    touchedPools: new Map(),
+  };
+  const result: T = body(tx);
+  for (const [poolId, why] of tx.touchedPools) logPoolChange(tx, poolId, why);
+  return result;
+}

@@ -1,0 +1,34 @@
+import { and, desc, eq } from 'drizzle-orm';
+import type { ProviderKind } from '../schema/model/provider-kind.ts';
+import type { RoleSpec, Template } from '../schema/model/template.ts';
+import { prepared, type Db } from './connection.ts';
+import { idCondition } from './row.ts';
+import { templates } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(templates).where(idCondition(templates)).prepare());
+
+/** The template with this id. */
+export function findTemplate(db: Db, id: string): Template | undefined {
+  return byId(db).get({ id });
+}
+
+/** The newest version of a template; a new version is added when the roles have changed. */
+export function ensureTemplate(
+  tx: Tx,
+  wanted: { name: string; provider: ProviderKind; roles: readonly RoleSpec[] },
+): Template {
+  const newest = tx.db
+    .select()
+    .from(templates)
+    .where(and(eq(templates.name, wanted.name), eq(templates.provider, wanted.provider)))
+    .orderBy(desc(templates.templateVersion))
+    .limit(1)
+    .get();
+  if (newest !== undefined && JSON.stringify(newest.roles) === JSON.stringify(wanted.roles)) {
+    return newest;
+  }
+  const templateVersion = (newest?.templateVersion ?? 0) + 1;
+  const row = { id: tx.newId(), ...wanted, templateVersion, createdAt: tx.now };
+  return tx.db.insert(templates).values(row).returning().get();
+}

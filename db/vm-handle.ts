@@ -1,0 +1,145 @@
+import { and, asc, desc, eq, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import type { Why } from '../schema/model/change.ts';
+import type { Cluster } from '../schema/model/cluster.ts';
+import type { ClusterPool } from '../schema/model/cluster-pool.ts';
+import type { RoleSpec } from '../schema/model/template.ts';
+import { vmName, type VmHandle } from '../schema/model/vm-handle.ts';
+import { logChange } from './change.ts';
+import { prepared, type Db } from './connection.ts';
+import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
+import { idCondition, rowWriter } from './row.ts';
+import { vmHandles } from './tables.ts';
+import type { Tx } from './tx.ts';
+
+const byId = prepared((db) => db.select().from(vmHandles).where(idCondition(vmHandles)).prepare());
+
+/** The VM with this id, ended ones included while they are kept. */
+export function findVm(db: Db, id: string): VmHandle | undefined {
+  return byId(db).get({ id });
+}
+
+const ofCluster = prepared((db) =>
+  db
+    .select()
+    .from(vmHandles)
+    .where(eq(vmHandles.clusterId, sql.placeholder('clusterId')))
+    .orderBy(asc(vmHandles.role))
+    .prepare(),
+);
+
+/** The VMs of a cluster, in order of their roles. */
+export function findVmsOfCluster(db: Db, clusterId: string): VmHandle[] {
+  return ofCluster(db).all({ clusterId });
+}
+
+/** The VMs that a session has, or had when they went with it. */
+export function findVmsOfSession(db: Db, sessionId: string): VmHandle[] {
+  return db
+    .select()
+    .from(vmHandles)
+    .where(and(isNotNull(vmHandles.sessionId), eq(vmHandles.sessionId, sessionId)))
+    .orderBy(asc(vmHandles.role))
+    .all();
+}
+
+/** Adds the handles of a cluster that is to be made: one a role, PENDING. */
+export function insertVms(
+  tx: Tx,
+  pool: ClusterPool,
+  cluster: Cluster,
+  roles: readonly RoleSpec[],
+  why: Why,
+): void {
+  for (const { role } of roles) {
+    const row = tx.db
+      .insert(vmHandles)
+      .values({
+        id: tx.newId(),
+        name: vmName(role, cluster.name),
+        role,
+        phase: 'PENDING',
+        provider: pool.provider,
+        poolId: pool.id,
+        clusterId: cluster.id,
+        sessionId: cluster.sessionId,
+        createdAt: tx.now,
+      })
+      .returning()
+      .get();
+    log(tx, undefined, row, why);
+  }
+}
+
+const write = rowWriter<VmHandle>(vmHandles);
+
+/** What may be changed of a VM's handle. */
+export type VmPatch = Partial<
+  Omit<VmHandle, 'id' | 'name' | 'role' | 'provider' | 'poolId' | 'clusterId' | 'version'>
+>;
+
+/** Changes a handle; a patch that changes nothing is not a change. */
+export function updateVm(tx: Tx, before: VmHandle, patch: VmPatch, why: Why): VmHandle {
+  const after = { ...before, ...patch };
+  const same = JSON.stringify(after) === JSON.stringify(before);
+  if (same) return before;
+  const row = { ...after, version: before.version + 1 };
+  write(tx.db, row);
+  log(tx, before, row, why);
+  return row;
+}
+
+/** What was seen of one VM. */
+export type VmSeen = Pick<VmHandle, 'role' | 'phase' | 'ipAddress'> & {
+  readonly message: string | null;
+  readonly origin: VmHandle['origin'];
+};
+
+/** Brings the handles of a cluster in line with what was seen of its VMs. */
+export function recordSighting(
+  tx: Tx,
+  clusterId: string,
+  seen: readonly VmSeen[],
+  why: Why,
+  more: VmPatch = {},
+): void {
+  for (const vm of findVmsOfCluster(tx.db, clusterId)) {
+    const sighting = seen.find((one) => one.role === vm.role);
+    if (sighting === undefined) continue;
+    const { phase, message: statusMessage, ipAddress } = sighting;
+    const origin = sighting.origin ?? vm.origin;
+    updateVm(tx, vm, { phase, statusMessage, ipAddress, origin, ...more }, why);
+  }
+}
+
+function log(tx: Tx, before: VmHandle | undefined, row: VmHandle, why: Why): void {
+  const kind = before === undefined ? 'CREATED' : 'UPDATED';
+  const { id, poolId, sessionId, phase } = row;
+  const subject = { type: 'VM_HANDLE', subjectId: id, poolId, sessionId } as const;
+  logChange(tx, { ...subject, kind, from: before?.phase ?? null, to: phase }, why);
+}
+
+/** Which VMs a list shows. */
+export interface VmFilter {
+  readonly poolId?: string | undefined;
+}
+
+/** VMs that exist, the newest first. */
+export function pageOfVms(db: Db, filter: VmFilter, page: PageArgs): Page<VmHandle> {
+  const wanted = and(
+    isNull(vmHandles.endedAt),
+    filter.poolId === undefined ? undefined : eq(vmHandles.poolId, filter.poolId),
+  );
+  const rows = db
+    .select()
+    .from(vmHandles)
+    .where(and(wanted, behindTime(vmHandles, page.after)))
+    .orderBy(desc(vmHandles.createdAt), desc(vmHandles.id))
+    .limit(page.first + 1)
+    .all();
+  return toPage(rows, page, timePosition, () => countRows(db, vmHandles, wanted));
+}
+
+/** Forgets handles that ended before this time. */
+export function trimVms(tx: Tx, before: number): void {
+  tx.db.delete(vmHandles).where(lte(vmHandles.endedAt, before)).run();
+}
