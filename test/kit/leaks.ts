@@ -80,7 +80,8 @@ function readOr<T>(fallback: T, read: () => T): T {
 let before: OpenThings = new Map();
 
 beforeAll(() => {
-  // Both are opened at their first use, and stay: not a leak of whoever prints first.
+  // These open at their first use, and stay: not a leak of whoever uses them first.
+  void process.stdin;
   void process.stdout;
   void process.stderr;
   before = listOpenThings();

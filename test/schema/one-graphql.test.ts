@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import SchemaBuilder from '@pothos/core';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import * as graphql from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { expect, test } from 'vitest';
@@ -8,7 +9,10 @@ import { expect, test } from 'vitest';
 // call that mixes them. These tests mix every pair we use.
 
 function buildTinySchema(): graphql.GraphQLSchema {
-  const builder = new SchemaBuilder({});
+  const builder = new SchemaBuilder({
+    plugins: [ScopeAuthPlugin],
+    scopeAuth: { authScopes: () => ({}) },
+  });
   builder.queryType({ fields: (t) => ({ hello: t.string({ resolve: () => 'world' }) }) });
   return builder.toSchema();
 }
