@@ -1,0 +1,98 @@
+import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { Cluster } from '../schema/model/cluster.ts';
+import { prepared, type Db } from './connection.ts';
+import { clusters } from './tables.ts';
+
+/** What reconcilers ask about clusters: which of them wait for a worker. */
+
+/** The states in which a cluster waits for a worker. */
+export type StatusAtWork = 'CREATING' | 'RESETTING' | 'ERROR';
+
+const AT_WORK = sql`${clusters.status} = ${sql.placeholder('status')}
+  AND status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL AND removing_at IS NULL`;
+
+/** Creations of a pool that has paused them wait, but for those that somebody waits for. */
+const NOT_PAUSED = sql`(${clusters.sessionId} IS NOT NULL OR ${clusters.status} = 'RESETTING'
+  OR ${clusters.poolId} NOT IN (SELECT id FROM pools WHERE replenish_paused IS NOT NULL))`;
+
+/** More than can be worked at at once; the rest is found when these are done. */
+const WORK_LIMIT = 256;
+
+const workStatement = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(
+      sql`${AT_WORK} AND ${NOT_PAUSED}
+        AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
+    )
+    .orderBy(sql`${clusters.sessionId} IS NULL`, asc(clusters.poolId), asc(clusters.number))
+    .limit(WORK_LIMIT)
+    .prepare(),
+);
+
+/** Clusters that a worker should take up now: those somebody waits for first. */
+export function findAtWork(db: Db, status: StatusAtWork, now: number): Cluster[] {
+  return workStatement(db).all({ status, now });
+}
+
+const nextWorkStatement = prepared((db) =>
+  db
+    .select({ at: sql<number | null>`min(${clusters.nextAttemptAt})` })
+    .from(clusters)
+    .where(sql`${AT_WORK} AND ${clusters.nextAttemptAt} > ${sql.placeholder('now')}`)
+    .prepare(),
+);
+
+/** When the next cluster in this state becomes due again; undefined when none waits. */
+export function nextWorkAt(db: Db, status: StatusAtWork, now: number): number | undefined {
+  return nextWorkStatement(db).get({ status, now })?.at ?? undefined;
+}
+
+const removingStatement = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(sql`removing_at IS NOT NULL AND removed_at IS NULL`)
+    .orderBy(asc(clusters.removingAt))
+    .limit(WORK_LIMIT)
+    .prepare(),
+);
+
+/** Clusters on their way out, the longest first. */
+export function findRemoving(db: Db): Cluster[] {
+  return removingStatement(db).all();
+}
+
+/** The clusters that a job has reserved. */
+export function findOfJob(db: Db, jobId: string): Cluster[] {
+  return db.select().from(clusters).where(eq(clusters.jobId, jobId)).all();
+}
+
+/** All clusters of a provider's pools that should exist outside, by id. */
+export function findPresentIds(db: Db, poolIds: readonly string[]): Set<string> {
+  const rows = db
+    .select({ id: clusters.id })
+    .from(clusters)
+    .where(and(inArray(clusters.poolId, [...poolIds]), isNull(clusters.removedAt)))
+    .all();
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Clusters to look at: handed out or free, looked at longest ago first. */
+export function findToInspect(db: Db, before: number, limit: number): Cluster[] {
+  return db
+    .select()
+    .from(clusters)
+    .where(
+      and(
+        inArray(clusters.status, ['AVAILABLE', 'LOCKED']),
+        isNull(clusters.removingAt),
+        isNull(clusters.removedAt),
+        sql`coalesce(${clusters.lastHealthCheck}, 0) <= ${before}`,
+      ),
+    )
+    .orderBy(asc(clusters.lastHealthCheck))
+    .limit(limit)
+    .all();
+}

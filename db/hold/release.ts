@@ -1,0 +1,156 @@
+import type { Why } from '../../schema/model/change.ts';
+import type { Cluster } from '../../schema/model/cluster.ts';
+import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
+import {
+  LIVE_SESSION_STATUSES,
+  WAKES_BEFORE_FAILURE,
+  type EndReason,
+  type Session,
+} from '../../schema/model/session.ts';
+import {
+  countMembers,
+  findClaimable,
+  findCluster,
+  moveCluster,
+  updateCluster,
+} from '../cluster.ts';
+import { getPool } from '../cluster-pool.ts';
+import { closePhase } from '../phase.ts';
+import { findSession, moveSession, updateSession } from '../session.ts';
+import type { Tx } from '../tx.ts';
+import { findVmsOfCluster, updateVm } from '../vm-handle.ts';
+import { makeFor } from './claim.ts';
+import { settle } from './hand-over.ts';
+import { lock } from './lock.ts';
+
+/** How a session ends. */
+export interface Ending {
+  readonly to: 'COMPLETED' | 'FAILED';
+  readonly endReason: EndReason | null;
+  readonly statusMessage: string | null;
+}
+
+/** Ends a live session and frees its cluster. Undefined when it had ended before. */
+export function release(tx: Tx, sessionId: string, ending: Ending, why: Why): Session | undefined {
+  const session = findSession(tx.db, sessionId);
+  if (session === undefined) return undefined;
+  closePhase(tx, sessionId, ending.to === 'FAILED' ? ending.statusMessage : null);
+  const { to, endReason, statusMessage } = ending;
+  const patch = {
+    endReason,
+    statusMessage,
+    clusterId: null,
+    clusterLockTime: null,
+    ticket: null,
+    endedAt: tx.now,
+  };
+  const ended = moveSession(tx, sessionId, { from: LIVE_SESSION_STATUSES, to, patch }, why);
+  if (ended !== undefined && session.clusterId !== null) free(tx, session.clusterId, why);
+  return ended;
+}
+
+/** Takes a cluster from the session that held it, or for which it was being made. */
+function free(tx: Tx, clusterId: string, why: Why): void {
+  const cluster = findCluster(tx.db, clusterId);
+  if (cluster === undefined) return;
+  if (cluster.status !== 'LOCKED') {
+    updateCluster(tx, clusterId, { sessionId: null }, why);
+    forgetSession(tx, clusterId, why);
+    return;
+  }
+  const pool = getPool(tx.db, cluster.poolId);
+  const goes = goesAfterSession(tx, pool);
+  const patch = {
+    sessionId: null,
+    lockTime: null,
+    lastUsedAt: tx.now,
+    fence: cluster.fence + 1,
+    ...(goes ? { removingAt: tx.now } : { work: 'RESET' as const }),
+  };
+  moveCluster(tx, clusterId, { from: ['LOCKED'], to: 'RESETTING', patch }, why);
+  if (pool.recycle === 'RESET') forgetSession(tx, clusterId, why);
+}
+
+/** Whether a released cluster is removed: by policy, as a surplus, or with its pool. */
+function goesAfterSession(tx: Tx, pool: ClusterPool): boolean {
+  if (pool.recycle === 'REPLACE' || pool.deletedAt !== null) return true;
+  return countMembers(tx.db, pool.id) > pool.size;
+}
+
+/** VMs that stay are nobody's again; VMs that go keep the session they went with. */
+function forgetSession(tx: Tx, clusterId: string, why: Why): void {
+  for (const vm of findVmsOfCluster(tx.db, clusterId)) {
+    updateVm(tx, vm, { sessionId: null }, why);
+  }
+}
+
+/** The VMs of a held cluster are gone: its session fails, and the cluster is made good. */
+export function loseCluster(tx: Tx, clusterId: string, reason: string, why: Why): void {
+  const cluster = findCluster(tx.db, clusterId);
+  if (cluster?.status !== 'LOCKED' || cluster.sessionId === null) return;
+  const ending = { to: 'FAILED', endReason: null, statusMessage: reason } as const;
+  release(tx, cluster.sessionId, ending, { ...why, reason });
+}
+
+/** A cluster made for a session could not be made: the session fails with the reason. */
+export function failMade(tx: Tx, cluster: Cluster, reason: string, why: Why): void {
+  if (cluster.sessionId === null) return;
+  const ending = { to: 'FAILED', endReason: null, statusMessage: reason } as const;
+  release(tx, cluster.sessionId, ending, { ...why, reason });
+}
+
+/**
+ * A held cluster could not be woken: it is put back, and its session takes another, three at
+ * most. The one it takes is warm if there is one, else made for it if the pool has room.
+ */
+export function failWake(tx: Tx, sessionId: string, reason: string, why: Why): void {
+  const session = findSession(tx.db, sessionId);
+  if (session?.status !== 'PROVISIONING' || session.clusterId === null) return;
+  const failedWakes = session.failedWakes + 1;
+  const bad = session.clusterId;
+  if (failedWakes >= WAKES_BEFORE_FAILURE) {
+    const message = `${failedWakes} clusters could not be woken; the last: ${reason}`;
+    return endFailed(tx, sessionId, message, why);
+  }
+  const patch = {
+    clusterId: null,
+    clusterLockTime: null,
+    failedWakes,
+    strategy: null,
+    fallbackReason: `a cluster could not be woken: ${reason}`,
+  };
+  updateSession(tx, sessionId, patch, { ...why, reason });
+  free(tx, bad, { ...why, reason });
+  takeAnother(tx, sessionId, reason, why);
+}
+
+function takeAnother(tx: Tx, sessionId: string, reason: string, why: Why): void {
+  const session = findSession(tx.db, sessionId);
+  if (session === undefined) return;
+  const pool = getPool(tx.db, session.poolId);
+  const warm = findClaimable(tx.db, pool.id);
+  if (warm !== undefined) {
+    const locked = lock(tx, warm, sessionId, {}, why);
+    if (locked !== undefined) settle(tx, session, locked, true, why);
+  } else if (pool.replenishPaused === null && countMembers(tx.db, pool.id) < pool.maxClusters) {
+    makeFor(tx, pool, session, why);
+  } else {
+    endFailed(tx, sessionId, `its cluster could not be woken and there is no other: ${reason}`, why);
+  }
+}
+
+function endFailed(tx: Tx, sessionId: string, statusMessage: string, why: Why): void {
+  release(tx, sessionId, { to: 'FAILED', endReason: null, statusMessage }, why);
+}
+
+/**
+ * Marks a cluster as being removed; it is never claimed again. A held one is left to its session,
+ * after which it goes by itself. Undefined when it is held, or on its way out already.
+ */
+export function removeCluster(tx: Tx, id: string, why: Why): Cluster | undefined {
+  const cluster = findCluster(tx.db, id);
+  if (cluster === undefined || cluster.removingAt !== null) return undefined;
+  if (cluster.status === 'LOCKED' || cluster.sessionId !== null) return undefined;
+  const patch = { removingAt: tx.now, jobId: null, fence: cluster.fence + 1, nextAttemptAt: null };
+  return updateCluster(tx, id, { ...patch, attempts: 0 }, why);
+}
