@@ -2,7 +2,7 @@ import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool, ClusterPoolStats } from '../schema/model/cluster-pool.ts';
 import { logChange } from './change.ts';
-import { countByStatus } from './cluster.ts';
+import { countByStatus } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { idCondition, rowWriter } from './row.ts';

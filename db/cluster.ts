@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import {
   CLUSTER_TRANSITIONS,
@@ -12,6 +12,7 @@ import {
 } from '../schema/model/cluster-pool.ts';
 import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
+import { recount } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { idCondition, rowWriter } from './row.ts';
@@ -113,6 +114,7 @@ export function raiseFence(tx: Tx, id: string): Cluster | undefined {
 function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
   const row = { ...after, version: before.version + 1 };
   write(tx.db, row);
+  recount(tx, row.poolId, before, row);
   logChange(
     tx,
     {
@@ -159,44 +161,11 @@ export function insertCluster(
     })
     .returning()
     .get();
+  recount(tx, row.poolId, undefined, row);
   const subject = { type: 'CLUSTER', subjectId: row.id, kind: 'CREATED' } as const;
   const { poolId, sessionId } = row;
   logChange(tx, { ...subject, to: row.status, poolId, sessionId }, why);
   return row;
-}
-
-const countStatement = prepared((db) =>
-  db
-    .select({ status: clusters.status, removing: sql<number>`removing_at IS NOT NULL`, n: count() })
-    .from(clusters)
-    .where(sql`${clusters.poolId} = ${sql.placeholder('poolId')} AND removed_at IS NULL`)
-    .groupBy(clusters.status, sql`removing_at IS NOT NULL`)
-    .prepare(),
-);
-
-/** How many clusters of a pool are in each shown state; those being removed are RESETTING. */
-export function countByStatus(db: Db, poolId: string): Record<ClusterStatus, number> {
-  const counts = { CREATING: 0, AVAILABLE: 0, LOCKED: 0, RESETTING: 0, ERROR: 0 };
-  for (const { status, removing, n } of countStatement(db).all({ poolId })) {
-    counts[removing ? 'RESETTING' : status] += n;
-  }
-  return counts;
-}
-
-const memberStatement = prepared((db) =>
-  db
-    .select({ n: count() })
-    .from(clusters)
-    .where(
-      sql`${clusters.poolId} = ${sql.placeholder('poolId')}
-        AND removed_at IS NULL AND removing_at IS NULL`,
-    )
-    .prepare(),
-);
-
-/** How many clusters count to the size of the pool: all but those being removed. */
-export function countMembers(db: Db, poolId: string): number {
-  return memberStatement(db).get({ poolId })?.n ?? 0;
 }
 
 /** Members in one of these states, highest number first: the order in which a pool shrinks. */

@@ -31,7 +31,7 @@ export interface Store {
   read<T>(body: (db: Db) => T): T;
   /** One read transaction that may outlive the call; release it. */
   lease(): Promise<ReadLease>;
-  /** Calls back after every commit; returns how to stop. */
+  /** Calls back after every commit that wrote to the log; returns how to stop. */
   onCommit(listener: () => void): () => void;
   /** The end of the log as committed. */
   head(): Cursor;
@@ -80,6 +80,8 @@ class SqliteStore implements Store {
   readonly #listeners = new Set<() => void>();
   #queue: Queued[] = [];
   #closing = false;
+  /** Whether the present batch has written to the log. */
+  #logged = false;
 
   constructor(
     writer: Connection,
@@ -157,9 +159,10 @@ class SqliteStore implements Store {
     const batch = this.#queue.splice(0, LARGEST_BATCH);
     if (batch.length === 0) return;
     if (this.#queue.length > 0) this.#world.soon(() => this.#commitBatch());
+    this.#logged = false;
     const error = this.#commit(batch);
     for (const queued of batch) queued.settle(error);
-    if (error === undefined) for (const listener of this.#listeners) listener();
+    if (error === undefined && this.#logged) for (const listener of this.#listeners) listener();
   }
 
   /** Runs a batch in one transaction; answers what kept it from being committed. */
@@ -178,7 +181,7 @@ class SqliteStore implements Store {
   #inSavepoint<T>(body: (tx: Tx) => Synchronous<T>): T {
     this.#statements.save.run();
     try {
-      const result = runVerb(this.#writer.db, this.#world, body);
+      const result = this.#runVerb(body);
       this.#statements.keep.run();
       return result;
     } catch (error) {
@@ -187,18 +190,20 @@ class SqliteStore implements Store {
       throw error;
     }
   }
-}
 
-function runVerb<T>(db: Db, world: StoreWorld, body: (tx: Tx) => Synchronous<T>): T {
-  let number: number | undefined;
-  const tx: Tx = {
-    db,
-    now: world.now(),
-    newId: () => world.newId(),
-    number: () => (number ??= nextTx(db)),
-    touchedPools: new Map(),
-  };
-  const result: T = body(tx);
-  for (const [poolId, why] of tx.touchedPools) logPoolChange(tx, poolId, why);
-  return result;
+  #runVerb<T>(body: (tx: Tx) => Synchronous<T>): T {
+    const { db } = this.#writer;
+    let number: number | undefined;
+    const tx: Tx = {
+      db,
+      now: this.#world.now(),
+      newId: () => this.#world.newId(),
+      number: () => (number ??= nextTx(db)),
+      touchedPools: new Map(),
+    };
+    const result: T = body(tx);
+    for (const [poolId, why] of tx.touchedPools) logPoolChange(tx, poolId, why);
+    if (number !== undefined) this.#logged = true;
+    return result;
+  }
 }

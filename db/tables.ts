@@ -153,6 +153,23 @@ export const clusters = sqliteTable(
   ],
 );
 
+/**
+ * How many clusters of a pool are in each shown state, and how many are on their way out. Kept by
+ * the one writer of clusters in the same transaction: counting a large pool anew at every claim
+ * would cost more than the claim.
+ */
+export const clusterCounts = sqliteTable('cluster_counts', {
+  poolId: text('pool_id')
+    .primaryKey()
+    .references(() => pools.id),
+  creating: integer('creating').notNull().default(0),
+  available: integer('available').notNull().default(0),
+  locked: integer('locked').notNull().default(0),
+  resetting: integer('resetting').notNull().default(0),
+  error: integer('error').notNull().default(0),
+  removing: integer('removing').notNull().default(0),
+});
+
 /** Holds of owners on clusters. */
 export const sessions = sqliteTable(
   'sessions',

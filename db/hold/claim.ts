@@ -4,7 +4,8 @@ import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { PoolExhausted } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
 import { strategyFor } from '../../schema/model/snapshot.ts';
-import { countMembers, findClaimable, insertCluster, type NewCluster } from '../cluster.ts';
+import { findClaimable, insertCluster, type NewCluster } from '../cluster.ts';
+import { countMembers } from '../cluster-count.ts';
 import { getPool, takeNumbers } from '../cluster-pool.ts';
 import { openPhase } from '../phase.ts';
 import {

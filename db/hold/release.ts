@@ -7,13 +7,8 @@ import {
   type EndReason,
   type Session,
 } from '../../schema/model/session.ts';
-import {
-  countMembers,
-  findClaimable,
-  findCluster,
-  moveCluster,
-  updateCluster,
-} from '../cluster.ts';
+import { findClaimable, findCluster, moveCluster, updateCluster } from '../cluster.ts';
+import { countMembers } from '../cluster-count.ts';
 import { getPool } from '../cluster-pool.ts';
 import { closePhase } from '../phase.ts';
 import { findSession, moveSession, updateSession } from '../session.ts';
@@ -68,7 +63,8 @@ function free(tx: Tx, clusterId: string, why: Why): void {
     ...(goes ? { removingAt: tx.now } : { work: 'RESET' as const }),
   };
   moveCluster(tx, clusterId, { from: ['LOCKED'], to: 'RESETTING', patch }, why);
-  if (pool.recycle === 'RESET') forgetSession(tx, clusterId, why);
+  if (goes) stopVms(tx, clusterId, why);
+  else forgetSession(tx, clusterId, why);
 }
 
 /** Whether a released cluster is removed: by policy, as a surplus, or with its pool. */
@@ -77,7 +73,14 @@ function goesAfterSession(tx: Tx, pool: ClusterPool): boolean {
   return countMembers(tx.db, pool.id) > pool.size;
 }
 
-/** VMs that stay are nobody's again; VMs that go keep the session they went with. */
+/** VMs that go are over for everybody now, and keep the session they went with. */
+function stopVms(tx: Tx, clusterId: string, why: Why): void {
+  for (const vm of findVmsOfCluster(tx.db, clusterId)) {
+    updateVm(tx, vm, { phase: 'STOPPED', ipAddress: null }, why);
+  }
+}
+
+/** VMs that stay are nobody's again. */
 function forgetSession(tx: Tx, clusterId: string, why: Why): void {
   for (const vm of findVmsOfCluster(tx.db, clusterId)) {
     updateVm(tx, vm, { sessionId: null }, why);
