@@ -80,7 +80,7 @@ describe('ready work', () => {
     expect(order).toEqual(['promise', 'soon']);
   });
 
-  test('keeps its order, unless the seed shuffles it: then the same seed, the same order', async () => {
+  test('keeps its order, or gets one from the seed: the same seed, the same order', async () => {
     const inOrder = await orderOfReadyWork(virtualWorld({ seed: 7 }));
     expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b));
     const once = await orderOfReadyWork(virtualWorld({ seed: 7, shuffle: true }));

@@ -11,6 +11,7 @@ import {
 } from '../provider.ts';
 import { actOn, pause, perform, vanish } from './act.ts';
 import { captureSet } from './capture.ts';
+import { openConsole } from './console.ts';
 import { createCluster } from './creation.ts';
 import { FAULTLESS, type SimulatorFaults } from './faults.ts';
 import { markCluster, runInGuest, sightCluster } from './guests.ts';
@@ -121,7 +122,7 @@ function capabilitiesAt(speed: number): Capabilities {
     goldenState: 'CLUSTER',
     wakes: false,
     captureModes: ['ONLINE', 'OFFLINE'],
-    streams: [],
+    streams: ['SERIAL'],
     parallel: each(() => CLUSTERS_AT_WORK),
     deadlineMs: each(deadline),
   };
@@ -146,7 +147,10 @@ function provider(sim: Simulation): Omit<Provider, 'watch' | 'close'> {
     mark: (cluster, mark, step) => markCluster(sim, { cluster, step }, mark),
     ensureGone: (object, step) => removeObject(sim, object, step),
     run: (vm, argv, options) => runInGuest(sim, vm, argv, options),
-    open: () => Promise.reject(new ProviderError('no such stream', { retryable: false })),
+    open: async (vm, stream, signal) => {
+      if (stream === 'SERIAL') return openConsole(sim, vm, signal);
+      throw new ProviderError(`there is no stream of kind ${stream}`, { retryable: false });
+    },
   };
 }
 

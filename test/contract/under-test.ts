@@ -1,0 +1,31 @@
+import type { Capabilities, Provider } from '../../server/providers/provider.ts';
+
+/** A provider that the contract is held against. */
+export interface ProviderUnderTest {
+  readonly name: string;
+  /** Why it cannot be tested on this host; null when it can. */
+  readonly missing: string | null;
+  readonly capabilities: Capabilities;
+  /** The built-in template its clusters are made of. */
+  readonly template: string;
+  /** Moments after which a creation is interrupted, in milliseconds. */
+  readonly interruptions: readonly number[];
+  /** Opens an outside world in which nothing exists, and a provider before it. */
+  open(): Promise<Bench>;
+}
+
+/** An outside world with a provider before it. */
+export interface Bench {
+  /** The provider of the present process; another one after `restart`. */
+  readonly provider: Provider;
+  /** The installation that provider belongs to. */
+  readonly installation: string;
+  /** Waits for a promise, letting time pass where somebody has to. */
+  wait<T>(promise: Promise<T>): Promise<T>;
+  /** A signal that is aborted after so many milliseconds of the provider's time. */
+  abortAfter(ms: number): AbortSignal;
+  /** Ends the provider as `kill -9` does and starts another before the same outside world. */
+  restart(): Promise<void>;
+  /** Closes the provider and removes the outside world with everything in it. */
+  close(): Promise<void>;
+}
