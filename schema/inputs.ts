@@ -1,10 +1,5 @@
 import { z } from 'zod';
-import {
-  IDENTITY_MODES,
-  POOL_NAME,
-  RECYCLE_POLICIES,
-  WHEN_EMPTY,
-} from './model/cluster-pool.ts';
+import { IDENTITY_MODES, POOL_NAME, RECYCLE_POLICIES, WHEN_EMPTY } from './model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, PROVIDER_KINDS } from './model/provider-kind.ts';
 import { InvalidInput } from './model/refusal.ts';
 import { CAPTURE_MODES } from './model/snapshot.ts';
@@ -21,9 +16,7 @@ const MAX_SECONDS = MAX_MINUTES * 60;
 const minutes = z.int().min(1).max(MAX_MINUTES);
 const owner = z.string().min(1).max(128);
 const idempotencyKey = z.string().min(1).max(128).nullish();
-const poolName = z
-  .string()
-  .regex(POOL_NAME, 'must match [a-z][a-z0-9-]{0,29}');
+const poolName = z.string().regex(POOL_NAME, 'must match [a-z][a-z0-9-]{0,29}');
 /** Names that only have to be looked up: a name that cannot exist is simply not found. */
 const nameToFind = z.string().max(10_000);
 

@@ -1,3 +1,5 @@
+import { seesOwner, type Viewer } from './viewer.ts';
+
 /**
  * A change is one committed transition: a row of the log. Rows of one verb share its number `tx`,
  * and readers are given them together.
@@ -70,4 +72,20 @@ export interface Change {
   readonly sessionId: string | null;
   /** The owner of that session. */
   readonly owner: string | null;
+}
+
+/** Who is named instead of somebody whose sessions the viewer may not see. */
+export const HIDDEN_ACTOR = 'another user';
+
+/**
+ * Who did it, as far as the viewer may know. Claims and releases, and all else about a session,
+ * are done by its owner; pools and clusters show them to everybody, but not whose they were.
+ */
+export function shownActor(change: Change, viewer: Viewer): string {
+  const { actor, owner, sessionId, cause } = change;
+  const known = actor === SYSTEM || actor === viewer.name || viewer.role === 'ADMIN';
+  const visible = owner !== null && seesOwner(viewer, owner);
+  const aboutSession =
+    owner !== null || sessionId !== null || cause === 'CLAIM' || cause === 'RELEASE';
+  return known || visible || !aboutSession ? actor : HIDDEN_ACTOR;
 }

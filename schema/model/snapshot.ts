@@ -72,6 +72,21 @@ export function staleAt(
   return snapshot.readyAt === null ? null : snapshot.readyAt + pool.snapshotMaxAgeSeconds * 1_000;
 }
 
+/** Whether it is older than its pool wants. Time in epoch milliseconds. */
+export function isStale(
+  snapshot: Pick<Snapshot, 'readyAt'>,
+  pool: Pick<ClusterPool, 'snapshotMaxAgeSeconds'>,
+  now: number,
+): boolean {
+  const since = staleAt(snapshot, pool);
+  return since !== null && now >= since;
+}
+
+/** Its age in whole seconds: since it was ready, or begun while it is not. */
+export function ageSeconds(snapshot: Pick<Snapshot, 'createdAt' | 'readyAt'>, now: number): number {
+  return Math.max(0, Math.floor((now - (snapshot.readyAt ?? snapshot.createdAt)) / 1_000));
+}
+
 /** The name of a role's snapshot in a set: short, as KubeVirt's derived names need it. */
 export function snapshotName(role: VmRole, set: number): string {
   const stem = { CONTROL_PLANE: 'cp-snap', WORKER: 'wk-snap', STANDALONE: 'vm-snap' }[role];

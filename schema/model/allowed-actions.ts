@@ -1,0 +1,81 @@
+import { type Cluster, isClaimable } from './cluster.ts';
+import type { ClusterPool } from './cluster-pool.ts';
+import { isUnfinished, type Job } from './job.ts';
+import { isLive, mayExtend, type Session } from './session.ts';
+import type { RoleSpec } from './template.ts';
+import { hasRole, seesOwner, type Viewer } from './viewer.ts';
+import type { VmHandle } from './vm-handle.ts';
+
+/**
+ * The mutations that would not be refused for a thing's present state, to a viewer. They only
+ * advise: the verbs decide, in the transaction that does the work.
+ */
+type Actions = readonly (readonly [mutation: string, allowed: boolean])[];
+
+/** What may be done to a session: its owner and admins end and extend it, admins capture it. */
+export function sessionActions(session: Session, viewer: Viewer): string[] {
+  if (!seesOwner(viewer, session.owner)) return [];
+  const capturable = session.status === 'RUNNING' && hasRole(viewer, 'ADMIN');
+  return allowed([
+    ['extendSession', mayExtend(session)],
+    ['releaseSession', isLive(session)],
+    ['createSnapshots', capturable],
+    ['recreateSnapshots', capturable],
+  ]);
+}
+
+/** What may be done to a cluster: one that is locked or on its way out is nobody's to repair. */
+export function clusterActions(cluster: Cluster, viewer: Viewer): string[] {
+  const free = isClaimable(cluster) || (cluster.status === 'ERROR' && isIdle(cluster));
+  return allowed([
+    ['resetCluster', hasRole(viewer, 'ADMIN') && free],
+    ['repairCluster', hasRole(viewer, 'ADMIN') && free],
+  ]);
+}
+
+/** What may be done to a pool; only one without live sessions may be deleted. */
+export function poolActions(
+  pool: ClusterPool,
+  { roles, hasLiveSession }: { roles: readonly RoleSpec[]; hasLiveSession: boolean },
+  viewer: Viewer,
+): string[] {
+  if (pool.deletedAt !== null) return [];
+  const user = hasRole(viewer, 'USER');
+  const admin = hasRole(viewer, 'ADMIN');
+  return allowed([
+    ['createSession', user],
+    ['spawnVm', user && roles.length === 1],
+    ['updateClusterPool', admin],
+    ['deleteClusterPool', admin && !hasLiveSession],
+    ['bootstrapPool', admin],
+    ['warmUpPool', admin],
+    ['releaseAllClusters', admin],
+    ['createSnapshots', admin],
+    ['recreateSnapshots', admin],
+    ['deleteSnapshots', admin],
+  ]);
+}
+
+/** What may be done to a VM: one that is a session's only VM is destroyed with that session. */
+export function vmHandleActions(
+  vm: VmHandle,
+  session: Session | undefined,
+  viewer: Viewer,
+): string[] {
+  if (session === undefined || !seesOwner(viewer, session.owner)) return [];
+  return allowed([['destroyVm', vm.role === 'STANDALONE' && isLive(session)]]);
+}
+
+/** What may be done to a job. */
+export function jobActions(job: Job, viewer: Viewer): string[] {
+  const cancellable = isUnfinished(job) && job.cancelRequestedAt === null;
+  return allowed([['cancelJob', hasRole(viewer, 'ADMIN') && cancellable]]);
+}
+
+function isIdle(cluster: Cluster): boolean {
+  return cluster.removingAt === null && cluster.jobId === null;
+}
+
+function allowed(actions: Actions): string[] {
+  return actions.filter(([, allows]) => allows).map(([mutation]) => mutation);
+}

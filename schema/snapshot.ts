@@ -1,0 +1,182 @@
+import { builder, forAdmin, forViewer } from './builder.ts';
+import type { Context } from './context.ts';
+import { globalId, wantedId } from './global-id.ts';
+import { createSnapshotsInput, parseInput } from './inputs.ts';
+import { ageSeconds, isReadyToUse, isStale, type Snapshot, staleAt } from './model/snapshot.ts';
+import { ALLOWED_ACTIONS, referred, VERSION } from './noun.ts';
+import { ClusterNode, ClusterPoolNode, JobNode, SessionNode, SnapshotNode } from './nouns.ts';
+import { connectionOf, pageArgs, poolArg, readPageOfPool } from './page.ts';
+import { PoolInput } from './pool-input.ts';
+import { refusals } from './refusal.ts';
+import { NODE_ID } from './relay.ts';
+import { VmRoleEnum } from './template.ts';
+
+/** The state of a snapshot. */
+export const SnapshotStatusEnum = builder.enumType('SnapshotStatus', {
+  description: 'The state of a snapshot.',
+  values: {
+    CREATING: { description: 'Being taken, until it is proven complete.' },
+    READY: { description: 'Complete: it can be restored from.' },
+    FAILED: { description: 'Could not be taken, or was found damaged.' },
+    DELETING: { description: 'Being deleted; gone from lists when it is.' },
+  },
+});
+
+SnapshotNode.implement({
+  description: 'The golden state of one VM role.',
+  authScopes: forViewer,
+  interfaces: [builder.nodeInterfaceRef()],
+  fields: (t) => ({
+    id: t.id({ description: NODE_ID, resolve: ({ id }) => globalId('Snapshot', id) }),
+    name: t.exposeString('name', { description: 'Its name at the provider.' }),
+    role: t.expose('role', { type: VmRoleEnum, description: 'Of which VM of a cluster it is.' }),
+    set: t.exposeInt('set', {
+      description:
+        'Snapshots of all roles taken together share one set number; sets are current or not as ' +
+        'a whole.',
+    }),
+    current: t.exposeBoolean('current', {
+      description: 'Whether resets and new clusters use its set.',
+    }),
+    status: t.expose('status', { type: SnapshotStatusEnum, description: 'Its state.' }),
+    statusMessage: t.exposeString('statusMessage', {
+      nullable: true,
+      description: 'What it is at, or why it failed, in a sentence.',
+    }),
+    readyToUse: t.boolean({
+      description: 'Whether it can be restored from now.',
+      resolve: isReadyToUse,
+    }),
+  }),
+});
+
+// Whose it is.
+builder.objectFields(SnapshotNode, (t) => ({
+  pool: t.field({
+    type: ClusterPoolNode,
+    description: 'The pool it belongs to.',
+    resolve: poolOf,
+  }),
+  cluster: t.field({
+    type: ClusterNode,
+    nullable: true,
+    description: 'The cluster that is reset to it; null for a template set of the pool.',
+    resolve: ({ clusterId }, _args, { reads }) =>
+      clusterId === null ? null : reads.cluster(clusterId),
+  }),
+  sourceSession: t.field({
+    type: SessionNode,
+    nullable: true,
+    description: 'The session it was taken from; null to those who may not see that session.',
+    resolve: ({ sourceSessionId }, _args, { reads }) =>
+      sourceSessionId === null ? null : reads.session(sourceSessionId),
+  }),
+}));
+
+// What is in it, and how old it is.
+builder.objectFields(SnapshotNode, (t) => ({
+  k8sVersion: t.exposeString('k8sVersion', {
+    nullable: true,
+    description: 'The Kubernetes in it, such as v1.31.4; null where there is none.',
+  }),
+  sizeBytes: t.exposeFloat('sizeBytes', {
+    nullable: true,
+    description: 'What it takes on disk, in bytes; null until known.',
+  }),
+  ageSeconds: t.int({
+    description: 'Whole seconds since it was ready, or begun while it is not.',
+    resolve: (snapshot, _args, { reads }) => ageSeconds(snapshot, reads.now()),
+  }),
+  stale: t.boolean({
+    description: "Whether it is older than the pool's `snapshotMaxAgeSeconds`.",
+    resolve: (snapshot, args, context) =>
+      isStale(snapshot, poolOf(snapshot, args, context), context.reads.now()),
+  }),
+  staleAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description: 'When it becomes stale; null until it is ready.',
+    resolve: (snapshot, args, context) => staleAt(snapshot, poolOf(snapshot, args, context)),
+  }),
+  createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
+  version: t.exposeInt('version', { description: VERSION }),
+  allowedActions: t.stringList({ description: ALLOWED_ACTIONS, resolve: () => [] }),
+}));
+
+function poolOf(snapshot: Snapshot, _args: object, { reads }: Context) {
+  return referred(reads.clusterPool(snapshot.poolId), `the pool of snapshot ${snapshot.id}`);
+}
+
+const SnapshotConnection = connectionOf(SnapshotNode, 'snapshots');
+
+builder.queryField('snapshots', (t) =>
+  t.field({
+    type: SnapshotConnection,
+    authScopes: forViewer,
+    description: 'Golden states, newest first.',
+    args: { ...poolArg, ...pageArgs },
+    resolve: (_root, args, { reads }) =>
+      readPageOfPool(args, reads, (filter, page) => reads.snapshots(filter, page)),
+  }),
+);
+
+const CaptureModeEnum = builder.enumType('CaptureMode', {
+  description: 'Whether guests run while they are captured.',
+  values: {
+    ONLINE: { description: 'They go on running.' },
+    OFFLINE: { description: 'They are stopped first and started afterwards.' },
+  },
+});
+
+const CreateSnapshotsInput = builder.inputType('CreateSnapshotsInput', {
+  description: 'Of what to record the golden state, and how.',
+  fields: (t) => ({
+    pool: t.string({ required: true, description: 'The name of the pool.' }),
+    sessionId: t.id({
+      description: "A RUNNING session of the pool: its cluster becomes the pool's template set.",
+    }),
+    mode: t.field({
+      type: CaptureModeEnum,
+      description: 'The provider chooses when it is left out.',
+    }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  createSnapshots: t.field({
+    type: JobNode,
+    authScopes: forAdmin,
+    errors: refusals.job,
+    description:
+      "With sessionId: that RUNNING session's cluster becomes the pool's template set. Without: " +
+      'every AVAILABLE cluster captures its own set.',
+    args: { input: t.arg({ type: CreateSnapshotsInput, required: true, description: 'Of what.' }) },
+    resolve: (_root, { input }, { verbs }) =>
+      verbs.createSnapshots(parseInput(createSnapshotsInput, withSession(input))),
+  }),
+  recreateSnapshots: t.field({
+    type: JobNode,
+    authScopes: forAdmin,
+    errors: refusals.job,
+    description: 'A new set, verified, made current; only then is the old one deleted.',
+    args: { input: t.arg({ type: CreateSnapshotsInput, required: true, description: 'Of what.' }) },
+    resolve: (_root, { input }, { verbs }) =>
+      verbs.recreateSnapshots(parseInput(createSnapshotsInput, withSession(input))),
+  }),
+  deleteSnapshots: t.field({
+    type: JobNode,
+    authScopes: forAdmin,
+    errors: refusals.job,
+    description:
+      'Deletes the golden states of a pool; its next resets rebuild from the image and capture ' +
+      'again.',
+    args: { input: t.arg({ type: PoolInput, required: true, description: 'Which pool.' }) },
+    resolve: (_root, { input }, { verbs }) => verbs.deleteSnapshots(input.pool),
+  }),
+}));
+
+/** The input with the session's database id. */
+function withSession(input: typeof CreateSnapshotsInput.$inferInput) {
+  const { sessionId } = input;
+  return sessionId == null ? input : { ...input, sessionId: wantedId('Session', sessionId) };
+}
