@@ -6,7 +6,7 @@
  *
  * With --check nothing is written: it fails when a file would change or is not in git.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
@@ -29,16 +29,9 @@ const OUTPUTS = ['schema/schema.graphql', 'db/migrations/**/*.*', 'test/db/schem
 
 /** Writes every derived file below `root`; the sources are those of the working tree. */
 async function generateInto(root: string, migrationName: string): Promise<void> {
-  if (sourceExists('schema/index.ts')) write(root, 'schema/schema.graphql', await printOurSchema());
-  if (!sourceExists('db/tables.ts')) return;
+  write(root, 'schema/schema.graphql', await printOurSchema());
   runDrizzleKit(join(root, 'db/migrations'), migrationName);
   write(root, 'test/db/schema.sql', dumpTables(join(root, 'db/migrations')));
-}
-
-function sourceExists(path: string): boolean {
-  if (existsSync(path)) return true;
-  console.log(`generate: ${path} does not exist yet, skipped`);
-  return false;
 }
 
 async function printOurSchema(): Promise<string> {
@@ -49,12 +42,14 @@ async function printOurSchema(): Promise<string> {
 /** Adds a migration when the tables differ from the last one. */
 function runDrizzleKit(out: string, name: string): void {
   const { dialect, schema } = drizzle as { dialect: string; schema: string };
-  const options = ['--dialect', dialect, '--schema', schema, '--out', out, '--name', name];
-  try {
-    execFileSync('drizzle-kit', ['generate', ...options], { encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`drizzle-kit generate failed:\n${stdout}${stderr}`, { cause: error });
+  // It takes an absolute folder for a relative one.
+  const folder = relative(process.cwd(), out);
+  const options = ['--dialect', dialect, '--schema', schema, '--out', folder, '--name', name];
+  const result = spawnSync('drizzle-kit', ['generate', ...options], { encoding: 'utf8' });
+  const said = `${result.stdout}${result.stderr}`;
+  // It ends with 0 when it failed too.
+  if (!/No schema changes|Your SQL migration file/.test(said)) {
+    throw new Error(`drizzle-kit generate failed:\n${result.error?.message ?? said}`);
   }
 }
 
