@@ -69,6 +69,8 @@ export default {
       '^db/',
       '^schema/model/',
       '^server/reconcilers/reconciler\\.ts$',
+      '^server/(outside|step|golden-set)\\.ts$',
+      '^server/jobs/',
       PORTS,
     ]),
     refuse('reconciler-no-graphql', { path: '^server/reconcilers/' }, { path: [GRAPHQL, BROWSER] }),

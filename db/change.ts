@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, lt, lte, sql } from 'drizzle-orm';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { SYSTEM, type Change, type ChangeKind, type Why } from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
@@ -155,6 +155,16 @@ export function trimChanges(tx: Tx, retention: Retention, limit: number): number
   const oldest = trimmedUpTo(tx.db);
   const upTo = Math.min(newestToDrop, oldest + limit);
   if (upTo <= oldest) return 0;
-  const old = and(lte(changes.seq, upTo), lte(changes.at, tx.now - retention.keepMs));
-  return tx.db.delete(changes).where(old).run().changes;
+  const young = firstYoung(tx.db, upTo, tx.now - retention.keepMs) ?? upTo + 1;
+  return tx.db.delete(changes).where(lt(changes.seq, young)).run().changes;
+}
+
+/**
+ * The first row of these that is still to be kept. Only what lies before it may go: a clock that
+ * was set back makes rows look old behind younger ones, and a hole would be a silent loss.
+ */
+function firstYoung(db: Db, upTo: number, keptSince: number): number | undefined {
+  const young = and(lte(changes.seq, upTo), gt(changes.at, keptSince));
+  const rows = db.select({ seq: changes.seq }).from(changes).where(young);
+  return rows.orderBy(asc(changes.seq)).limit(1).get()?.seq;
 }

@@ -1,4 +1,5 @@
 import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool, ClusterPoolStats } from '../schema/model/cluster-pool.ts';
 import { logChange } from './change.ts';
@@ -7,7 +8,7 @@ import { prepared, type Db } from './connection.ts';
 import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { idCondition, rowWriter } from './row.ts';
 import { countWaiting } from './session.ts';
-import { pools } from './tables.ts';
+import { clusters, pools } from './tables.ts';
 import type { Tx } from './tx.ts';
 
 const byId = prepared((db) => db.select().from(pools).where(idCondition(pools)).prepare());
@@ -60,16 +61,34 @@ export type NewPool = Omit<
   | 'version'
 >;
 
-/** Adds a pool. */
+/** Adds a pool. Its numbers go on from those of deleted pools of its name. */
 export function insertPool(tx: Tx, pool: NewPool, why: Why): ClusterPool {
   const row = tx.db
     .insert(pools)
-    .values({ id: tx.newId(), ...pool, createdAt: tx.now })
+    .values({ id: tx.newId(), ...pool, ...numbersOf(tx.db, pool.name), createdAt: tx.now })
     .returning()
     .get();
   const subject = { type: 'CLUSTER_POOL', subjectId: row.id, poolId: row.id } as const;
   logChange(tx, { ...subject, kind: 'CREATED' }, why);
   return row;
+}
+
+/** The numbers that no pool of this name has used: names of clusters and sets come only once. */
+function numbersOf(db: Db, name: string): Pick<ClusterPool, 'nextNumber' | 'nextSet'> {
+  const highest = (column: SQLiteColumn) => sql<number>`coalesce(max(${column}), 1)`;
+  const numbers = { nextNumber: highest(pools.nextNumber), nextSet: highest(pools.nextSet) };
+  const found = db.select(numbers).from(pools).where(eq(pools.name, name)).get();
+  return found ?? { nextNumber: 1, nextSet: 1 };
+}
+
+/** Whether clusters of a deleted pool of this name are still on their way out. */
+export function hasLeftovers(db: Db, name: string): boolean {
+  const left = db
+    .select({ id: clusters.id })
+    .from(clusters)
+    .innerJoin(pools, eq(pools.id, clusters.poolId))
+    .where(and(eq(pools.name, name), isNotNull(pools.deletedAt), isNull(clusters.removedAt)));
+  return left.limit(1).get() !== undefined;
 }
 
 const write = rowWriter<ClusterPool>(pools);

@@ -49,19 +49,34 @@ export function nextWorkAt(db: Db, status: StatusAtWork, now: number): number | 
   return nextWorkStatement(db).get({ status, now })?.at ?? undefined;
 }
 
+const REMOVING = sql`removing_at IS NOT NULL AND removed_at IS NULL`;
+
 const removingStatement = prepared((db) =>
   db
     .select()
     .from(clusters)
-    .where(sql`removing_at IS NOT NULL AND removed_at IS NULL`)
+    .where(sql`${REMOVING} AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`)
     .orderBy(asc(clusters.removingAt))
     .limit(WORK_LIMIT)
     .prepare(),
 );
 
-/** Clusters on their way out, the longest first. */
-export function findRemoving(db: Db): Cluster[] {
-  return removingStatement(db).all();
+/** Clusters on their way out that a worker should take up now, the longest first. */
+export function findRemoving(db: Db, now: number): Cluster[] {
+  return removingStatement(db).all({ now });
+}
+
+const nextRemovalStatement = prepared((db) =>
+  db
+    .select({ at: sql<number | null>`min(${clusters.nextAttemptAt})` })
+    .from(clusters)
+    .where(sql`${REMOVING} AND ${clusters.nextAttemptAt} > ${sql.placeholder('now')}`)
+    .prepare(),
+);
+
+/** When the next removal becomes due again; undefined when none waits. */
+export function nextRemovalAt(db: Db, now: number): number | undefined {
+  return nextRemovalStatement(db).get({ now })?.at ?? undefined;
 }
 
 /** The clusters that a job has reserved. */

@@ -1,4 +1,4 @@
-import { lte, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { IdempotencyConflict } from '../schema/model/refusal.ts';
 import { prepared } from './connection.ts';
 import { idempotency } from './tables.ts';
@@ -51,9 +51,4 @@ export function findEarlierCall(tx: Tx, call: RepeatableCall): string | undefine
 /** Records what this call made, in the transaction that makes it. */
 export function recordCall(tx: Tx, call: RepeatableCall, subjectId: string): void {
   insertStatement(tx.db).run({ ...call, subjectId, createdAt: tx.now });
-}
-
-/** Forgets calls made before this time. */
-export function trimCalls(tx: Tx, before: number): void {
-  tx.db.delete(idempotency).where(lte(idempotency.createdAt, before)).run();
 }

@@ -31,7 +31,8 @@ export function ensureJob(tx: Tx, wanted: NewJob): Job {
   return findEqualJob(tx.db, wanted) ?? insertJob(tx, wanted);
 }
 
-function findEqualJob(db: Db, wanted: NewJob): Job | undefined {
+/** The job that wants just this and is not finished or being cancelled. */
+export function findEqualJob(db: Db, wanted: NewJob): Job | undefined {
   const { kind, poolId, clusterId, sessionId } = wanted;
   return db
     .select()
@@ -40,7 +41,7 @@ function findEqualJob(db: Db, wanted: NewJob): Job | undefined {
       and(
         eq(jobs.poolId, poolId),
         eq(jobs.kind, kind),
-        sql`status IN ('QUEUED', 'RUNNING')`,
+        UNFINISHED,
         isNull(jobs.cancelRequestedAt),
         clusterId == null ? isNull(jobs.clusterId) : eq(jobs.clusterId, clusterId),
         sessionId == null ? isNull(jobs.sessionId) : eq(jobs.sessionId, sessionId),
@@ -109,17 +110,32 @@ function log(tx: Tx, before: Job | undefined, row: Job, why: Why): void {
   logChange(tx, { ...subject, from: before?.status ?? null, to }, { ...why, jobId: subjectId });
 }
 
+/** Spelled as the partial index spells it, which SQLite then uses. */
+const UNFINISHED = sql`status IN ('QUEUED', 'RUNNING')`;
+
 const unfinishedStatement = prepared((db) =>
-  db
-    .select()
-    .from(jobs)
-    .where(sql`status IN ('QUEUED', 'RUNNING')`)
-    .prepare(),
+  db.select().from(jobs).where(UNFINISHED).prepare(),
 );
 
 /** Jobs that still have something to do. */
 export function findUnfinishedJobs(db: Db): Job[] {
   return unfinishedStatement(db).all();
+}
+
+/** Those of one pool. */
+export function findUnfinishedJobsOf(db: Db, poolId: string): Job[] {
+  const unfinished = sql`status IN ('QUEUED', 'RUNNING')`;
+  return db
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.poolId, poolId), unfinished))
+    .all();
+}
+
+/** Whether a pool has a job of this kind that is not finished. */
+export function hasUnfinishedJob(db: Db, poolId: string, kind: JobKind): boolean {
+  const wanted = and(eq(jobs.poolId, poolId), eq(jobs.kind, kind), UNFINISHED);
+  return db.select({ id: jobs.id }).from(jobs).where(wanted).limit(1).get() !== undefined;
 }
 
 /** Which jobs a list shows. */

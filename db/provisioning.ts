@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, lte, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, sql } from 'drizzle-orm';
 import { SERVED_FROM, type ServedFrom } from '../schema/model/session.ts';
 import { prepared, type Db } from './connection.ts';
 import { provisionings } from './tables.ts';
@@ -67,7 +67,7 @@ export function provisioningTimes(
     .select()
     .from(provisionings)
     .where(and(eq(provisionings.poolId, poolId), gte(provisionings.startedAt, since)))
-    .orderBy(asc(provisionings.startedAt))
+    .orderBy(desc(provisionings.startedAt))
     .limit(MOST_RECORDS)
     .all();
   const start = (at: number) => (periodMs ? Math.floor(at / periodMs) * periodMs : since);
@@ -100,9 +100,4 @@ function quantile(sorted: readonly number[], q: number): number | null {
 function byTimeThenKind(a: ProvisioningPeriod, b: ProvisioningPeriod): number {
   const kind = SERVED_FROM.indexOf(a.servedFrom) - SERVED_FROM.indexOf(b.servedFrom);
   return a.from - b.from || kind;
-}
-
-/** Forgets what started before this time. */
-export function trimProvisionings(tx: Tx, before: number): void {
-  tx.db.delete(provisionings).where(lte(provisionings.startedAt, before)).run();
 }

@@ -8,6 +8,8 @@ export interface ReaderClock {
 /** One transaction of reads, on a connection of its own until it is released. */
 export interface ReadLease {
   readonly db: Db;
+  /** False once it is released or its time is over. */
+  readonly isOpen: boolean;
   /** Ends the transaction and gives the connection back; harmless when done twice. */
   release(): void;
 }
@@ -27,12 +29,19 @@ interface Pooled extends Connection {
   readonly end: () => void;
 }
 
+interface Waiting {
+  readonly resolve: (connection: Pooled) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** A bounded pool of read-only connections: nobody who reads sees what is not durable. */
 export class Readers {
   readonly #free: Pooled[] = [];
   readonly #all: Pooled[] = [];
-  readonly #waiting: ((connection: Pooled) => void)[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #leases = new Set<ReadLease>();
   readonly #own: Pooled;
+  #closed = false;
   readonly #path: string;
   readonly #clock: ReaderClock;
 
@@ -52,49 +61,61 @@ export class Readers {
     }
   }
 
-  /** Waits for a connection; the transaction sees what is committed when it first reads. */
-  async lease(): Promise<ReadLease> {
-    return this.#leaseOf(await this.#take());
+  /**
+   * Waits for a connection; the transaction sees what is committed when it first reads, and ends
+   * by itself after `longestMs`.
+   */
+  async lease(longestMs = LONGEST_READ_MS): Promise<ReadLease> {
+    return this.#leaseOf(await this.#take(), longestMs);
   }
 
   /** Closes all connections; nothing may read any more. */
   close(): void {
+    this.#closed = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error('the database is closed'));
+    for (const lease of this.#leases) lease.release();
     for (const connection of this.#all) connection.raw.close();
   }
 
-  #leaseOf(connection: Pooled): ReadLease {
+  #leaseOf(connection: Pooled, longestMs: number): ReadLease {
     connection.begin();
     let open = true;
     const release = () => {
       if (!open) return;
       open = false;
       cancel();
-      if (!connection.raw.open) return;
+      this.#leases.delete(lease);
       connection.end();
       this.#giveBack(connection);
     };
-    const cancel = this.#clock.after(LONGEST_READ_MS, release);
-    return {
+    const cancel = this.#clock.after(longestMs, release);
+    const lease: ReadLease = {
       get db() {
         if (!open) throw new Error('this read transaction has ended');
         return connection.db;
       },
+      get isOpen() {
+        return open;
+      },
       release,
     };
+    this.#leases.add(lease);
+    return lease;
   }
 
   #take(): Promise<Pooled> {
+    if (this.#closed) return Promise.reject(new Error('the database is closed'));
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (this.#all.length <= CONNECTIONS) return Promise.resolve(this.#open());
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new TooManyReads());
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   #giveBack(connection: Pooled): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(connection);
-    else next(connection);
+    else next.resolve(connection);
   }
 
   #open(): Pooled {

@@ -1,7 +1,7 @@
-import { and, asc, count, desc, eq, inArray, lte, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, lte, sql, type SQL } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
 import {
-  LIVE_SESSION_STATUSES,
   SESSION_TRANSITIONS,
   type Session,
   type SessionStatus,
@@ -15,6 +15,23 @@ import { sessions } from './tables.ts';
 import type { Tx } from './tx.ts';
 
 const byId = prepared((db) => db.select().from(sessions).where(idCondition(sessions)).prepare());
+
+/** Whose sessions a reader may see. */
+export type SessionsSeen = 'ALL' | 'NONE' | { readonly owner: string };
+
+const byIdAndOwner = prepared((db) =>
+  db
+    .select()
+    .from(sessions)
+    .where(and(idCondition(sessions), eq(sessions.owner, sql.placeholder('owner'))))
+    .prepare(),
+);
+
+/** The session with this id, if it is among those seen. */
+export function findSeenSession(db: Db, id: string, seen: SessionsSeen): Session | undefined {
+  if (seen === 'NONE') return undefined;
+  return seen === 'ALL' ? findSession(db, id) : byIdAndOwner(db).get({ id, owner: seen.owner });
+}
 
 /** The session with this id, whoever owns it. */
 export function findSession(db: Db, id: string): Session | undefined {
@@ -121,6 +138,9 @@ function log(tx: Tx, before: Session | undefined, row: Session, why: Why): void 
   logChange(tx, { ...subject, kind, from, to: status }, why);
 }
 
+/** Spelled as the partial indexes spell it, which SQLite then uses. */
+const IS_LIVE = sql`status IN ('PENDING', 'PROVISIONING', 'RUNNING')`;
+
 const firstWaitingStatement = prepared((db) =>
   db
     .select()
@@ -178,8 +198,7 @@ const liveOfOwnerStatement = prepared((db) =>
     .from(sessions)
     .where(
       sql`${sessions.poolId} = ${sql.placeholder('poolId')}
-        AND ${sessions.owner} = ${sql.placeholder('owner')}
-        AND status IN ('PENDING', 'PROVISIONING', 'RUNNING')`,
+        AND ${sessions.owner} = ${sql.placeholder('owner')} AND ${IS_LIVE}`,
     )
     .prepare(),
 );
@@ -189,14 +208,31 @@ export function countLiveOf(db: Db, poolId: string, owner: string): number {
   return liveOfOwnerStatement(db).get({ poolId, owner })?.n ?? 0;
 }
 
-/** Live sessions of a pool, at most so many. */
+/** Live sessions of a pool, the oldest first, at most so many. */
 export function findLive(db: Db, poolId: string, limit: number): Session[] {
   return db
     .select()
     .from(sessions)
-    .where(and(eq(sessions.poolId, poolId), inArray(sessions.status, [...LIVE_SESSION_STATUSES])))
+    .where(and(eq(sessions.poolId, poolId), IS_LIVE))
+    .orderBy(asc(sessions.createdAt), asc(sessions.id))
     .limit(limit)
     .all();
+}
+
+/** How many live sessions a pool has. */
+export function countLive(db: Db, poolId: string): number {
+  return countRows(db, sessions, and(eq(sessions.poolId, poolId), IS_LIVE));
+}
+
+/** The session of this owner that held the cluster last, ended or not. */
+export function findLastSessionOn(db: Db, clusterId: string, owner: string): Session | undefined {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.owner, owner), eq(sessions.lastClusterId, clusterId)))
+    .orderBy(desc(sessions.createdAt), desc(sessions.id))
+    .limit(1)
+    .get();
 }
 
 const toWakeStatement = prepared((db) =>
@@ -250,15 +286,20 @@ export function findOldestWaiting(db: Db, poolId: string): Session | undefined {
 export interface SessionFilter {
   readonly poolId?: string | undefined;
   readonly status?: readonly SessionStatus[] | undefined;
-  /** Only those of this owner; all when undefined. */
-  readonly owner?: string | undefined;
+  readonly seen: SessionsSeen;
+}
+
+/** The condition that only lets rows through whose owner is seen. */
+export function ownerSeen(column: SQLiteColumn, seen: SessionsSeen): SQL | undefined {
+  if (seen === 'ALL') return undefined;
+  return seen === 'NONE' ? sql`0` : eq(column, seen.owner);
 }
 
 /** Sessions, the newest first. */
 export function pageOfSessions(db: Db, filter: SessionFilter, page: PageArgs): Page<Session> {
   const wanted = and(
     filter.poolId === undefined ? undefined : eq(sessions.poolId, filter.poolId),
-    filter.owner === undefined ? undefined : eq(sessions.owner, filter.owner),
+    ownerSeen(sessions.owner, filter.seen),
     filter.status === undefined ? undefined : inArray(sessions.status, [...filter.status]),
   );
   const rows = db

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import {
   SNAPSHOT_TRANSITIONS,
@@ -102,6 +102,29 @@ export function moveSet(
   );
 }
 
+/** What is known of a captured snapshot. */
+export type Captured = Pick<Snapshot, 'role' | 'sizeBytes' | 'k8sVersion'>;
+
+/**
+ * A set has been captured: if it is complete it is READY and becomes the current one of its
+ * owner. A set that lacks a role is refused: it would restore half a cluster.
+ */
+export function acceptSet(
+  tx: Tx,
+  set: { poolId: string; set: number },
+  captured: readonly Captured[],
+  why: Why,
+): void {
+  for (const row of findSet(tx.db, set.poolId, set.set)) {
+    const found = captured.find((one) => one.role === row.role);
+    if (found === undefined) throw new Error(`set ${set.set} has no snapshot of ${row.role}`);
+    const { sizeBytes, k8sVersion } = found;
+    const patch = { sizeBytes, k8sVersion, readyAt: tx.now, statusMessage: null };
+    moveSnapshot(tx, row.id, { from: ['CREATING'], to: 'READY', patch }, why);
+  }
+  switchSet(tx, set, why);
+}
+
 /** Removes the rows of a set whose outside objects are gone. */
 export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
   for (const row of findSet(tx.db, set.poolId, set.set)) {
@@ -112,7 +135,7 @@ export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why
 }
 
 /** Makes a complete set the current one of its owner; the sets before it are to be deleted. */
-export function switchSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
+function switchSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
   const rows = findSet(tx.db, set.poolId, set.set);
   const [first] = rows;
   if (first === undefined) return;
@@ -201,12 +224,12 @@ export function findSnapshotsAtWork(
   return atWorkStatement(db).all({ status, now });
 }
 
-/** The sets of a pool that are not on their way out, of its clusters and its own. */
-export function findSetsOfPool(db: Db, poolId: string): Snapshot[] {
+/** All snapshots of a pool, of its clusters and its own, whatever their state. */
+export function findSnapshotsOfPool(db: Db, poolId: string): Snapshot[] {
   return db
     .select()
     .from(snapshots)
-    .where(and(eq(snapshots.poolId, poolId), ne(snapshots.status, 'DELETING')))
+    .where(eq(snapshots.poolId, poolId))
     .all();
 }
 
@@ -259,14 +282,4 @@ export function pageOfSnapshots(db: Db, filter: SnapshotFilter, page: PageArgs):
     .limit(page.first + 1)
     .all();
   return toPage(rows, page, timePosition, () => countRows(db, snapshots, wanted));
-}
-
-/** Old failed sets that belong to no unfinished job: kept for a while to be looked at. */
-export function findFailedBefore(db: Db, before: number): Snapshot[] {
-  const old = or(isNull(snapshots.createdAt), lte(snapshots.createdAt, before));
-  return db
-    .select()
-    .from(snapshots)
-    .where(and(eq(snapshots.status, 'FAILED'), old))
-    .all();
 }

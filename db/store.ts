@@ -29,8 +29,8 @@ export interface Store {
   transact<T>(body: (tx: Tx) => Synchronous<T>): Promise<T>;
   /** Reads committed state, synchronously and in one transaction. */
   read<T>(body: (db: Db) => T): T;
-  /** One read transaction that may outlive the call; release it. */
-  lease(): Promise<ReadLease>;
+  /** One read transaction that may outlive the call, but not its time; release it. */
+  lease(longestMs?: number): Promise<ReadLease>;
   /** Calls back after every commit that wrote to the log; returns how to stop. */
   onCommit(listener: () => void): () => void;
   /** The end of the log as committed. */
@@ -128,8 +128,8 @@ class SqliteStore implements Store {
     return this.#readers.read(body);
   }
 
-  lease(): Promise<ReadLease> {
-    return this.#readers.lease();
+  lease(longestMs?: number): Promise<ReadLease> {
+    return this.#readers.lease(longestMs);
   }
 
   onCommit(listener: () => void): () => void {
@@ -169,13 +169,22 @@ class SqliteStore implements Store {
   #commit(batch: readonly Queued[]): unknown {
     try {
       this.#statements.begin.run();
-      for (const queued of batch) queued.run();
+      for (const queued of batch) this.#runQueued(queued);
       this.#statements.commit.run();
       return undefined;
     } catch (error) {
       if (this.#writer.raw.inTransaction) this.#statements.rollback.run();
       return error;
     }
+  }
+
+  /**
+   * SQLite rolls the whole transaction back by itself when it cannot go on (disk full, input or
+   * output error). What would run after that would be committed alone while its batch is refused.
+   */
+  #runQueued(queued: Queued): void {
+    if (!this.#writer.raw.inTransaction) throw new Error('the transaction was rolled back');
+    queued.run();
   }
 
   #inSavepoint<T>(body: (tx: Tx) => Synchronous<T>): T {

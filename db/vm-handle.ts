@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
@@ -100,20 +100,22 @@ export function recordSighting(
   clusterId: string,
   seen: readonly VmSeen[],
   why: Why,
-  more: VmPatch = {},
+  more: (vm: VmHandle) => VmPatch = () => ({}),
 ): void {
   for (const vm of findVmsOfCluster(tx.db, clusterId)) {
     const sighting = seen.find((one) => one.role === vm.role);
     if (sighting === undefined) continue;
     const { phase, message: statusMessage, ipAddress } = sighting;
     const origin = sighting.origin ?? vm.origin;
-    updateVm(tx, vm, { phase, statusMessage, ipAddress, origin, ...more }, why);
+    updateVm(tx, vm, { phase, statusMessage, ipAddress, origin, ...more(vm) }, why);
   }
 }
 
 function log(tx: Tx, before: VmHandle | undefined, row: VmHandle, why: Why): void {
   const kind = before === undefined ? 'CREATED' : 'UPDATED';
-  const { id, poolId, sessionId, phase } = row;
+  const { id, poolId, phase } = row;
+  // The change by which a session loses a VM still concerns that session.
+  const sessionId = row.sessionId ?? before?.sessionId ?? null;
   const subject = { type: 'VM_HANDLE', subjectId: id, poolId, sessionId } as const;
   logChange(tx, { ...subject, kind, from: before?.phase ?? null, to: phase }, why);
 }
@@ -137,9 +139,4 @@ export function pageOfVms(db: Db, filter: VmFilter, page: PageArgs): Page<VmHand
     .limit(page.first + 1)
     .all();
   return toPage(rows, page, timePosition, () => countRows(db, vmHandles, wanted));
-}
-
-/** Forgets handles that ended before this time. */
-export function trimVms(tx: Tx, before: number): void {
-  tx.db.delete(vmHandles).where(lte(vmHandles.endedAt, before)).run();
 }

@@ -95,13 +95,6 @@ export function loseCluster(tx: Tx, clusterId: string, reason: string, why: Why)
   release(tx, cluster.sessionId, ending, { ...why, reason });
 }
 
-/** A cluster made for a session could not be made: the session fails with the reason. */
-export function failMade(tx: Tx, cluster: Cluster, reason: string, why: Why): void {
-  if (cluster.sessionId === null) return;
-  const ending = { to: 'FAILED', endReason: null, statusMessage: reason } as const;
-  release(tx, cluster.sessionId, ending, { ...why, reason });
-}
-
 /**
  * A held cluster could not be woken: it is put back, and its session takes another, three at
  * most. The one it takes is warm if there is one, else made for it if the pool has room.
@@ -142,7 +135,8 @@ function takeAnother(tx: Tx, sessionId: string, reason: string, why: Why): void 
   }
 }
 
-function endFailed(tx: Tx, sessionId: string, statusMessage: string, why: Why): void {
+/** Ends a session as failed, with what went wrong. */
+export function endFailed(tx: Tx, sessionId: string, statusMessage: string, why: Why): void {
   release(tx, sessionId, { to: 'FAILED', endReason: null, statusMessage }, why);
 }
 

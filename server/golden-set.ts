@@ -1,0 +1,55 @@
+import { findCluster } from '../db/cluster.ts';
+import { acceptSet, findSet } from '../db/snapshot.ts';
+import type { Why } from '../schema/model/change.ts';
+import type { Snapshot } from '../schema/model/snapshot.ts';
+import { clusterRef, setRef } from './outside.ts';
+import { ProviderError, type Provider, type SetSource, type Step } from './providers/provider.ts';
+import type { Deps } from './reconcilers/reconciler.ts';
+
+/** Which set is captured, and whether people use its source meanwhile. */
+export interface Capture {
+  readonly poolId: string;
+  readonly set: number;
+  readonly inUse: boolean;
+}
+
+/**
+ * Captures a set whose rows are CREATING, and makes it current when the provider has proven it
+ * complete. The rows say what it is captured from: a cluster, or the image.
+ */
+export async function captureSet(
+  deps: Deps,
+  provider: Provider,
+  capture: Capture,
+  step: Step,
+  why: Why,
+): Promise<void> {
+  const { store } = deps;
+  const rows = store.read((db) => findSet(db, capture.poolId, capture.set));
+  const [first] = rows;
+  if (first?.status !== 'CREATING') return;
+  const source = sourceOf(deps, first, capture.inUse);
+  const ref = store.read((db) => {
+    const owner = first.clusterId === null ? undefined : findCluster(db, first.clusterId);
+    return setRef(db, rows, owner);
+  });
+  const captured = await provider.ensureSet(source, ref, first.mode, step);
+  const missing = rows.find((row) => !captured.some(({ role }) => role === row.role));
+  if (missing !== undefined) {
+    throw new ProviderError(`no snapshot of ${missing.role} was taken`, { retryable: false });
+  }
+  await store.transact((tx) => acceptSet(tx, capture, captured, why));
+}
+
+function sourceOf(deps: Deps, first: Snapshot, inUse: boolean): SetSource {
+  if (first.sourceClusterId === null) return { kind: 'IMAGE' };
+  const id = first.sourceClusterId;
+  const cluster = deps.store.read((db) => {
+    const row = findCluster(db, id);
+    return row?.removedAt === null ? clusterRef(db, row) : undefined;
+  });
+  if (cluster === undefined) {
+    throw new ProviderError('the cluster to capture is gone', { retryable: false });
+  }
+  return { kind: 'CLUSTER', cluster, inUse };
+}

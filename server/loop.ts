@@ -1,0 +1,173 @@
+import { ProviderError } from './providers/provider.ts';
+import type { Failure, Reconciler, Turn, Work } from './reconcilers/reconciler.ts';
+import type { Cancel, World } from './world.ts';
+
+/** What a loop needs. */
+export interface LoopSettings {
+  readonly world: World;
+  /** Logs a bug: something was thrown that is not an outside failure. */
+  readonly fault: (error: unknown, about: string) => void;
+  /** How long a loop that nobody wakes waits at most before it looks again, in milliseconds. */
+  readonly tickMs: number;
+}
+
+interface Pass {
+  readonly group: string;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** After a pass a thing rests this long, so that no mistake can make a loop spin. */
+const REST_MS = 10;
+/** After a pass that could not even note its failure, as with a full disk. */
+const LONG_REST_MS = 1_000;
+
+/** The server stops: not a failure of what was under way, which the next start takes up. */
+class Stopping extends Error {}
+
+/** The pass took longer than it may. */
+class DeadlineOver extends Error {}
+
+/**
+ * Runs the passes of one reconciler: on a wake and on a tick, one per thing at a time, so many of
+ * a group in parallel, each with its deadline. What a pass throws is told to the reconciler, which
+ * notes it on the row and decides when to try again.
+ */
+export class Loop {
+  readonly #reconciler: Reconciler;
+  readonly #settings: LoopSettings;
+  readonly #passes = new Map<string, Pass>();
+  readonly #restUntil = new Map<string, number>();
+  #cancelTimer: Cancel = () => {};
+  #poked = false;
+  #stopped = true;
+
+  constructor(reconciler: Reconciler, settings: LoopSettings) {
+    this.#reconciler = reconciler;
+    this.#settings = settings;
+  }
+
+  /** Begins to look for work. */
+  start(): void {
+    this.#stopped = false;
+    this.poke();
+  }
+
+  /** Looks for work soon; many pokes of one turn are one look. */
+  poke(): void {
+    if (this.#stopped || this.#poked) return;
+    this.#poked = true;
+    this.#settings.world.soon(() => {
+      this.#poked = false;
+      if (!this.#stopped) this.#sweep();
+    });
+  }
+
+  /** Aborts what runs, and resolves when it has ended. Stopping twice is harmless. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    const passes = [...this.#passes.values()];
+    for (const { abort } of passes) abort.abort(new Stopping('the server stops'));
+    await Promise.all(passes.map(({ done }) => done));
+  }
+
+  #sweep(): void {
+    const now = this.#settings.world.now();
+    let waitMs = this.#settings.tickMs;
+    try {
+      const { ready, nextAt } = this.#reconciler.find(now);
+      if (nextAt !== undefined) waitMs = Math.min(waitMs, Math.max(nextAt - now, 1));
+      for (const work of ready) waitMs = Math.min(waitMs, this.#consider(work));
+    } catch (error) {
+      this.#settings.fault(error, `${this.#reconciler.name} cannot look for work`);
+    }
+    this.#cancelTimer();
+    this.#cancelTimer = this.#settings.world.after(waitMs, () => this.poke());
+  }
+
+  /** Starts a pass if there is room; answers when to look at the thing again, in ms. */
+  #consider(work: Work): number {
+    if (this.#passes.has(work.id)) return Infinity;
+    const restMs = (this.#restUntil.get(work.id) ?? 0) - this.#settings.world.elapsed();
+    if (restMs > 0) return restMs;
+    this.#restUntil.delete(work.id);
+    if (this.#countOf(work.group) < work.parallel) this.#begin(work);
+    return Infinity;
+  }
+
+  #countOf(group: string): number {
+    let count = 0;
+    for (const pass of this.#passes.values()) if (pass.group === group) count += 1;
+    return count;
+  }
+
+  #begin(work: Work): void {
+    const abort = new AbortController();
+    const done = this.#run(work, abort).then((restMs) => {
+      this.#passes.delete(work.id);
+      this.#rest(work.id, restMs);
+      this.poke();
+    });
+    this.#passes.set(work.id, { group: work.group, abort, done });
+  }
+
+  #rest(id: string, restMs: number): void {
+    const now = this.#settings.world.elapsed();
+    if (this.#restUntil.size > 1_000) this.#forgetRested(now);
+    this.#restUntil.set(id, now + restMs);
+  }
+
+  #forgetRested(now: number): void {
+    for (const [id, until] of this.#restUntil) if (until <= now) this.#restUntil.delete(id);
+  }
+
+  /** Runs one pass to its end, which it always has; answers how long its thing rests. */
+  async #run(work: Work, abort: AbortController): Promise<number> {
+    const { world } = this.#settings;
+    const cancel = world.after(work.deadlineMs, () => {
+      const seconds = Math.round(work.deadlineMs / 100) / 10;
+      abort.abort(new DeadlineOver(`not done within ${seconds} s`));
+    });
+    const turn = { signal: abort.signal, deadline: world.now() + work.deadlineMs };
+    try {
+      await this.#untilAborted(work, turn);
+      return REST_MS;
+    } catch (error) {
+      return await this.#failed(work, error, abort.signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** A pass that does not heed its signal is left behind: a hang must not hold its thing. */
+  #untilAborted(work: Work, turn: Turn): Promise<void> {
+    return new Promise((resolve, reject) => {
+      turn.signal.addEventListener('abort', () => reject(turn.signal.reason as Error));
+      this.#reconciler.pass(work, turn).then(resolve, reject);
+    });
+  }
+
+  async #failed(work: Work, error: unknown, signal: AbortSignal): Promise<number> {
+    if (this.#stopped || signal.reason instanceof Stopping) return REST_MS;
+    try {
+      await this.#reconciler.failed(work, this.#failureOf(work, error, signal));
+      return REST_MS;
+    } catch (unnoted) {
+      this.#settings.fault(unnoted, `${this.#reconciler.name} cannot note a failure`);
+      return LONG_REST_MS;
+    }
+  }
+
+  #failureOf(work: Work, error: unknown, signal: AbortSignal): Failure {
+    if (signal.reason instanceof DeadlineOver) {
+      return { reason: signal.reason.message, retryable: true, cause: 'DEADLINE' };
+    }
+    if (error instanceof ProviderError) {
+      const { reason, retryable } = error;
+      return { reason, retryable, cause: 'PROVIDER_ERROR' };
+    }
+    this.#settings.fault(error, `${this.#reconciler.name} failed at ${work.id}`);
+    return { reason: 'an internal error', retryable: true, cause: 'PROVIDER_ERROR' };
+  }
+}

@@ -1,0 +1,66 @@
+import { getPool } from '../db/cluster-pool.ts';
+import type { Db } from '../db/connection.ts';
+import { findTemplate } from '../db/template.ts';
+import type { Cluster } from '../schema/model/cluster.ts';
+import type { ProviderKind } from '../schema/model/provider-kind.ts';
+import type { Snapshot } from '../schema/model/snapshot.ts';
+import { vmName } from '../schema/model/vm-handle.ts';
+import {
+  ProviderError,
+  type ClusterRef,
+  type OutsideObject,
+  type Provider,
+  type SetRef,
+} from './providers/provider.ts';
+import type { Deps } from './reconcilers/reconciler.ts';
+
+/** How rows are called outside: one place makes every name that a provider is given. */
+
+/** The provider of a pool, or an error that tells people what is missing. */
+export function providerOf(deps: Deps, kind: ProviderKind): Provider {
+  const provider = deps.provider(kind);
+  if (provider !== undefined) return provider;
+  throw new ProviderError(`provider ${kind} is not available on this host`, { retryable: true });
+}
+
+/** A cluster as its provider needs to know it. */
+export function clusterRef(db: Db, cluster: Cluster): ClusterRef {
+  const pool = getPool(db, cluster.poolId);
+  const roles = findTemplate(db, pool.templateId)?.roles ?? [];
+  const { id, name, namespace, poolId } = cluster;
+  const vms = roles.map((spec) => ({ ...spec, name: vmName(spec.role, name) }));
+  return { id, name, namespace, poolId, poolName: pool.name, identity: pool.identity, vms };
+}
+
+/** A set as its provider needs to know it; its rows are one set, and there is at least one. */
+export function setRef(db: Db, rows: readonly Snapshot[], owner: Cluster | undefined): SetRef {
+  const [first] = rows;
+  if (first === undefined) throw new Error('a set has at least one snapshot');
+  const pool = getPool(db, first.poolId);
+  return {
+    id: setId(first),
+    poolId: pool.id,
+    poolName: pool.name,
+    number: first.set,
+    cluster: owner === undefined ? null : clusterRef(db, owner),
+    snapshots: rows.map(({ role, name }) => ({ role, name })),
+    roles: findTemplate(db, pool.templateId)?.roles ?? [],
+  };
+}
+
+/** The id of a set outside: unique in the installation, as set numbers are in their pool. */
+export function setId(snapshot: Pick<Snapshot, 'poolId' | 'set'>): string {
+  return `${snapshot.poolId}-${snapshot.set}`;
+}
+
+/** A cluster as an object that can be removed. */
+export function clusterObject(cluster: Cluster): OutsideObject {
+  const { id, name, poolId } = cluster;
+  return { kind: 'CLUSTER', id, name, poolId };
+}
+
+/** A set as an object that can be removed. */
+export function setObject(snapshot: Snapshot): OutsideObject {
+  const { poolId, set } = snapshot;
+  return { kind: 'SET', id: setId(snapshot), name: `set ${set}`, poolId };
+}

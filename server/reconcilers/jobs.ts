@@ -1,0 +1,91 @@
+import { getPool } from '../../db/cluster-pool.ts';
+import { findJob, findUnfinishedJobs, moveJob, recordProgress } from '../../db/job.ts';
+import { closePhase, openPhase } from '../../db/phase.ts';
+import type { Tx } from '../../db/tx.ts';
+import {
+  isUnfinished,
+  JOB_DEADLINE_MINUTES,
+  type Job,
+  type JobKind,
+  type JobStatus,
+} from '../../schema/model/job.ts';
+import { bootstrapPool, warmUpPool } from '../jobs/fill-pool.ts';
+import { repairCluster, resetCluster } from '../jobs/one-cluster.ts';
+import type { JobWork, Outcome } from '../jobs/outcome.ts';
+import { createSnapshots, deleteSnapshots, recreateSnapshots } from '../jobs/snapshots.ts';
+import type { Deps, Found, Reconciler } from './reconciler.ts';
+
+const WORK: Readonly<Record<JobKind, JobWork>> = {
+  BOOTSTRAP_POOL: bootstrapPool,
+  WARM_UP_POOL: warmUpPool,
+  CREATE_SNAPSHOTS: createSnapshots,
+  RECREATE_SNAPSHOTS: recreateSnapshots,
+  DELETE_SNAPSHOTS: deleteSnapshots,
+  RESET_CLUSTER: resetCluster,
+  REPAIR_CLUSTER: repairCluster,
+};
+
+/**
+ * Wants: every job ended: what it wants is so, or cannot be, or was cancelled, or took too long.
+ * Looks: at the rows that tell how far what it wants is so.
+ * Acts: marks what is to be done next; reconcilers do it.
+ * After a crash: looks again; a job keeps nothing but its row.
+ */
+export function jobs(deps: Deps): Reconciler {
+  return {
+    name: 'jobs',
+    find: () => deps.store.read(findWork),
+    pass: (work) => deps.store.transact((tx) => lookAt(deps, tx, work.id)),
+    failed: () => Promise.resolve(),
+  };
+}
+
+function findWork(db: Tx['db']): Found {
+  const unfinished = findUnfinishedJobs(db);
+  const ready = unfinished.map(({ id }) => ({
+    id,
+    group: 'jobs',
+    parallel: 8,
+    deadlineMs: 60_000,
+  }));
+  const deadlines = unfinished.map(({ deadlineAt }) => deadlineAt);
+  return { ready, nextAt: deadlines.length === 0 ? undefined : Math.min(...deadlines) };
+}
+
+function lookAt(deps: Deps, tx: Tx, id: string): void {
+  const job = findJob(tx.db, id);
+  if (job === undefined || !isUnfinished(job)) return;
+  if (job.cancelRequestedAt !== null) return end(tx, job, 'CANCELLED', null);
+  if (tx.now >= job.deadlineAt) {
+    return end(tx, job, 'FAILED', `not done within ${JOB_DEADLINE_MINUTES[job.kind]} minutes`);
+  }
+  const first = job.status === 'QUEUED';
+  const running = first ? begin(tx, job) : job;
+  const { provider } = getPool(tx.db, job.poolId);
+  const { capabilities } = deps.provider(provider) ?? {};
+  const outcome = WORK[job.kind].advance(tx, running, { capabilities, first });
+  note(tx, running, outcome);
+}
+
+function begin(tx: Tx, job: Job): Job {
+  const why = { cause: 'JOB', actor: job.actor } as const;
+  return moveJob(tx, job.id, { from: ['QUEUED'], to: 'RUNNING' }, why) ?? job;
+}
+
+function note(tx: Tx, job: Job, outcome: Outcome): void {
+  if (outcome.kind === 'WORKING') {
+    openPhase(tx, job.id, outcome.message);
+    recordProgress(tx, job, outcome.progress, outcome.message);
+  } else if (outcome.kind === 'DONE') end(tx, job, 'SUCCEEDED', null);
+  else end(tx, job, 'FAILED', outcome.error);
+}
+
+function end(tx: Tx, job: Job, to: JobStatus, error: string | null): void {
+  if (to !== 'SUCCEEDED') WORK[job.kind].undo(tx, job);
+  closePhase(tx, job.id, error);
+  // A job that fails before it ran has run: FAILED follows RUNNING only.
+  const running = job.status === 'QUEUED' && to !== 'CANCELLED' ? begin(tx, job) : job;
+  const progress = to === 'SUCCEEDED' ? 1 : running.progress;
+  const patch = { error, statusMessage: error, finishedAt: tx.now, progress };
+  moveJob(tx, job.id, { from: ['QUEUED', 'RUNNING'], to, patch }, { cause: 'JOB' });
+}

@@ -1,0 +1,205 @@
+import { findAtWork, nextWorkAt } from '../../db/cluster-work.ts';
+import { findCluster, updateCluster } from '../../db/cluster.ts';
+import { getPool, updatePool } from '../../db/cluster-pool.ts';
+import type { Db } from '../../db/connection.ts';
+import { failWork } from '../../db/hold/fail.ts';
+import { handOver } from '../../db/hold/hand-over.ts';
+import { closePhase } from '../../db/phase.ts';
+import { recordProvisioning } from '../../db/provisioning.ts';
+import { updateSession } from '../../db/session.ts';
+import {
+  findCurrentSet,
+  findSetsOfCluster,
+  findTemplateSets,
+  insertSet,
+} from '../../db/snapshot.ts';
+import { findTemplate } from '../../db/template.ts';
+import type { Tx } from '../../db/tx.ts';
+import { recordSighting } from '../../db/vm-handle.ts';
+import type { Why } from '../../schema/model/change.ts';
+import type { Cluster } from '../../schema/model/cluster.ts';
+import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
+import { isCompleteSet, strategyFor, type Snapshot } from '../../schema/model/snapshot.ts';
+import { captureSet } from '../golden-set.ts';
+import { clusterObject, clusterRef, providerOf, setRef } from '../outside.ts';
+import type { ClusterSource, Provider, Sighting, Step } from '../providers/provider.ts';
+import { makeStep, prove } from '../step.ts';
+import {
+  MOST_ATTEMPTS,
+  retryDelayMs,
+  type Deps,
+  type Failure,
+  type Found,
+  type Reconciler,
+  type Turn,
+  type Work,
+} from './reconciler.ts';
+
+/**
+ * Wants: every CREATING cluster made, proven, and handed to whoever waits for it.
+ * Looks: at the row, the pool's template set, and what is outside under its name.
+ * Decides: SNAPSHOT from a complete template set, else BOOTSTRAP; a snapshot path that fails falls
+ * back to BOOTSTRAP, and the reason is kept.
+ * Acts: makes the VMs, captures the cluster's own golden set where clusters own theirs, proves
+ * that the guests answer, and hands over.
+ * After a crash: the note `source` says what was begun; the same source is resumed, what another
+ * left is cleared away first.
+ */
+export function provision(deps: Deps): Reconciler {
+  return {
+    name: 'provision',
+    find: (now) => deps.store.read((db) => findWork(deps, db, now)),
+    pass: (work, turn) => make(deps, work.id, turn),
+    failed: (work, failure) => noteFailure(deps, work.id, failure),
+  };
+}
+
+function findWork(deps: Deps, db: Db, now: number): Found {
+  const ready = findAtWork(db, 'CREATING', now).flatMap((cluster): Work[] => {
+    const { provider: kind } = getPool(db, cluster.poolId);
+    const capabilities = deps.provider(kind)?.capabilities;
+    if (capabilities?.goldenState === 'POOL' && waitsForSet(db, cluster)) return [];
+    const parallel = capabilities?.parallel.create ?? 1;
+    const deadlineMs = capabilities?.deadlineMs.create ?? 1_000;
+    return [{ id: cluster.id, group: kind, parallel, deadlineMs }];
+  });
+  return { ready, nextAt: nextWorkAt(db, 'CREATING', now) };
+}
+
+/** Where all start from the pool's set, a cluster nobody waits for waits for a set under way. */
+function waitsForSet(db: Db, cluster: Cluster): boolean {
+  if (cluster.sessionId !== null || cluster.wantedStrategy === 'BOOTSTRAP') return false;
+  const sets = findTemplateSets(db, cluster.poolId);
+  return !sets.some((s) => s.current) && sets.some((s) => s.status === 'CREATING');
+}
+
+interface Plan {
+  readonly cluster: Cluster;
+  readonly strategy: ProvisioningStrategy;
+  readonly source: ClusterSource;
+  /** What the note `source` says when this source has been begun. */
+  readonly name: string;
+  readonly snapshots: readonly Snapshot[];
+}
+
+function planFor(db: Db, id: string): Plan | undefined {
+  const cluster = findCluster(db, id);
+  if (cluster?.status !== 'CREATING' || cluster.removingAt !== null) return undefined;
+  const roles = findTemplate(db, getPool(db, cluster.poolId).templateId)?.roles ?? [];
+  const set = findCurrentSet(db, cluster.poolId, null);
+  const strategy = cluster.wantedStrategy ?? strategyFor(set, roles);
+  if (strategy === 'BOOTSTRAP' || !isCompleteSet(set, roles)) {
+    const source = { kind: 'IMAGE' } as const;
+    return { cluster, strategy: 'BOOTSTRAP', source, name: 'image', snapshots: [] };
+  }
+  const ref = setRef(db, set, undefined);
+  const source = { kind: 'SET', set: ref } as const;
+  return { cluster, strategy, source, name: `set ${ref.id}`, snapshots: set };
+}
+
+async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
+  const { store } = deps;
+  const plan = store.read((db) => planFor(db, id));
+  if (plan === undefined) return;
+  const { cluster } = plan;
+  const { pool, ref } = store.read((db) => ({
+    pool: getPool(db, cluster.poolId),
+    ref: clusterRef(db, cluster),
+  }));
+  const provider = providerOf(deps, pool.provider);
+  const step = makeStep(deps, { id, fence: cluster.fence, cluster }, turn);
+  if (step.notes.get('source') !== plan.name) await begin(provider, plan, step);
+  step.progress(plan.strategy === 'SNAPSHOT' ? 'creating VMs from snapshot' : 'bootstrap');
+  await provider.ensureCluster(ref, plan.source, step);
+  if (provider.capabilities.goldenState === 'CLUSTER') {
+    await captureOwnSet(deps, provider, cluster, step);
+  }
+  await finish(deps, plan, provider, await prove(provider, ref, step));
+}
+
+/** Clears away what an attempt from another source may have left, then begins anew. */
+async function begin(provider: Provider, { cluster, name }: Plan, step: Step): Promise<void> {
+  await provider.ensureGone(clusterObject(cluster), step);
+  await step.note('source', name);
+}
+
+/** Captures the set that the cluster is reset to, before it is handed out for the first time. */
+async function captureOwnSet(
+  deps: Deps,
+  provider: Provider,
+  cluster: Cluster,
+  step: Step,
+): Promise<void> {
+  const { store } = deps;
+  const { poolId, id: clusterId } = cluster;
+  if (store.read((db) => findCurrentSet(db, poolId, clusterId)).length > 0) return;
+  step.progress('capture');
+  const why = { cause: 'REPLENISH' } as const;
+  const set = await store.transact((tx) => {
+    const begun = findSetsOfCluster(tx.db, clusterId).find((s) => s.status === 'CREATING');
+    if (begun !== undefined) return begun.set;
+    const roles = findTemplate(tx.db, getPool(tx.db, poolId).templateId)?.roles ?? [];
+    const mode = provider.capabilities.captureModes[0] ?? 'ONLINE';
+    const of = { poolId, clusterId, sourceClusterId: clusterId, sourceSessionId: null };
+    return insertSet(tx, { ...of, jobId: null, mode }, roles, why);
+  });
+  await captureSet(deps, provider, { poolId, set, inUse: false }, step, why);
+}
+
+async function finish(
+  deps: Deps,
+  { cluster, strategy, snapshots }: Plan,
+  provider: Provider,
+  sighting: Sighting,
+): Promise<void> {
+  await deps.store.transact((tx) => {
+    const why = { cause: 'REPLENISH', jobId: cluster.jobId } as const;
+    closePhase(tx, cluster.id);
+    const patch = { strategy, statusMessage: null, lastHealthCheck: tx.now };
+    const free = { fence: cluster.fence, patch, wakes: provider.capabilities.wakes };
+    if (handOver(tx, cluster.id, free, why) === undefined) return;
+    recordSighting(tx, cluster.id, sighting.vms, why, (vm) => ({
+      snapshotId: snapshots.find(({ role }) => role === vm.role)?.id ?? null,
+      spawnDurationMs: tx.now - cluster.createdAt,
+    }));
+    const pool = getPool(tx.db, cluster.poolId);
+    if (pool.failuresInRow > 0) updatePool(tx, pool.id, { failuresInRow: 0 }, why);
+    if (cluster.sessionId === null) record(tx, cluster, strategy, null);
+  });
+}
+
+/** A cluster that a session waits for is recorded with that session, when it is served. */
+function record(
+  tx: Tx,
+  { id, poolId, sessionId, createdAt }: Cluster,
+  servedFrom: ProvisioningStrategy,
+  failure: string | null,
+): void {
+  const succeeded = failure === null;
+  const of = { clusterId: id, poolId, sessionId, startedAt: createdAt };
+  recordProvisioning(tx, { ...of, servedFrom, succeeded, reason: failure });
+}
+
+async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
+  await deps.store.transact((tx) => {
+    const plan = planFor(tx.db, id);
+    if (plan === undefined) return;
+    record(tx, plan.cluster, plan.strategy, failure.reason);
+    const why = { cause: failure.cause, jobId: plan.cluster.jobId };
+    if (plan.strategy === 'SNAPSHOT') return fallBack(tx, plan.cluster, failure.reason, why);
+    const retries = failure.retryable && plan.cluster.attempts + 1 < MOST_ATTEMPTS;
+    const retryInMs = retries ? retryDelayMs(plan.cluster.attempts + 1) : undefined;
+    failWork(tx, plan.cluster, { reason: failure.reason, retryInMs }, why);
+  });
+}
+
+/** The snapshot path failed: the next pass bootstraps, and the reason stays with the cluster. */
+function fallBack(tx: Tx, cluster: Cluster, reason: string, why: Why): void {
+  closePhase(tx, cluster.id, reason);
+  const fallbackReason = `made by BOOTSTRAP because its snapshots failed: ${reason}`;
+  const patch = { wantedStrategy: 'BOOTSTRAP', fallbackReason, attempts: 0 } as const;
+  updateCluster(tx, cluster.id, patch, { ...why, reason: fallbackReason }, cluster.fence);
+  if (cluster.sessionId === null) return;
+  const told = { strategy: 'BOOTSTRAP', fallbackReason } as const;
+  updateSession(tx, cluster.sessionId, told, { ...why, reason: fallbackReason });
+}

@@ -1,0 +1,68 @@
+import { findPresentIds } from '../../db/cluster-work.ts';
+import { findPoolsOf } from '../../db/cluster-pool.ts';
+import { findPresentSets } from '../../db/snapshot.ts';
+import { PROVIDER_KINDS, type ProviderKind } from '../../schema/model/provider-kind.ts';
+import { setId, providerOf } from '../outside.ts';
+import type { OutsideObject } from '../providers/provider.ts';
+import { makeStep } from '../step.ts';
+import type { Deps, Found, Reconciler, Turn, Work } from './reconciler.ts';
+
+/** How often the objects outside are compared with the rows. */
+const EVERY_MS = 600_000;
+/** The wait after a comparison that failed, as when a provider cannot be reached. */
+const AFTER_FAILURE_MS = 30_000;
+
+/**
+ * Wants: no object of ours outside that no row knows, as after a restored backup.
+ * Looks: at every start and every 10 minutes, at all that the provider has of this installation.
+ * The list is taken before the rows are read: what a row announced later is not in it.
+ * Acts: removes what no row knows. What rows want and is missing is seen by the others.
+ * After a crash: looks again.
+ */
+export function recover(deps: Deps): Reconciler {
+  const nextAt = new Map<ProviderKind, number>();
+  const due = (kind: ProviderKind) => nextAt.get(kind) ?? 0;
+  return {
+    name: 'recover',
+    find: (now): Found => {
+      const kinds = PROVIDER_KINDS.filter((kind) => deps.provider(kind) !== undefined);
+      const ready = kinds.filter((kind) => due(kind) <= now).map((kind) => workOf(deps, kind));
+      return { ready, nextAt: kinds.length === 0 ? undefined : Math.min(...kinds.map(due)) };
+    },
+    pass: async (work, turn) => {
+      const kind = kindOf(work);
+      await removeUnknown(deps, kind, turn);
+      nextAt.set(kind, deps.world.now() + EVERY_MS);
+    },
+    failed: (work) => {
+      nextAt.set(kindOf(work), deps.world.now() + AFTER_FAILURE_MS);
+      return Promise.resolve();
+    },
+  };
+}
+
+function workOf(deps: Deps, kind: ProviderKind): Work {
+  const deadlineMs = deps.provider(kind)?.capabilities.deadlineMs.remove ?? 1_000;
+  return { id: kind, group: kind, parallel: 1, deadlineMs: deadlineMs * 10 };
+}
+
+function kindOf(work: Work): ProviderKind {
+  const kind = PROVIDER_KINDS.find((known) => known === work.id);
+  if (kind === undefined) throw new Error(`no provider kind ${work.id}`);
+  return kind;
+}
+
+async function removeUnknown(deps: Deps, kind: ProviderKind, turn: Turn): Promise<void> {
+  const provider = providerOf(deps, kind);
+  const outside = await provider.list(turn.signal);
+  const known = deps.store.read((db) => {
+    const pools = findPoolsOf(db, kind).map((pool) => pool.id);
+    const sets = findPresentSets(db, pools).map(setId);
+    return { CLUSTER: findPresentIds(db, pools), SET: new Set(sets) };
+  });
+  const unknown = outside.filter((object: OutsideObject) => !known[object.kind].has(object.id));
+  for (const object of unknown) {
+    const step = makeStep(deps, { id: object.id, fence: Number.MAX_SAFE_INTEGER }, turn);
+    await provider.ensureGone(object, step);
+  }
+}

@@ -1,0 +1,72 @@
+import { getPool } from '../../db/cluster-pool.ts';
+import type { Db } from '../../db/connection.ts';
+import { deleteSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
+import { setId, providerOf, setObject } from '../outside.ts';
+import { makeStep } from '../step.ts';
+import {
+  retryDelayMs,
+  type Deps,
+  type Failure,
+  type Found,
+  type Reconciler,
+  type Turn,
+  type Work,
+} from './reconciler.ts';
+
+/**
+ * Wants: nothing left of snapshot sets that are DELETING.
+ * Acts: has the provider remove the set, and only then takes its rows away.
+ * After a crash: asks again; what is absent is success. It never gives up, only waits longer.
+ */
+export function removeSet(deps: Deps): Reconciler {
+  return {
+    name: 'remove-set',
+    find: (now) => deps.store.read((db) => findWork(deps, db, now)),
+    pass: (work, turn) => clearAway(deps, parse(work.id), turn),
+    failed: (work, failure) => noteFailure(deps, parse(work.id), failure),
+  };
+}
+
+interface SetKey {
+  readonly poolId: string;
+  readonly set: number;
+}
+
+/** The work's id is the set's own: pool and number. */
+function parse(id: string): SetKey {
+  const at = id.lastIndexOf('-');
+  return { poolId: id.slice(0, at), set: Number(id.slice(at + 1)) };
+}
+
+function findWork(deps: Deps, db: Db, now: number): Found {
+  const rows = findSnapshotsAtWork(db, 'DELETING', now);
+  const sets = new Map(rows.map((row) => [setId(row), row.poolId]));
+  const ready = [...sets].map(([id, poolId]): Work => {
+    const { provider: kind } = getPool(db, poolId);
+    const capabilities = deps.provider(kind)?.capabilities;
+    const parallel = capabilities?.parallel.remove ?? 1;
+    const deadlineMs = capabilities?.deadlineMs.remove ?? 1_000;
+    return { id, group: kind, parallel, deadlineMs };
+  });
+  return { ready };
+}
+
+async function clearAway(deps: Deps, key: SetKey, turn: Turn): Promise<void> {
+  const { store } = deps;
+  const [first] = store.read((db) => findSet(db, key.poolId, key.set));
+  if (first?.status !== 'DELETING') return;
+  const provider = providerOf(deps, store.read((db) => getPool(db, key.poolId).provider));
+  const step = makeStep(deps, { id: setId(first), fence: first.version }, turn);
+  await provider.ensureGone(setObject(first), step);
+  await store.transact((tx) => deleteSet(tx, key, { cause: 'JOB', jobId: first.jobId }));
+}
+
+async function noteFailure(deps: Deps, key: SetKey, failure: Failure): Promise<void> {
+  await deps.store.transact((tx) => {
+    const attempts = (findSet(tx.db, key.poolId, key.set)[0]?.attempts ?? 0) + 1;
+    const nextAttemptAt = tx.now + retryDelayMs(attempts);
+    const patch = { attempts, nextAttemptAt, statusMessage: failure.reason };
+    const why = { cause: failure.cause, reason: failure.reason };
+    moveSet(tx, key, { from: ['DELETING'], to: 'DELETING', patch }, why);
+  });
+}

@@ -1,0 +1,170 @@
+import { findAtWork, nextWorkAt } from '../../db/cluster-work.ts';
+import { findMembers, moveCluster } from '../../db/cluster.ts';
+import { countMembers } from '../../db/cluster-count.ts';
+import { findDeletedPools, findPools, getPool } from '../../db/cluster-pool.ts';
+import type { Db } from '../../db/connection.ts';
+import { addCluster, serveWaiting } from '../../db/hold/claim.ts';
+import { removeCluster } from '../../db/hold/release.ts';
+import { hasUnfinishedJob } from '../../db/job.ts';
+import { deleteNotes } from '../../db/note.ts';
+import { countWaiting } from '../../db/session.ts';
+import {
+  findCurrentSet,
+  findTemplateSets,
+  insertSet,
+  moveSnapshot,
+} from '../../db/snapshot.ts';
+import { findTemplate } from '../../db/template.ts';
+import type { Tx } from '../../db/tx.ts';
+import type { Cluster } from '../../schema/model/cluster.ts';
+import { errorRetryMs, wantsClusters, type ClusterPool } from '../../schema/model/cluster-pool.ts';
+import { isCompleteSet } from '../../schema/model/snapshot.ts';
+import type { Capabilities } from '../providers/provider.ts';
+import type { Deps, Found, Reconciler, Work } from './reconciler.ts';
+
+/** Rows that one transaction marks at most. */
+const BATCH = 64;
+
+const WHY = { cause: 'REPLENISH' } as const;
+
+/**
+ * Wants: every pool at its size, those who wait served as far as the pool allows, a golden state
+ * where all start from one, nothing in ERROR longer than it must, and nothing of deleted pools.
+ * Looks: at the pool's counts.
+ * Acts: only marks rows; other reconcilers make, reset and remove what they say.
+ * After a crash: the rows say how far it came.
+ */
+export function replenish(deps: Deps): Reconciler {
+  return {
+    name: 'replenish',
+    find: (now) => deps.store.read((db) => findWork(deps, db, now)),
+    pass: (work) => deps.store.transact((tx) => bringToSize(deps, tx, work.id)),
+    failed: () => Promise.resolve(),
+  };
+}
+
+function findWork(deps: Deps, db: Db, now: number): Found {
+  const failed = new Set(findAtWork(db, 'ERROR', now).map((cluster) => cluster.poolId));
+  const unfit = findPools(db).filter((p) => failed.has(p.id) || isUnfit(deps, db, p, now));
+  const ending = findDeletedPools(db).filter((p) => hasLeftovers(db, p));
+  const ready = [...unfit, ...ending].map(
+    ({ id }): Work => ({ id, group: 'pools', parallel: 8, deadlineMs: 60_000 }),
+  );
+  return { ready, nextAt: nextWorkAt(db, 'ERROR', now) };
+}
+
+function isUnfit(deps: Deps, db: Db, pool: ClusterPool, now: number): boolean {
+  const capabilities = deps.provider(pool.provider)?.capabilities;
+  if (capabilities === undefined) return false;
+  if (pool.whenEmpty === 'PROVISION' && mayServe(db, pool)) return true;
+  if (!wantsClusters(pool)) return false;
+  const members = countMembers(db, pool.id);
+  if (members > pool.size) return shrinkable(db, pool, 1).length > 0;
+  return lacksMembers(db, pool, members) || lacksSet(db, pool, capabilities, now);
+}
+
+function mayServe(db: Db, pool: ClusterPool): boolean {
+  if (pool.replenishPaused !== null || countWaiting(db, pool.id) === 0) return false;
+  return countMembers(db, pool.id) < pool.maxClusters;
+}
+
+/** A bootstrap job adds the missing ones itself, as it insists on how they are made. */
+function lacksMembers(db: Db, pool: ClusterPool, members: number): boolean {
+  if (members >= pool.size || pool.replenishPaused !== null) return false;
+  return !hasUnfinishedJob(db, pool.id, 'BOOTSTRAP_POOL');
+}
+
+function hasLeftovers(db: Db, pool: ClusterPool): boolean {
+  const sets = findTemplateSets(db, pool.id).some(({ status }) => status !== 'DELETING');
+  return sets || shrinkable(db, pool, 1).length > 0;
+}
+
+function bringToSize(deps: Deps, tx: Tx, poolId: string): void {
+  const pool = getPool(tx.db, poolId);
+  if (pool.deletedAt !== null) return clearPool(tx, pool);
+  retryFailed(tx, pool);
+  const capabilities = deps.provider(pool.provider)?.capabilities;
+  if (capabilities === undefined) return;
+  serveWaiting(tx, poolId, BATCH);
+  if (!wantsClusters(pool)) return;
+  if (lacksSet(tx.db, pool, capabilities, tx.now)) beginSet(tx, pool, capabilities);
+  const members = countMembers(tx.db, poolId);
+  if (lacksMembers(tx.db, pool, members)) grow(tx, pool, pool.size - members);
+  if (members > pool.size) shrink(tx, pool, members - pool.size);
+}
+
+function grow(tx: Tx, pool: ClusterPool, missing: number): void {
+  for (let added = 0; added < Math.min(missing, BATCH); added += 1) {
+    // The row is read again each time: its next number has moved on.
+    addCluster(tx, getPool(tx.db, pool.id), {}, WHY);
+  }
+}
+
+/** What may be taken from a pool: CREATING first, then AVAILABLE, then ERROR, the newest first. */
+function shrinkable(db: Db, pool: ClusterPool, limit: number): Cluster[] {
+  const found: Cluster[] = [];
+  for (const status of ['CREATING', 'AVAILABLE', 'ERROR'] as const) {
+    if (found.length >= limit) break;
+    const members = findMembers(db, pool.id, [status], limit - found.length);
+    found.push(...members.filter(({ sessionId }) => sessionId === null));
+  }
+  return found;
+}
+
+function shrink(tx: Tx, pool: ClusterPool, surplus: number): void {
+  for (const cluster of shrinkable(tx.db, pool, Math.min(surplus, BATCH))) {
+    removeCluster(tx, cluster.id, WHY);
+  }
+}
+
+/** A deleted pool loses its clusters, those at work too, and its sets. */
+function clearPool(tx: Tx, pool: ClusterPool): void {
+  const statuses = ['CREATING', 'AVAILABLE', 'RESETTING', 'ERROR'] as const;
+  for (const cluster of findMembers(tx.db, pool.id, statuses, BATCH)) {
+    removeCluster(tx, cluster.id, { cause: 'ADMIN' });
+  }
+  for (const snapshot of findTemplateSets(tx.db, pool.id)) {
+    const from = ['CREATING', 'READY', 'FAILED'] as const;
+    const patch = { current: false };
+    moveSnapshot(tx, snapshot.id, { from, to: 'DELETING', patch }, { cause: 'ADMIN' });
+  }
+}
+
+/** Clusters in ERROR whose wait is over: reset once more, or, when that failed too, made anew. */
+function retryFailed(tx: Tx, pool: ClusterPool): void {
+  const due = findAtWork(tx.db, 'ERROR', tx.now).filter(({ poolId }) => poolId === pool.id);
+  for (const cluster of due.slice(0, BATCH)) retryCluster(tx, cluster);
+}
+
+function retryCluster(tx: Tx, cluster: Cluster): void {
+  const own = findCurrentSet(tx.db, cluster.poolId, cluster.id);
+  const why = { ...WHY, reason: `retry ${cluster.failuresInRow}` };
+  const fence = cluster.fence + 1;
+  const from = ['ERROR'] as const;
+  if (own.length > 0 && cluster.failuresInRow < 2) {
+    const patch = { work: 'RESET', fence } as const;
+    moveCluster(tx, cluster.id, { from, to: 'RESETTING', patch }, why);
+    return;
+  }
+  deleteNotes(tx, cluster.id);
+  moveCluster(tx, cluster.id, { from, to: 'CREATING', patch: { fence } }, why);
+}
+
+/** Whether a pool whose clusters all start from one set has none, and none is being taken. */
+function lacksSet(db: Db, pool: ClusterPool, capabilities: Capabilities, now: number): boolean {
+  if (capabilities.goldenState !== 'POOL' || pool.replenishPaused !== null) return false;
+  const roles = findTemplate(db, pool.templateId)?.roles ?? [];
+  if (isCompleteSet(findCurrentSet(db, pool.id, null), roles)) return false;
+  const sets = findTemplateSets(db, pool.id);
+  if (sets.some(({ status }) => status === 'CREATING')) return false;
+  const failed = sets.filter(({ status }) => status === 'FAILED');
+  const last = Math.max(0, ...failed.map(({ createdAt }) => createdAt));
+  return failed.length === 0 || last + errorRetryMs(failed.length) <= now;
+}
+
+function beginSet(tx: Tx, pool: ClusterPool, { captureModes }: Capabilities): void {
+  const roles = findTemplate(tx.db, pool.templateId)?.roles ?? [];
+  const mode = captureModes[0] ?? 'OFFLINE';
+  const source = { clusterId: null, sourceClusterId: null, sourceSessionId: null };
+  insertSet(tx, { poolId: pool.id, ...source, jobId: null, mode }, roles, WHY);
+}

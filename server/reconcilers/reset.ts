@@ -1,0 +1,126 @@
+import { findAtWork, nextWorkAt } from '../../db/cluster-work.ts';
+import { findCluster, moveCluster } from '../../db/cluster.ts';
+import { getPool } from '../../db/cluster-pool.ts';
+import type { Db } from '../../db/connection.ts';
+import { failWork } from '../../db/hold/fail.ts';
+import { handOver } from '../../db/hold/hand-over.ts';
+import { deleteNotes } from '../../db/note.ts';
+import { closePhase } from '../../db/phase.ts';
+import { findCurrentSet } from '../../db/snapshot.ts';
+import { findTemplate } from '../../db/template.ts';
+import { recordSighting } from '../../db/vm-handle.ts';
+import type { Cluster } from '../../schema/model/cluster.ts';
+import { isCompleteSet, type Snapshot } from '../../schema/model/snapshot.ts';
+import { clusterRef, providerOf, setRef } from '../outside.ts';
+import type { Provider, Sighting } from '../providers/provider.ts';
+import { makeStep, prove } from '../step.ts';
+import {
+  MOST_ATTEMPTS,
+  retryDelayMs,
+  type Deps,
+  type Failure,
+  type Found,
+  type Reconciler,
+  type Turn,
+  type Work,
+} from './reconciler.ts';
+
+/**
+ * Wants: every RESETTING cluster back in its golden state, proven clean, and free again.
+ * Looks: at the row, and at the set the cluster is reset to: its own, or the pool's.
+ * Decides: without a complete set there is nothing to go back to, and it is created anew.
+ * Acts: resets, proves that the guests answer and that no trace of the last session is left, and
+ * hands over to whoever waits, else to the pool.
+ * After a crash: the reset of the same fence is resumed; the provider knows by its notes.
+ */
+export function reset(deps: Deps): Reconciler {
+  return {
+    name: 'reset',
+    find: (now) => deps.store.read((db) => findWork(deps, db, now)),
+    pass: (work, turn) => putBack(deps, work.id, turn),
+    failed: (work, failure) => noteFailure(deps, work.id, failure),
+  };
+}
+
+function findWork(deps: Deps, db: Db, now: number): Found {
+  const resets = findAtWork(db, 'RESETTING', now).filter(({ work }) => work === 'RESET');
+  const ready = resets.map((cluster): Work => {
+    const { provider: kind } = getPool(db, cluster.poolId);
+    const capabilities = deps.provider(kind)?.capabilities;
+    const parallel = capabilities?.parallel.reset ?? 1;
+    const deadlineMs = capabilities?.deadlineMs.reset ?? 1_000;
+    return { id: cluster.id, group: kind, parallel, deadlineMs };
+  });
+  return { ready, nextAt: nextWorkAt(db, 'RESETTING', now) };
+}
+
+function resettingCluster(db: Db, id: string): Cluster | undefined {
+  const cluster = findCluster(db, id);
+  const due = cluster?.status === 'RESETTING' && cluster.work === 'RESET';
+  return due && cluster.removingAt === null ? cluster : undefined;
+}
+
+/** The set that a cluster is reset to: its own, or the pool's where all start from that. */
+function goldenSet(db: Db, cluster: Cluster, provider: Provider): Snapshot[] {
+  const owner = provider.capabilities.goldenState === 'CLUSTER' ? cluster.id : null;
+  return findCurrentSet(db, cluster.poolId, owner);
+}
+
+async function putBack(deps: Deps, id: string, turn: Turn): Promise<void> {
+  const { store } = deps;
+  const cluster = store.read((db) => resettingCluster(db, id));
+  if (cluster === undefined) return;
+  const pool = store.read((db) => getPool(db, cluster.poolId));
+  const provider = providerOf(deps, pool.provider);
+  const set = store.read((db) => {
+    const rows = goldenSet(db, cluster, provider);
+    const roles = findTemplate(db, pool.templateId)?.roles ?? [];
+    const owner = rows[0]?.clusterId == null ? undefined : cluster;
+    return isCompleteSet(rows, roles) ? setRef(db, rows, owner) : undefined;
+  });
+  if (set === undefined) return createAnew(deps, cluster);
+  const ref = store.read((db) => clusterRef(db, cluster));
+  const step = makeStep(deps, { id, fence: cluster.fence, cluster }, turn);
+  step.progress('reset');
+  const { rung } = await provider.ensureReset(ref, set, step);
+  const sighting = await prove(provider, ref, step);
+  await finish(deps, cluster, provider, rung, sighting);
+}
+
+async function createAnew(deps: Deps, cluster: Cluster): Promise<void> {
+  await deps.store.transact((tx) => {
+    // Without the note of its source, what is outside is cleared away before it is made again.
+    deleteNotes(tx, cluster.id);
+    const why = { cause: 'RESET', reason: 'there is no golden state to reset to' } as const;
+    const from = ['RESETTING'] as const;
+    moveCluster(tx, cluster.id, { from, to: 'CREATING', fence: cluster.fence }, why);
+  });
+}
+
+async function finish(
+  deps: Deps,
+  cluster: Cluster,
+  provider: Provider,
+  rung: string,
+  sighting: Sighting,
+): Promise<void> {
+  await deps.store.transact((tx) => {
+    const why = { cause: 'RESET', reason: rung, jobId: cluster.jobId } as const;
+    closePhase(tx, cluster.id);
+    const patch = { lastReset: tx.now, lastHealthCheck: tx.now, statusMessage: null };
+    const free = { fence: cluster.fence, patch, wakes: provider.capabilities.wakes };
+    if (handOver(tx, cluster.id, free, why) === undefined) return;
+    recordSighting(tx, cluster.id, sighting.vms, why);
+  });
+}
+
+async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
+  await deps.store.transact((tx) => {
+    const cluster = resettingCluster(tx.db, id);
+    if (cluster === undefined) return;
+    const retries = failure.retryable && cluster.attempts + 1 < MOST_ATTEMPTS;
+    const retryInMs = retries ? retryDelayMs(cluster.attempts + 1) : undefined;
+    const why = { cause: failure.cause, jobId: cluster.jobId };
+    failWork(tx, cluster, { reason: failure.reason, retryInMs }, why);
+  });
+}

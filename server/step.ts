@@ -1,0 +1,83 @@
+import { updateCluster } from '../db/cluster.ts';
+import { findNotes, writeNote } from '../db/note.ts';
+import { openPhase } from '../db/phase.ts';
+import { findSession, updateSession } from '../db/session.ts';
+import type { Cluster } from '../schema/model/cluster.ts';
+import {
+  ProviderError,
+  type ClusterRef,
+  type Provider,
+  type Sighting,
+  type Step,
+} from './providers/provider.ts';
+import type { Deps, Turn } from './reconcilers/reconciler.ts';
+
+/** What a step works at. */
+export interface StepSubject {
+  /** The object whose notes these are. */
+  readonly id: string;
+  readonly fence: number;
+  /** The cluster whose timeline tells of it, with the session that waits for it. */
+  readonly cluster?: Cluster | undefined;
+}
+
+/** A step of a worker: its limits, its notes, and the timeline it tells its progress to. */
+export function makeStep(deps: Deps, subject: StepSubject, turn: Turn): Step {
+  const { store } = deps;
+  return {
+    ...turn,
+    fence: subject.fence,
+    installation: store.installation.id,
+    progress: (name) => tell(deps, subject, name),
+    notes: store.read((db) => findNotes(db, subject.id)),
+    note: (key, value) =>
+      store.transact((tx) => {
+        writeNote(tx, { subjectId: subject.id, key, value, fence: subject.fence });
+      }),
+  };
+}
+
+/** Opens a phase in the timelines of a cluster and of the session that waits for it. */
+function tell(deps: Deps, { cluster, fence }: StepSubject, name: string): void {
+  if (cluster === undefined) return;
+  const told = deps.store.transact((tx) => {
+    if (!openPhase(tx, cluster.id, name)) return;
+    const why = { cause: 'PROVIDER_EVENT', reason: name } as const;
+    const row = updateCluster(tx, cluster.id, { statusMessage: name }, why, fence);
+    const session = row?.sessionId == null ? undefined : findSession(tx.db, row.sessionId);
+    if (session?.status !== 'PROVISIONING') return;
+    openPhase(tx, session.id, name);
+    updateSession(tx, session.id, { statusMessage: name }, why);
+  });
+  told.catch((error: unknown) => deps.fault(error, `the progress of ${cluster.name} is lost`));
+}
+
+/** The mark that a worker leaves in the guests at the end of its turn. */
+export function turnMark(fence: number): string {
+  return `turn-${fence}`;
+}
+
+/**
+ * Proves that a cluster may be handed out: every guest answers, and no mark but this turn's is in
+ * any of them. Then leaves this turn's mark, which the next reset has to make disappear.
+ */
+export async function prove(
+  provider: Provider,
+  ref: ClusterRef,
+  step: Step,
+): Promise<Sighting> {
+  step.progress('probe');
+  const sighting = await provider.look(ref, step.signal);
+  const silent = sighting.vms.find((vm) => !vm.answers);
+  if (silent !== undefined || sighting.vms.length < ref.vms.length) {
+    const who = silent === undefined ? 'a VM is missing' : `${silent.name} does not answer`;
+    const detail = silent?.message == null ? '' : `: ${silent.message}`;
+    throw new ProviderError(`${who}${detail}`, { retryable: true });
+  }
+  const mark = turnMark(step.fence);
+  if (sighting.marks?.some((found) => found !== mark)) {
+    throw new ProviderError('traces of an earlier session are still there', { retryable: true });
+  }
+  await provider.mark(ref, mark, step);
+  return sighting;
+}
