@@ -1,0 +1,72 @@
+import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
+import { Loop } from './loop.ts';
+import { capture } from './reconcilers/capture.ts';
+import { expire } from './reconcilers/expire.ts';
+import { inspect } from './reconcilers/inspect.ts';
+import { jobs } from './reconcilers/jobs.ts';
+import { provision } from './reconcilers/provision.ts';
+import type { Deps } from './reconcilers/reconciler.ts';
+import { recover } from './reconcilers/recover.ts';
+import { removeSet } from './reconcilers/remove-set.ts';
+import { remove } from './reconcilers/remove.ts';
+import { replenish } from './reconcilers/replenish.ts';
+import { reset } from './reconcilers/reset.ts';
+import { trim } from './reconcilers/trim.ts';
+import { wake } from './reconcilers/wake.ts';
+
+/** A loop that nobody wakes looks again after this long: what a lost wake costs. */
+const TICK_MS = 5_000;
+/** Sessions end at their time by a timer of their own; this is only the net. */
+const SWEEP_MS = 300_000;
+
+/** All loops of a server. */
+export interface Loops {
+  start(): void;
+  /** Aborts what is under way, which the next start takes up, and resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+/** Builds the loops: every commit wakes them, and a provider's word about a cluster, its look. */
+export function createLoops(deps: Deps): Loops {
+  const { world, fault } = deps;
+  const inspector = inspect(deps);
+  const loop = (reconciler: ConstructorParameters<typeof Loop>[0], tickMs = TICK_MS) =>
+    new Loop(reconciler, { world, fault, tickMs });
+  const inspection = loop(inspector);
+  const loops = [
+    // Those that somebody waits for are woken first.
+    loop(wake(deps)),
+    loop(provision(deps)),
+    loop(reset(deps)),
+    loop(replenish(deps)),
+    loop(expire(deps), SWEEP_MS),
+    loop(jobs(deps)),
+    loop(capture(deps)),
+    loop(remove(deps)),
+    loop(removeSet(deps)),
+    inspection,
+    loop(recover(deps)),
+    loop(trim(deps)),
+  ];
+  let unhook: (() => void)[] = [];
+  return {
+    start: () => {
+      unhook = [
+        deps.store.onCommit(() => loops.forEach((each) => each.poke())),
+        ...watchProviders(deps, (id) => {
+          inspector.suspect(id);
+          inspection.poke();
+        }),
+      ];
+      loops.forEach((each) => each.start());
+    },
+    stop: async () => {
+      unhook.forEach((stop) => stop());
+      await Promise.all(loops.map((each) => each.stop()));
+    },
+  };
+}
+
+function watchProviders(deps: Deps, onDirty: (id: string) => void): (() => void)[] {
+  return PROVIDER_KINDS.flatMap((kind) => deps.provider(kind)?.watch(onDirty) ?? []);
+}
