@@ -55,10 +55,7 @@ const ofSubjectStatement = prepared((db) =>
     .select({ seq: max(changes.seq) })
     .from(changes)
     .where(
-      and(
-        eq(changes.subjectId, sql.placeholder('id')),
-        gt(changes.seq, sql.placeholder('after')),
-      ),
+      and(eq(changes.subjectId, sql.placeholder('id')), gt(changes.seq, sql.placeholder('after'))),
     )
     .prepare(),
 );

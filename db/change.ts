@@ -84,11 +84,7 @@ export function nextTx(db: Db): number {
 }
 
 const lastSeqStatement = prepared((db) =>
-  db
-    .select({ seq: sequences.seq })
-    .from(sequences)
-    .where(eq(sequences.name, 'changes'))
-    .prepare(),
+  db.select({ seq: sequences.seq }).from(sequences).where(eq(sequences.name, 'changes')).prepare(),
 );
 
 /** The position of the last row of the log, trimmed or not; 0 when there never was one. */
@@ -129,12 +125,7 @@ function wholeVerb(db: Db, seq: number, tx: number): Change[] {
 }
 
 const oldestStatement = prepared((db) =>
-  db
-    .select({ seq: changes.seq })
-    .from(changes)
-    .orderBy(asc(changes.seq))
-    .limit(1)
-    .prepare(),
+  db.select({ seq: changes.seq }).from(changes).orderBy(asc(changes.seq)).limit(1).prepare(),
 );
 
 /** The position before the oldest row kept: cursors from there on can be resumed. */

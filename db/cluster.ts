@@ -1,10 +1,6 @@
 import { and, asc, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
-import {
-  CLUSTER_TRANSITIONS,
-  type Cluster,
-  type ClusterStatus,
-} from '../schema/model/cluster.ts';
+import { CLUSTER_TRANSITIONS, type Cluster, type ClusterStatus } from '../schema/model/cluster.ts';
 import {
   clusterName,
   type ClusterPool,

@@ -37,7 +37,9 @@ export function openReader(path: string): Connection {
 function assertDurable(raw: Database.Database): void {
   const version = raw.prepare<[], { v: string }>('SELECT sqlite_version() AS v').get()?.v ?? '0';
   if (isOlder(version)) {
-    throw new DatabaseUnusable(`SQLite ${version} is too old: ${OLDEST_SQLITE.join('.')} is needed`);
+    throw new DatabaseUnusable(
+      `SQLite ${version} is too old: ${OLDEST_SQLITE.join('.')} is needed`,
+    );
   }
   const facts = ['journal_mode', 'synchronous', 'foreign_keys'].map((name) =>
     String(raw.pragma(name, { simple: true })),
@@ -52,7 +54,9 @@ function assertDurable(raw: Database.Database): void {
 
 function isOlder(version: string): boolean {
   const parts = version.split('.').map(Number);
-  const difference = OLDEST_SQLITE.map((oldest, i) => (parts[i] ?? 0) - oldest).find((d) => d !== 0);
+  const difference = OLDEST_SQLITE.map((oldest, i) => (parts[i] ?? 0) - oldest).find(
+    (d) => d !== 0,
+  );
   return (difference ?? 0) < 0;
 }
 

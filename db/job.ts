@@ -113,23 +113,23 @@ function log(tx: Tx, before: Job | undefined, row: Job, why: Why): void {
 /** Spelled as the partial index spells it, which SQLite then uses. */
 const UNFINISHED = sql`status IN ('QUEUED', 'RUNNING')`;
 
-const unfinishedStatement = prepared((db) =>
-  db.select().from(jobs).where(UNFINISHED).prepare(),
-);
+const unfinishedStatement = prepared((db) => db.select().from(jobs).where(UNFINISHED).prepare());
 
 /** Jobs that still have something to do. */
 export function findUnfinishedJobs(db: Db): Job[] {
   return unfinishedStatement(db).all();
 }
 
-/** Those of one pool. */
-export function findUnfinishedJobsOf(db: Db, poolId: string): Job[] {
-  const unfinished = sql`status IN ('QUEUED', 'RUNNING')`;
-  return db
-    .select()
-    .from(jobs)
-    .where(and(eq(jobs.poolId, poolId), unfinished))
-    .all();
+/** Jobs of a pool that nobody has asked to cancel, at most so many. */
+export function findCancellableJobs(db: Db, poolId: string, limit: number): Job[] {
+  const wanted = and(eq(jobs.poolId, poolId), UNFINISHED, isNull(jobs.cancelRequestedAt));
+  return db.select().from(jobs).where(wanted).limit(limit).all();
+}
+
+/** Unfinished jobs of these kinds in a pool. */
+export function findUnfinishedOf(db: Db, poolId: string, kinds: readonly JobKind[]): Job[] {
+  const wanted = and(eq(jobs.poolId, poolId), UNFINISHED, inArray(jobs.kind, [...kinds]));
+  return db.select().from(jobs).where(wanted).all();
 }
 
 /** Whether a pool has a job of this kind that is not finished. */

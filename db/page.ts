@@ -39,10 +39,7 @@ export function behindTime(
 }
 
 /** What lies behind a position of a list in order of names. */
-export function behindName(
-  name: SQLiteColumn,
-  after: string | null | undefined,
-): SQL | undefined {
+export function behindName(name: SQLiteColumn, after: string | null | undefined): SQL | undefined {
   return after == null ? undefined : gt(name, after);
 }
 

@@ -49,4 +49,3 @@ export function findPhases(db: Db, subjectId: string): Phase[] {
     .all();
   return rows.reverse();
 }
-

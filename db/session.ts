@@ -1,11 +1,7 @@
 import { and, asc, count, desc, eq, inArray, lte, sql, type SQL } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
-import {
-  SESSION_TRANSITIONS,
-  type Session,
-  type SessionStatus,
-} from '../schema/model/session.ts';
+import { SESSION_TRANSITIONS, type Session, type SessionStatus } from '../schema/model/session.ts';
 import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';

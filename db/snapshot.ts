@@ -226,11 +226,7 @@ export function findSnapshotsAtWork(
 
 /** All snapshots of a pool, of its clusters and its own, whatever their state. */
 export function findSnapshotsOfPool(db: Db, poolId: string): Snapshot[] {
-  return db
-    .select()
-    .from(snapshots)
-    .where(eq(snapshots.poolId, poolId))
-    .all();
+  return db.select().from(snapshots).where(eq(snapshots.poolId, poolId)).all();
 }
 
 /** The sets of a pool of its own, whatever their state. */

@@ -55,7 +55,7 @@ function* presentIds(
   portion: number,
 ): Generator<string> {
   const { table, wanted } = presentOf(db, type, scope);
-  for (let last = ''; ; ) {
+  for (let last = ''; ;) {
     const rows = db
       .select({ id: sql<string>`${table.id}` })
       .from(table)
@@ -86,7 +86,10 @@ function presentOf(db: Db, type: SubjectType, scope: SubjectScope): Present {
     case 'CLUSTER_POOL':
       return { table: pools, wanted: and(isNull(pools.deletedAt), inPool(pools.id), notOfSession) };
     case 'CLUSTER':
-      return { table: clusters, wanted: and(presentClusters(db, sessionId), inPool(clusters.poolId)) };
+      return {
+        table: clusters,
+        wanted: and(presentClusters(db, sessionId), inPool(clusters.poolId)),
+      };
     case 'VM_HANDLE':
       return { table: vmHandles, wanted: and(presentVms(sessionId), inPool(vmHandles.poolId)) };
     case 'SNAPSHOT':

@@ -131,12 +131,7 @@ export function makeFor(tx: Tx, pool: ClusterPool, session: Session, why: Why): 
 }
 
 /** Adds a cluster and its VMs to a pool, to be made. */
-export function addCluster(
-  tx: Tx,
-  pool: ClusterPool,
-  wanted: NewCluster,
-  why: Why,
-): Cluster {
+export function addCluster(tx: Tx, pool: ClusterPool, wanted: NewCluster, why: Why): Cluster {
   const number = takeNumbers(tx, pool.id, 'nextNumber');
   const cluster = insertCluster(tx, pool, number, wanted, why);
   insertVms(tx, pool, cluster, findTemplate(tx.db, pool.templateId)?.roles ?? [], why);

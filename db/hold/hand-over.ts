@@ -26,7 +26,12 @@ export function handOver(tx: Tx, id: string, free: Free, why: Why): Cluster | un
   const owner = ownerOf(tx, cluster);
   if (owner === undefined) {
     const from = ['CREATING', 'RESETTING'] as const;
-    return moveCluster(tx, id, { from, to: 'AVAILABLE', patch: { ...patch, sessionId: null } }, why);
+    return moveCluster(
+      tx,
+      id,
+      { from, to: 'AVAILABLE', patch: { ...patch, sessionId: null } },
+      why,
+    );
   }
   const locked = lock(tx, cluster, owner.id, patch, why);
   if (locked !== undefined) settle(tx, owner, locked, free.wakes, why);
@@ -58,13 +63,7 @@ export function settle(tx: Tx, session: Session, cluster: Cluster, wakes: boolea
   moveSession(tx, session.id, { from, to: 'PROVISIONING', patch }, why);
 }
 
-function run(
-  tx: Tx,
-  session: Session,
-  cluster: Cluster,
-  more: SessionPatch,
-  why: Why,
-): void {
+function run(tx: Tx, session: Session, cluster: Cluster, more: SessionPatch, why: Why): void {
   closePhase(tx, session.id);
   // Its strategy says how the cluster was made for it; a cluster that was there has none.
   const strategy = more.strategy === undefined ? session.strategy : more.strategy;

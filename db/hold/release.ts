@@ -131,7 +131,12 @@ function takeAnother(tx: Tx, sessionId: string, reason: string, why: Why): void 
   } else if (pool.replenishPaused === null && countMembers(tx.db, pool.id) < pool.maxClusters) {
     makeFor(tx, pool, session, why);
   } else {
-    endFailed(tx, sessionId, `its cluster could not be woken and there is no other: ${reason}`, why);
+    endFailed(
+      tx,
+      sessionId,
+      `its cluster could not be woken and there is no other: ${reason}`,
+      why,
+    );
   }
 }
 

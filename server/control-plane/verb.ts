@@ -1,0 +1,48 @@
+import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
+import type { Store } from '../../db/store.ts';
+import type { Tx } from '../../db/tx.ts';
+import type { SessionAccess } from '../../schema/context.ts';
+import type { Cause, Why } from '../../schema/model/change.ts';
+import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
+import { NotFound } from '../../schema/model/refusal.ts';
+import type { Session } from '../../schema/model/session.ts';
+import type { Viewer } from '../../schema/model/viewer.ts';
+import type { FindTraits } from '../pools.ts';
+
+/** Where the ways into a session's VMs come from; providers add what they have. */
+export interface AccessSource {
+  find(session: Session): Promise<Partial<SessionAccess>>;
+}
+
+/** What the verbs are made of. */
+export interface ControlPlaneParts {
+  readonly store: Pick<Store, 'transact' | 'read'>;
+  /** The providers of this server and what they can do. */
+  readonly findTraits: FindTraits;
+  readonly access?: AccessSource | undefined;
+}
+
+/** What one viewer's verbs are made of. */
+export interface VerbParts extends ControlPlaneParts {
+  readonly viewer: Viewer;
+}
+
+/** Why something changes that a viewer asked for. */
+export function asked(viewer: Viewer, cause: Cause): Why {
+  return { cause, actor: viewer.name };
+}
+
+/** The pool that has this name now. */
+export function poolNamed(tx: Tx, name: string): ClusterPool {
+  const pool = findPoolByName(tx.db, name);
+  if (pool === undefined) throw new NotFound('pool');
+  return pool;
+}
+
+/** A lazy pool begins to fill itself at its first use. */
+export function wakePool(tx: Tx, pool: ClusterPool, why: Why): ClusterPool {
+  return pool.awake ? pool : updatePool(tx, pool.id, { awake: true }, why);
+}
+
+/** What an admin does about a pool lets it try again to make clusters. */
+export const RESUMED = { replenishPaused: null, failuresInRow: 0 } as const;

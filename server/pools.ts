@@ -1,0 +1,119 @@
+import { findPoolByName, hasLeftovers, insertPool } from '../db/cluster-pool.ts';
+import { ensureTemplate } from '../db/template.ts';
+import type { Tx } from '../db/tx.ts';
+import { assertPoolBounds, type CreateClusterPoolInput } from '../schema/inputs.ts';
+import type { Why } from '../schema/model/change.ts';
+import type { ClusterPool } from '../schema/model/cluster-pool.ts';
+import { POOL_SIZE_BOUNDS, type ProviderKind } from '../schema/model/provider-kind.ts';
+import { Conflict, InvalidInput } from '../schema/model/refusal.ts';
+import { BUILT_IN_TEMPLATES, DEFAULT_TEMPLATE, type RoleSpec } from '../schema/model/template.ts';
+import type { Capabilities } from './providers/provider.ts';
+
+/** What must be known of a provider to hand out what it makes. */
+export type ProviderTraits = Pick<Capabilities, 'goldenState' | 'wakes' | 'captureModes'>;
+
+/** The traits of a provider that this server has; undefined for one it has not. */
+export type FindTraits = (kind: ProviderKind) => ProviderTraits | undefined;
+
+const DAY_SECONDS = 86_400;
+
+/** Micro-VMs are there in milliseconds, so they are made anew rather than waited for. */
+const MICRO = {
+  size: 5,
+  recycle: 'REPLACE',
+  whenEmpty: 'PROVISION',
+  snapshotMaxAgeSeconds: 3_600,
+} as const;
+
+/** Clusters that take minutes are put back, and a claim says at once when there is none. */
+const SLOW = {
+  size: 3,
+  recycle: 'RESET',
+  whenEmpty: 'REFUSE',
+  snapshotMaxAgeSeconds: 30 * DAY_SECONDS,
+} as const;
+
+const KIND_DEFAULTS = { SIMULATOR: SLOW, KUBEVIRT: SLOW, QEMU: MICRO, FIRECRACKER: MICRO } as const;
+
+/** The settings of a pool as it is made, all but its template. */
+type Settings = Omit<Parameters<typeof insertPool>[1], 'templateId' | 'awake'>;
+
+/**
+ * The settings of a new pool: what the input says, and for the rest what suits its provider. A
+ * pool that makes clusters for those who wait may grow to twice its size for that.
+ */
+export function poolSettings(
+  input: CreateClusterPoolInput,
+  traits: Pick<ProviderTraits, 'goldenState'>,
+): Settings {
+  const { name, provider } = input;
+  const defaults = KIND_DEFAULTS[provider];
+  const size = input.size ?? defaults.size;
+  const whenEmpty = input.whenEmpty ?? defaults.whenEmpty;
+  const sessionTtlMinutes = input.sessionTtlMinutes ?? Math.min(60, input.maxTtlMinutes ?? 60);
+  return {
+    name,
+    provider,
+    size,
+    whenEmpty,
+    maxClusters: input.maxClusters ?? (whenEmpty === 'PROVISION' ? headroom(provider, size) : size),
+    recycle: input.recycle ?? defaults.recycle,
+    lazy: input.lazy ?? false,
+    identity: input.identity ?? (traits.goldenState === 'POOL' ? 'REKEYED' : 'SHARED_IDENTITY'),
+    sessionTtlMinutes,
+    maxTtlMinutes: input.maxTtlMinutes ?? Math.max(480, sessionTtlMinutes),
+    maxWaitSeconds: input.maxWaitSeconds ?? 600,
+    maxSessionsPerOwner: input.maxSessionsPerOwner ?? null,
+    snapshotMaxAgeSeconds: input.snapshotMaxAgeSeconds ?? defaults.snapshotMaxAgeSeconds,
+  };
+}
+
+/** A size out of bounds stays as it is, so that it is refused by its own name. */
+function headroom(provider: ProviderKind, size: number): number {
+  return Math.max(size, Math.min(2 * size, POOL_SIZE_BOUNDS[provider].max));
+}
+
+/** Makes a pool, by a verb or at the first start; refuses what cannot be. */
+export function addPool(
+  tx: Tx,
+  input: CreateClusterPoolInput,
+  findTraits: FindTraits,
+  why: Why,
+): ClusterPool {
+  const traits = findTraits(input.provider);
+  if (traits === undefined) {
+    throw new InvalidInput(
+      `provider ${input.provider} is not available on this server`,
+      'provider',
+    );
+  }
+  const settings = poolSettings(input, traits);
+  assertPoolBounds(settings);
+  assertNameIsFree(tx, input.name);
+  const template = ensureTemplate(tx, templateOf(input));
+  return insertPool(tx, { ...settings, awake: !settings.lazy, templateId: template.id }, why);
+}
+
+function assertNameIsFree(tx: Tx, name: string): void {
+  if (findPoolByName(tx.db, name) !== undefined) {
+    throw new Conflict(`there is already a pool named ${name}`);
+  }
+  if (hasLeftovers(tx.db, name)) {
+    throw new Conflict(`clusters of a deleted pool named ${name} are still being removed`);
+  }
+}
+
+function templateOf({ template, provider }: CreateClusterPoolInput): {
+  name: string;
+  provider: ProviderKind;
+  roles: readonly RoleSpec[];
+} {
+  const name = template ?? DEFAULT_TEMPLATE[provider];
+  const known = Object.hasOwn(BUILT_IN_TEMPLATES, name) ? BUILT_IN_TEMPLATES[name] : undefined;
+  if (known === undefined) throw new InvalidInput(`there is no template ${name}`, 'template');
+  if (!known.providers.includes(provider)) {
+    const fitting = known.providers.join(', ');
+    throw new InvalidInput(`template ${name} is for ${fitting}, not ${provider}`, 'template');
+  }
+  return { name, provider, roles: known.roles };
+}

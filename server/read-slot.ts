@@ -1,0 +1,57 @@
+import type { Db } from '../db/connection.ts';
+import type { ReadLease } from '../db/readers.ts';
+import type { Store } from '../db/store.ts';
+import type { World } from './world.ts';
+
+/** What a reader gets between two transactions: nothing, or what is committed at that moment. */
+export type WhenClosed = 'REFUSE' | 'READ_NOW';
+
+/**
+ * Where the reads of one operation go: the transaction that is open for it now. A request has
+ * one, and another after each verb; a subscription has one for each message.
+ */
+export class ReadSlot {
+  readonly #store: Store;
+  readonly #world: World;
+  readonly #whenClosed: WhenClosed;
+  #lease: ReadLease | undefined;
+  #openedAt = 0;
+
+  constructor(store: Store, world: World, whenClosed: WhenClosed) {
+    this.#store = store;
+    this.#world = world;
+    this.#whenClosed = whenClosed;
+  }
+
+  /** Begins a transaction; one that is still open ends. */
+  async open(longestMs?: number): Promise<ReadLease> {
+    const lease = await this.#store.lease(longestMs);
+    this.close();
+    this.#lease = lease;
+    this.#openedAt = this.#world.now();
+    return lease;
+  }
+
+  /** Ends this transaction, or the present one. */
+  close(lease = this.#lease): void {
+    lease?.release();
+    if (lease === this.#lease) this.#lease = undefined;
+  }
+
+  /** Reads within the open transaction. */
+  read<T>(body: (db: Db) => T): T {
+    if (this.#lease?.isOpen === true) return body(this.#lease.db);
+    if (this.#whenClosed === 'READ_NOW') return this.#store.read(body);
+    throw new Error('the read transaction of this operation has ended');
+  }
+
+  /** The time at which the transaction began. */
+  now(): number {
+    return this.#lease?.isOpen === true ? this.#openedAt : this.#world.now();
+  }
+
+  /** Where the log ends for this transaction. */
+  get epoch(): string {
+    return this.#store.installation.epoch;
+  }
+}

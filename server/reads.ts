@@ -1,0 +1,67 @@
+import type { Db } from '../db/connection.ts';
+import { lastSeq } from '../db/change.ts';
+import { pageOfChanges } from '../db/change-history.ts';
+import { findCluster, pageOfClusters } from '../db/cluster.ts';
+import { findPool, findPoolByName, pageOfPools, poolStats } from '../db/cluster-pool.ts';
+import { findJob, pageOfJobs } from '../db/job.ts';
+import { findPhases } from '../db/phase.ts';
+import { provisioningTimes } from '../db/provisioning.ts';
+import {
+  findSeenSession,
+  pageOfSessions,
+  queuePosition,
+  type SessionsSeen,
+} from '../db/session.ts';
+import { findCurrentSet, findSnapshot, pageOfSnapshots } from '../db/snapshot.ts';
+import { findTemplate } from '../db/template.ts';
+import { findVm, findVmsOfCluster, findVmsOfSession, pageOfVms } from '../db/vm-handle.ts';
+import type { ProvisioningStats, Reads } from '../schema/context.ts';
+import type { Viewer } from '../schema/model/viewer.ts';
+import type { ReadSlot } from './read-slot.ts';
+
+/** Whose sessions a viewer sees: its own, those of everybody, or none. */
+export function sessionsSeenBy(viewer: Viewer): SessionsSeen {
+  if (viewer.role === 'ADMIN') return 'ALL';
+  return viewer.role === 'USER' ? { owner: viewer.name } : 'NONE';
+}
+
+/** What a viewer may see, read in the transaction that is open in the slot. */
+export function readsFor(viewer: Viewer, slot: ReadSlot): Reads {
+  const seen = sessionsSeenBy(viewer);
+  const read = <T>(body: (db: Db) => T): T => slot.read(body);
+  return {
+    cursor: () => ({ epoch: slot.epoch, seq: read(lastSeq) }),
+    now: () => slot.now(),
+    clusterPool: (id) => read((db) => findPool(db, id)),
+    clusterPoolByName: (name) => read((db) => findPoolByName(db, name)),
+    clusterPools: (page) => read((db) => pageOfPools(db, page)),
+    poolStats: (poolId) => read((db) => poolStats(db, poolId)),
+    template: (id) => read((db) => findTemplate(db, id)),
+    templateSet: (poolId) => read((db) => findCurrentSet(db, poolId, null)),
+    cluster: (id) => read((db) => findCluster(db, id)),
+    clusters: (poolId, page) => read((db) => pageOfClusters(db, poolId, page)),
+    vmHandle: (id) => read((db) => findVm(db, id)),
+    vmHandlesOfCluster: (clusterId) => read((db) => findVmsOfCluster(db, clusterId)),
+    vmHandlesOfSession: (session) => read((db) => findVmsOfSession(db, session.id)),
+    vmHandles: (filter, page) => read((db) => pageOfVms(db, filter, page)),
+    session: (id) => read((db) => findSeenSession(db, id, seen)),
+    sessions: (filter, page) => read((db) => pageOfSessions(db, { ...filter, seen }, page)),
+    queuePosition: (session) => read((db) => queuePosition(db, session)),
+    timeline: (subjectId) => read((db) => findPhases(db, subjectId)),
+    snapshot: (id) => read((db) => findSnapshot(db, id)),
+    snapshots: (filter, page) => read((db) => pageOfSnapshots(db, filter, page)),
+    job: (id) => read((db) => findJob(db, id)),
+    jobs: (filter, page) => read((db) => pageOfJobs(db, filter, page)),
+    changes: (filter, page) => read((db) => pageOfChanges(db, { ...filter, seen }, page)),
+    provisioningStats: (args) => read((db) => provisioningStats(db, args)),
+  };
+}
+
+/** Without `since` all that is kept of the pool is summed up. */
+function provisioningStats(
+  db: Db,
+  { poolId, since, bucketMinutes }: Parameters<Reads['provisioningStats']>[0],
+): ProvisioningStats[] {
+  const from = since ?? findPool(db, poolId)?.createdAt ?? 0;
+  return provisioningTimes(db, poolId, from, bucketMinutes && bucketMinutes * 60_000);
+}
