@@ -230,7 +230,7 @@ describe.each(SUBJECTS.filter(({ missing }) => missing === null))('$name', (subj
     await mark(ref, 'turn-1', step(1));
   });
 
-  test('everything that is there is listed, until it is removed; then once more is fine', async () => {
+  test('everything there is listed until it is removed; then once more is fine', async () => {
     const ref = newRef();
     await create(ref, step(1));
     const set = await capture(ref, step(2));

@@ -70,7 +70,7 @@ export class SimulatorWorld {
   readonly #clusters = new Map<string, SimulatedCluster>();
   readonly #sets = new Map<string, SimulatedSet>();
   readonly #idsByName = new Map<string, string>();
-  readonly #setsOfCluster = new Map<string, Set<string>>();
+  readonly #setsOfCluster = new Map<string, readonly string[]>();
   #latest = 0;
   #listener: OutsideListener = () => undefined;
 
@@ -111,7 +111,7 @@ export class SimulatorWorld {
   }
 
   setsOf(clusterId: string): readonly string[] {
-    return [...(this.#setsOfCluster.get(clusterId) ?? [])];
+    return this.#setsOfCluster.get(clusterId) ?? [];
   }
 
   /** Makes a change hold, and first known to the listener. */
@@ -138,8 +138,8 @@ export class SimulatorWorld {
     this.#sets.set(set.id, set);
     this.#latest = Math.max(this.#latest, set.at);
     if (set.clusterId === null) return;
-    const siblings = this.#setsOfCluster.get(set.clusterId) ?? new Set();
-    this.#setsOfCluster.set(set.clusterId, siblings.add(set.id));
+    const siblings = this.setsOf(set.clusterId);
+    if (!siblings.includes(set.id)) this.#setsOfCluster.set(set.clusterId, [...siblings, set.id]);
   }
 
   #dropCluster(id: string): void {
@@ -152,9 +152,9 @@ export class SimulatorWorld {
     const clusterId = this.#sets.get(id)?.clusterId ?? null;
     this.#sets.delete(id);
     if (clusterId === null) return;
-    const siblings = this.#setsOfCluster.get(clusterId);
-    siblings?.delete(id);
-    if (siblings?.size === 0) this.#setsOfCluster.delete(clusterId);
+    const others = this.setsOf(clusterId).filter((each) => each !== id);
+    if (others.length > 0) this.#setsOfCluster.set(clusterId, others);
+    else this.#setsOfCluster.delete(clusterId);
   }
 }
 

@@ -73,7 +73,7 @@ const SHORTEST_DEADLINE_MS = 5_000;
 export function createSimulator(options: SimulatorOptions): Simulator {
   const { world, worldFile } = options;
   const outside = options.outside ?? createSimulatorWorld();
-  const file = worldFile === null ? null : openWorldFile(worldFile, outside, world);
+  const file = worldFile === null ? null : openWorldFile(worldFile, outside);
   const closing = new AbortController();
   const watchers = new Set<(clusterId: string) => void>();
   const sim: Simulation = {
@@ -132,21 +132,21 @@ function provider(sim: Simulation): Omit<Provider, 'watch' | 'close'> {
   return {
     kind: 'SIMULATOR',
     capabilities: capabilitiesAt(sim.speed),
-    look: (cluster, signal) => look(sim, 'look', cluster, signal),
-    list: (signal) => list(sim, signal),
+    look: async (cluster, signal) => look(sim, 'look', cluster, signal),
+    list: async (signal) => list(sim, signal),
     ensureCluster: async (cluster, source, step) => {
       await createCluster(sim, { cluster, step }, source);
       return sightCluster(sim, cluster);
     },
-    wake: (cluster, _, step) => look(sim, 'wake', cluster, step.signal),
+    wake: async (cluster, _, step) => look(sim, 'wake', cluster, step.signal),
     ensureReset: async (cluster, set, step) => {
       const rung = await resetCluster(sim, { cluster, step }, set);
       return { rung, sighting: sightCluster(sim, cluster) };
     },
-    ensureSet: (source, set, mode, step) => captureSet(sim, source, { set, mode, step }),
-    mark: (cluster, mark, step) => markCluster(sim, { cluster, step }, mark),
-    ensureGone: (object, step) => removeObject(sim, object, step),
-    run: (vm, argv, options) => runInGuest(sim, vm, argv, options),
+    ensureSet: async (source, set, mode, step) => captureSet(sim, source, { set, mode, step }),
+    mark: async (cluster, mark, step) => markCluster(sim, { cluster, step }, mark),
+    ensureGone: async (object, step) => removeObject(sim, object, step),
+    run: async (vm, argv, options) => runInGuest(sim, vm, argv, options),
     open: async (vm, stream, signal) => {
       if (stream === 'SERIAL') return openConsole(sim, vm, signal);
       throw new ProviderError(`there is no stream of kind ${stream}`, { retryable: false });

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -9,7 +8,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import { UNTOUCHED, type Files } from './disk.ts';
 import { readLines } from './lines.ts';
@@ -19,8 +17,8 @@ import type { OutsideChange, SimulatorWorld } from './outside.ts';
  * The file that keeps the outside world: one line of JSON a change, the last line about an object
  * being all there is to know of it. A change is in the file before it holds, so a killed server
  * loses nothing; a line torn by the kill was never acknowledged and is dropped. When most lines
- * are outdated the file is written anew beside the old one, a little in each turn, and put in its
- * place by a rename.
+ * are outdated the file is made anew beside the old one, a few objects with each change, and put
+ * in its place by a rename.
  */
 export interface WorldFile {
   close(): void;
@@ -31,16 +29,16 @@ const HEADER = '{"simulatorWorld":1}';
 /** Outdated lines that are not worth a new file. */
 const TOLERATED_LINES = 1_000;
 
-/** Objects written in one turn of making the file anew. */
-const OBJECTS_A_TURN = 500;
+/** Objects that are copied to a new file with each change. */
+const OBJECTS_A_CHANGE = 8;
 
 /** Reads the outside world from its file, and from now on writes its changes down there. */
-export function openWorldFile(path: string, outside: SimulatorWorld, world: World): WorldFile {
+export function openWorldFile(path: string, outside: SimulatorWorld): WorldFile {
   mkdirSync(dirname(path), { recursive: true });
   rmSync(renewedPath(path), { force: true });
   const journal = openJournal(path, outside);
   const renewAfter = TOLERATED_LINES;
-  const state: State = { path, outside, world, journal, renewal: null, renewAfter, closed: false };
+  const state: State = { path, outside, journal, renewal: null, renewAfter, closed: false };
   outside.listen((change) => keep(state, change));
   return { close: () => close(state) };
 }
@@ -53,13 +51,17 @@ interface Journal {
   lines: number;
 }
 
+/** The file being made anew: it gets every change, and bit by bit all that was before. */
+interface Renewal {
+  readonly journal: Journal;
+  readonly rest: Iterator<OutsideChange>;
+}
+
 interface State {
   readonly path: string;
   readonly outside: SimulatorWorld;
-  readonly world: World;
   journal: Journal;
-  /** The file being made anew: it gets every change too. */
-  renewal: Journal | null;
+  renewal: Renewal | null;
   /** The lines it may have before it is made anew for the outdated ones among them. */
   renewAfter: number;
   closed: boolean;
@@ -128,9 +130,7 @@ function keep(state: State, change: OutsideChange): void {
   if (state.closed) throw new ProviderError('the simulator is closed', { retryable: true });
   const line = JSON.stringify(change);
   append(state.journal, line);
-  const { renewal } = state;
-  if (renewal !== null) renew(state, () => append(renewal, line));
-  else if (isMostlyOutdated(state)) beginRenewal(state);
+  if (state.renewal !== null || isMostlyOutdated(state)) renew(state, line);
 }
 
 function isMostlyOutdated({ journal, outside, renewAfter }: State): boolean {
@@ -156,25 +156,38 @@ function renewedPath(path: string): string {
   return `${path}.renewed`;
 }
 
-function beginRenewal(state: State): void {
-  renew(state, () => {
-    rmSync(renewedPath(state.path), { force: true });
-    const renewal: Journal = { fd: openSync(renewedPath(state.path), 'a'), length: 0, lines: 0 };
-    state.renewal = renewal;
-    append(renewal, HEADER);
-    continueRenewal(state, renewal, everything(state.outside));
-  });
-}
-
-/** Does a part of making the file anew; if it fails, the old file stays, and stays good. */
-function renew(state: State, part: () => void): void {
+/** Makes the file anew, a little further; if that fails the old one stays, and stays good. */
+function renew(state: State, line: string): void {
   try {
-    part();
+    state.renewal ??= beginRenewal(state);
+    const { journal, rest } = state.renewal;
+    // In this order: what is copied is as it was before this change, which then overrules it.
+    const isComplete = copy(journal, rest);
+    append(journal, line);
+    if (isComplete) endRenewal(state, journal);
   } catch {
-    if (state.renewal !== null) closeSync(state.renewal.fd);
+    if (state.renewal !== null) closeSync(state.renewal.journal.fd);
     state.renewal = null;
     state.renewAfter = state.journal.lines + TOLERATED_LINES;
   }
+}
+
+function beginRenewal({ path, outside }: State): Renewal {
+  rmSync(renewedPath(path), { force: true });
+  const fd = openSync(renewedPath(path), 'a');
+  const journal: Journal = { fd, length: 0, lines: 0 };
+  append(journal, HEADER);
+  return { journal, rest: everything(outside) };
+}
+
+/** Copies some of the rest; true when there is no more. */
+function copy(journal: Journal, rest: Iterator<OutsideChange>): boolean {
+  for (let count = 0; count < OBJECTS_A_CHANGE; count += 1) {
+    const next = rest.next();
+    if (next.done === true) return true;
+    append(journal, JSON.stringify(next.value));
+  }
+  return false;
 }
 
 /** All there is, each as the change that made it what it is. */
@@ -183,31 +196,10 @@ function* everything(outside: SimulatorWorld): Generator<OutsideChange> {
   for (const set of outside.sets()) yield { set };
 }
 
-function continueRenewal(state: State, renewal: Journal, rest: Iterator<OutsideChange>): void {
-  state.world.soon(() => {
-    if (state.closed || state.renewal !== renewal) return;
-    renew(state, () => {
-      if (copy(renewal, rest)) endRenewal(state, renewal);
-      else continueRenewal(state, renewal, rest);
-    });
-  });
-}
-
-/** Copies some of the rest; true when there is no more. */
-function copy(renewal: Journal, rest: Iterator<OutsideChange>): boolean {
-  for (let count = 0; count < OBJECTS_A_TURN; count += 1) {
-    const next = rest.next();
-    if (next.done === true) return true;
-    append(renewal, JSON.stringify(next.value));
-  }
-  return false;
-}
-
-function endRenewal(state: State, renewal: Journal): void {
-  fsyncSync(renewal.fd);
+function endRenewal(state: State, renewed: Journal): void {
   renameSync(renewedPath(state.path), state.path);
   closeSync(state.journal.fd);
-  state.journal = renewal;
+  state.journal = renewed;
   state.renewal = null;
   state.renewAfter = TOLERATED_LINES;
 }
@@ -216,5 +208,5 @@ function close(state: State): void {
   if (state.closed) return;
   state.closed = true;
   closeSync(state.journal.fd);
-  if (state.renewal !== null) closeSync(state.renewal.fd);
+  if (state.renewal !== null) closeSync(state.renewal.journal.fd);
 }
