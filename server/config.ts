@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+/**
+ * The settings, read once from the environment. A value out of bounds stops the start with a
+ * message that names it: nothing is clamped, and nothing falls back without a word.
+ */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Path of the SQLite file. */
+  readonly db: string;
+  /** Folder of VM state. */
+  readonly state: string;
+  /** Web origins besides our own that may call the API. */
+  readonly origins: readonly string[];
+  /** File of token hashes; undefined for the loopback-only mode without tokens. */
+  readonly tokens: string | undefined;
+  /** YAML file of the pools made at the first start; undefined for the default ones. */
+  readonly pools: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly simulator: { readonly speed: number; readonly seed: number };
+  readonly qemu: {
+    readonly accel: (typeof ACCELERATORS)[number];
+    /** Where snapshots are kept instead of in the state folder. */
+    readonly snapshotPath: string | undefined;
+  };
+  /** What QEMU and FIRECRACKER pools get that have no value of their own. */
+  readonly microDefaults: {
+    readonly size: number | undefined;
+    readonly snapshotMaxAgeSeconds: number | undefined;
+  };
+}
+
+/** How much is logged. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** How much is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
+
+/** A setting that cannot be used; the message is one line that names it. */
+export class ConfigurationError extends Error {}
+
+/** The environment as Node has it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
+
+const origins = z.string().transform((text, context) => {
+  const list = text.split(',').flatMap((part) => part.trim() || []);
+  const bad = list.find((origin) => !isOrigin(origin));
+  if (bad !== undefined) {
+    const message = `must be origins such as https://example.org, separated by commas; not ${bad}`;
+    context.addIssue({ code: 'custom', message });
+  }
+  return list;
+});
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+const speed = z.string().transform((text, context) => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0.01) || value > 1_000_000) {
+    context.addIssue({ code: 'custom', message: 'must be a number from 0.01 to 1000000' });
+  }
+  return value;
+});
+
+const environment = z.object({
+  SNAPYARD_HOST: z.string().default('127.0.0.1'),
+  SNAPYARD_PORT: wholeNumber(0, 65_535).default(4_000),
+  SNAPYARD_DB: z.string().default('./data/snapyard.db'),
+  SNAPYARD_STATE: z.string().default('./data/vms'),
+  SNAPYARD_ORIGINS: origins.default([]),
+  SNAPYARD_TOKENS: z.string().optional(),
+  SNAPYARD_POOLS: z.string().optional(),
+  SNAPYARD_LOG: z.enum(LOG_LEVELS).default('info'),
+  SNAPYARD_SIMULATOR_SPEED: speed.default(100),
+  SNAPYARD_SIMULATOR_SEED: wholeNumber(0, 2 ** 31 - 1).default(1),
+  SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
+  IRONCLAW_POOL_SIZE: wholeNumber(1, 20).optional(),
+  IRONCLAW_SNAPSHOT_REFRESH_SECS: wholeNumber(60, 31_536_000).optional(),
+  IRONCLAW_SNAPSHOT_PATH: z.string().optional(),
+});
+
+/** The settings in this environment. An empty value is one that is not set. */
+export function readConfig(env: Environment = process.env): Config {
+  const given = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
+  const parsed = environment.safeParse(Object.fromEntries(given));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const name = String(issue?.path[0] ?? 'a setting');
+    const value = env[name] === undefined ? '' : ` is "${env[name]}":`;
+    throw new ConfigurationError(`${name}${value} ${issue?.message ?? 'it cannot be used'}`);
+  }
+  const read = parsed.data;
+  return Object.freeze({
+    host: read.SNAPYARD_HOST,
+    port: read.SNAPYARD_PORT,
+    db: read.SNAPYARD_DB,
+    state: read.SNAPYARD_STATE,
+    origins: read.SNAPYARD_ORIGINS,
+    tokens: read.SNAPYARD_TOKENS,
+    pools: read.SNAPYARD_POOLS,
+    logLevel: read.SNAPYARD_LOG,
+    simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
+    qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
+    microDefaults: {
+      size: read.IRONCLAW_POOL_SIZE,
+      snapshotMaxAgeSeconds: read.IRONCLAW_SNAPSHOT_REFRESH_SECS,
+    },
+  });
+}
