@@ -27,6 +27,7 @@ describe.each(SUBJECTS.filter(({ missing }) => missing === null))('$name', (subj
   let bench: Bench;
   let clusters = 0;
   const { capabilities } = subject;
+  const [firstMode = 'ONLINE'] = capabilities.captureModes;
 
   beforeAll(async () => {
     bench = await subject.open();
@@ -58,11 +59,10 @@ describe.each(SUBJECTS.filter(({ missing }) => missing === null))('$name', (subj
     return bench.wait(bench.provider.run(vm, argv, { stdin, signal }));
   };
   /** The golden state that this provider resets a cluster to, captured as it captures it. */
-  const capture = async (ref: ClusterRef, by: Step): Promise<SetRef> => {
+  const capture = async (ref: ClusterRef, by: Step, mode = firstMode): Promise<SetRef> => {
     const owned = capabilities.goldenState === 'CLUSTER';
     const set = setRef(ref, clusters, owned ? 'CLUSTER' : 'POOL');
     const source: SetSource = owned ? idle(ref) : { kind: 'IMAGE' };
-    const [mode = 'ONLINE'] = capabilities.captureModes;
     await bench.wait(bench.provider.ensureSet(source, set, mode, by));
     return set;
   };
@@ -184,13 +184,25 @@ describe.each(SUBJECTS.filter(({ missing }) => missing === null))('$name', (subj
     await expectRefused(reset(ref, setRef(ref, 99, owner), step(2)));
   });
 
+  test.each(capabilities.captureModes)(
+    'captured %s, the cluster answers as before',
+    async (mode) => {
+      const ref = newRef();
+      await create(ref, step(1));
+      await handOver(ref, step(1));
+      await run(ref, ['tee', FILE], 'kept');
+      await capture(ref, step(2), mode);
+      expectAnswering(ref, await look(ref));
+      expect((await run(ref, ['cat', FILE])).stdout).toBe('kept');
+    },
+  );
+
   test('a set tells of every role, and captured twice is captured once', async () => {
     const ref = newRef();
     await create(ref, step(1));
     const set = await capture(ref, step(2));
     const source: SetSource = set.cluster === null ? { kind: 'IMAGE' } : idle(ref);
-    const [mode = 'ONLINE'] = capabilities.captureModes;
-    const again = await bench.wait(bench.provider.ensureSet(source, set, mode, step(2)));
+    const again = await bench.wait(bench.provider.ensureSet(source, set, firstMode, step(2)));
     expect(again.map(({ role }) => role).sort()).toEqual(set.roles.map(({ role }) => role).sort());
     expect((await list()).filter(({ id }) => id === set.id)).toHaveLength(1);
     expectAnswering(ref, await look(ref));
@@ -292,6 +304,20 @@ describe.each(SUBJECTS.filter(({ missing }) => missing === null))('$name', (subj
         expectAnswering(ref, awake);
         expect(awake.vms.every(({ phase }) => phase === 'RUNNING')).toBe(true);
         await bench.wait(bench.provider.wake(ref, session, step(2)));
+      },
+    ],
+    [
+      'captures what its cluster has, but no turn mark',
+      capabilities.goldenState === 'CLUSTER',
+      async () => {
+        const ref = newRef();
+        await create(ref, step(1));
+        await run(ref, ['tee', FILE], 'golden');
+        await mark(ref, 'turn-1', step(1));
+        const set = await capture(ref, step(2));
+        await run(ref, ['rm', FILE]);
+        expect((await reset(ref, set, step(3))).sighting.marks ?? []).toEqual([]);
+        expect((await run(ref, ['cat', FILE])).stdout).toBe('golden');
       },
     ],
     [
