@@ -44,6 +44,12 @@ export async function perform<T>(
   return result;
 }
 
+/** Commits an intent, unless it stands already. The simulator's notes are told by their prefix. */
+export async function noteOnce(step: Step, key: string, value: string): Promise<void> {
+  const ours = `simulator.${key}`;
+  if (step.notes.get(ours) !== value) await step.note(ours, value);
+}
+
 /** Lets time pass, unless there is none to pass. */
 export async function pause(sim: Simulation, act: Act, ms: number): Promise<void> {
   act.signal.throwIfAborted();

@@ -6,12 +6,12 @@ import {
   type SetSource,
   type Step,
 } from '../provider.ts';
-import { actOn, pause, perform, presentCluster, untilDue, type Act } from './act.ts';
+import { actOn, noteOnce, pause, perform, presentCluster, untilDue, type Act } from './act.ts';
 import { chance } from './chance.ts';
 import { setName, switchOn, untilAnswers, type Target } from './creation.ts';
 import { captured, UNTOUCHED, type Files } from './disk.ts';
 import type { SimulatedCluster, SimulatedSet } from './outside.ts';
-import { admit, findSet, takeOver, writeCluster, type Simulation } from './simulation.ts';
+import { findSet, refuseForeign, takeOver, writeCluster, type Simulation } from './simulation.ts';
 import { answers, switchedOff } from './vm.ts';
 
 /** What is to be captured, and the step that does it. */
@@ -34,7 +34,7 @@ export function captureSet(
   const clusterId = source.kind === 'CLUSTER' ? source.cluster.id : null;
   const act = actOn(sim, 'capture', { id: clusterId, name: setName(set) }, step.signal);
   return sim.slots.hold(act.signal, async () => {
-    admit(findSet(sim, set.id), step);
+    refuseForeign(findSet(sim, set.id), step);
     if (source.kind === 'IMAGE') await captureImage(sim, act, capture);
     else await captureCluster(sim, act, capture, { cluster: source.cluster, step });
     step.progress('checking the set');
@@ -49,7 +49,7 @@ async function captureImage(sim: Simulation, act: Act, capture: Capture): Promis
   await perform(sim, act, 'place', async () => {
     await pause(sim, act, sim.latency('ask', act.name));
     if (findSet(sim, set.id) !== undefined) return;
-    await capture.step.note('set', act.name);
+    await noteOnce(capture.step, 'set', act.name);
     const disks = set.roles.map(({ role }) => ({ role, files: UNTOUCHED }));
     orderSet(sim, capture, disks, millisecondsFromImage(sim, set));
   });
@@ -83,7 +83,7 @@ async function orderFromCluster(
   target: Target,
 ): Promise<void> {
   if (findSet(sim, capture.set.id) !== undefined) return;
-  if (target.step.notes.get('set') !== act.name) await target.step.note('set', act.name);
+  await noteOnce(target.step, 'set', act.name);
   const { vms, generation } = presentCluster(sim, target);
   const disks = vms.map(({ role, files }) => ({ role, files: captured(files) }));
   orderSet(sim, capture, disks, sim.latency('capture', act.name, generation));
@@ -136,7 +136,6 @@ function orderSet(
     name: setName(set),
     poolId: set.poolId,
     installation: step.installation,
-    fence: step.fence,
     at,
     clusterId: set.cluster?.id ?? null,
     readyAt: at + ms,
@@ -176,7 +175,7 @@ function presentSet(
   { set, step }: Pick<Capture, 'set' | 'step'>,
 ): SimulatedSet {
   const present = findSet(sim, set.id);
-  admit(present, step);
+  refuseForeign(present, step);
   if (present === undefined || present.goneAt !== null) {
     throw new ProviderError(`${act.name} does not exist any more`, { retryable: true });
   }

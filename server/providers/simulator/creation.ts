@@ -1,8 +1,9 @@
 import { ProviderError, type ClusterRef, type ClusterSource, type Step } from '../provider.ts';
-import { actOn, pause, perform, untilDue, type Act } from './act.ts';
+import { actOn, noteOnce, pause, perform, untilDue, type Act } from './act.ts';
 import { UNTOUCHED } from './disk.ts';
 import type { SimulatedCluster, SimulatedSet } from './outside.ts';
-import { admitCluster, findSet, takeOver, writeCluster, type Simulation } from './simulation.ts';
+import { admitCluster, findSet, refuseForeign, takeOver, writeCluster } from './simulation.ts';
+import type { Simulation } from './simulation.ts';
 import { answers, orderedVm, switchedOn, type SimulatedVm, type Timeline } from './vm.ts';
 
 /** A cluster and the step that works at it. */
@@ -80,9 +81,7 @@ export function usableSet(sim: Simulation, id: string, name: string, step: Step)
   if (set === undefined || set.goneAt !== null) {
     throw new ProviderError(`no such snapshot set: ${name}`, { retryable: false });
   }
-  if (set.installation !== step.installation) {
-    throw new ProviderError(`${set.name} belongs to another installation`, { retryable: false });
-  }
+  refuseForeign(set, step);
   if (sim.now() < set.readyAt) {
     throw new ProviderError(`${set.name} is not ready yet`, { retryable: true });
   }
@@ -113,17 +112,12 @@ async function place(
   if (present !== undefined && isGoodStart(sim, target.cluster, present, set)) {
     switchOn(sim, target, present);
   } else {
-    await noteSource(target.step, set);
+    await noteOnce(target.step, 'source', set?.name ?? 'the image');
     orderVms(sim, target, set);
   }
   const firstDisks = (vms: readonly SimulatedVm[]) =>
     Math.min(...vms.map(({ disksAt }) => disksAt));
   await untilDue(sim, act, target, firstDisks, slowness);
-}
-
-async function noteSource(step: Step, set: SimulatedSet | null): Promise<void> {
-  const source = set?.name ?? 'the image';
-  if (step.notes.get('source') !== source) await step.note('source', source);
 }
 
 /**

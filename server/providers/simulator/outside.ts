@@ -30,13 +30,15 @@ export interface SimulatedReset {
   readonly stage: 'STOPPED' | 'RESTORED' | 'RECREATED';
 }
 
-/** A snapshot set of the outside world. */
+/**
+ * A snapshot set of the outside world. It has no fence: it is made once and never written again,
+ * and fences tell only workers at the same cluster apart.
+ */
 export interface SimulatedSet {
   readonly id: string;
   readonly name: string;
   readonly poolId: string;
   readonly installation: string;
-  readonly fence: number;
   readonly at: number;
   /** The cluster it belongs to, with which it goes; null for a set of the pool. */
   readonly clusterId: string | null;

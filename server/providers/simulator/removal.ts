@@ -1,6 +1,7 @@
 import type { OutsideObject, Step } from '../provider.ts';
 import { actOn, pause, perform } from './act.ts';
-import { admit, findCluster, findSet, writeCluster, type Simulation } from './simulation.ts';
+import { admit, findCluster, findSet, refuseForeign, writeCluster } from './simulation.ts';
+import type { Simulation } from './simulation.ts';
 import { switchedOff } from './vm.ts';
 
 /** Removes a cluster with its sets, or a set. Absent is success. */
@@ -36,9 +37,9 @@ function deleteCluster(sim: Simulation, id: string, step: Step, ms: number): num
 function deleteSet(sim: Simulation, id: string, step: Step, ms: number): number | undefined {
   const set = findSet(sim, id);
   if (set === undefined) return undefined;
-  admit(set, step);
+  refuseForeign(set, step);
   if (set.goneAt !== null) return set.goneAt;
   const goneAt = sim.now() + Math.round(ms);
-  sim.outside.change({ set: { ...set, goneAt, fence: step.fence, at: sim.now() } });
+  sim.outside.change({ set: { ...set, goneAt, at: sim.now() } });
   return goneAt;
 }

@@ -1,5 +1,5 @@
 import { ProviderError, type SetRef } from '../provider.ts';
-import { actOn, perform, presentCluster, untilDue, type Act } from './act.ts';
+import { actOn, noteOnce, perform, presentCluster, untilDue, type Act } from './act.ts';
 import { orderVms, setName, switchOn, untilAnswers, untilGone, usableSet } from './creation.ts';
 import type { Target } from './creation.ts';
 import { sameFiles, UNTOUCHED, type Files } from './disk.ts';
@@ -37,7 +37,7 @@ async function climb(
   const inPlace = present !== undefined && mayRestoreInPlace(target, set, present);
   if (inPlace && (await restoreInPlace(sim, act, target, set))) return IN_PLACE;
   await perform(sim, act, 'recreate', async (slowness) => {
-    await noteRung(target, RECREATE);
+    await noteOnce(target.step, 'rung', RECREATE);
     orderVms(sim, target, findUsable(), { ...resetOf(target, set), stage: 'RECREATED' });
     await untilDue(sim, act, target, disksAt, slowness);
   });
@@ -74,7 +74,7 @@ async function restoreInPlace(
   set: SimulatedSet,
 ): Promise<boolean> {
   try {
-    await noteRung(target, IN_PLACE);
+    await noteOnce(target.step, 'rung', IN_PLACE);
     target.step.progress('stopping machines');
     await perform(sim, act, 'stop', (slowness) => stop(sim, act, target, set, slowness));
     target.step.progress('restoring disks');
@@ -123,10 +123,6 @@ async function restore(
 
 function resetOf({ step }: Target, set: SimulatedSet): Omit<SimulatedReset, 'stage'> {
   return { fence: step.fence, setId: set.id };
-}
-
-async function noteRung({ step }: Target, rung: string): Promise<void> {
-  if (step.notes.get('rung') !== rung) await step.note('rung', rung);
 }
 
 function hasAllVms(present: SimulatedCluster, wanted: Target['cluster']['vms']): boolean {

@@ -58,21 +58,22 @@ export function isOurs(sim: Simulation, object: { readonly installation: string 
   return sim.installation === undefined || sim.installation === object.installation;
 }
 
-/** Refuses a step at an object that another installation made, or a later worker has taken over. */
-export function admit(
-  object: Pick<SimulatedCluster, 'name' | 'installation' | 'fence'> | undefined,
+/** Refuses a step at an object that another installation made. */
+export function refuseForeign(
+  object: { readonly name: string; readonly installation: string } | undefined,
   step: Step,
 ): void {
-  if (object === undefined) return;
-  if (object.installation !== step.installation) {
-    throw new ProviderError(`${object.name} belongs to another installation`, {
-      retryable: false,
-    });
-  }
-  if (object.fence > step.fence) {
-    const reason = `${object.name} has been taken over: fence ${step.fence} < ${object.fence}`;
-    throw new ProviderError(reason, { retryable: false });
-  }
+  if (object === undefined || object.installation === step.installation) return;
+  const reason = `${object.name} belongs to another installation`;
+  throw new ProviderError(reason, { retryable: false });
+}
+
+/** Refuses a step at a foreign cluster, and at one that a later worker has taken over. */
+export function admit(cluster: SimulatedCluster | undefined, step: Step): void {
+  refuseForeign(cluster, step);
+  if (cluster === undefined || cluster.fence <= step.fence) return;
+  const reason = `${cluster.name} has been taken over: fence ${step.fence} < ${cluster.fence}`;
+  throw new ProviderError(reason, { retryable: false });
 }
 
 /** The cluster a step may act on; undefined when there is none yet and its name is free. */

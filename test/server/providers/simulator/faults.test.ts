@@ -81,7 +81,7 @@ test('a restore in place that breaks falls to recreating, and says so', async ()
   };
   const { rung } = await world.finish(work(), { withinMs });
   expect(rung).toBe('recreate from snapshot');
-  expect(step.notes.get('rung')).toBe(rung);
+  expect(step.notes.get('simulator.rung')).toBe(rung);
   expect(step.told).toContain('recreating, because: the disk is held');
   await simulator.close();
 });

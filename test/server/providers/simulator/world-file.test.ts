@@ -193,7 +193,6 @@ function setOf(clusterId: string): SimulatedSet {
     name: 'set',
     poolId: 'pool-1',
     installation: 'installation-1',
-    fence: 1,
     at: 1,
     clusterId,
     readyAt: 1,
