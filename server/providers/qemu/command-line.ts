@@ -1,0 +1,111 @@
+import type { VmFiles } from './folders.ts';
+import type { Accelerator } from './settings.ts';
+
+/** What a guest sees of its machine. A snapshot can be restored on exactly the same only. */
+export interface Hardware {
+  readonly machine: string;
+  readonly cpu: string;
+  readonly accel: Accelerator;
+  readonly cpuCores: number;
+  readonly memoryMiB: number;
+}
+
+/** Where a guest's memory is. */
+export type Memory =
+  /** Of the process alone. */
+  | { readonly kind: 'ANONYMOUS' }
+  /** In a file that is filled by it: how a snapshot is made. */
+  | { readonly kind: 'CAPTURED'; readonly file: string }
+  /** A file's content, copied where it is written to: how a snapshot is restored. */
+  | { readonly kind: 'CLONED'; readonly file: string; readonly canOpenReadOnly: boolean };
+
+/** How a guest comes to life: it boots, or it goes on where a snapshot was taken. */
+export type Start =
+  | {
+      readonly kind: 'BOOT';
+      readonly kernel: string;
+      readonly root: string;
+      readonly commandLine: string;
+    }
+  | { readonly kind: 'RESTORE' };
+
+/** One VM as QEMU is told of it. */
+export interface Machine {
+  readonly name: string;
+  readonly uuid: string;
+  readonly files: VmFiles;
+  readonly hardware: Hardware;
+  readonly memory: Memory;
+  readonly start: Start;
+}
+
+/** The name of the port by which the agent in the guest is reached. */
+export const AGENT_PORT = 'snapyard.agent';
+/** The identifier of the console's buffer in QEMU. */
+export const CONSOLE = 'console0';
+
+/**
+ * The devices, in their order, without anything that differs from VM to VM. The console is a ring
+ * in memory: a guest can write to it for ever and fills no disk. The cache of translated code is
+ * capped, else it grows for the life of the VM.
+ */
+export function devices(hardware: Hardware): string[] {
+  const { machine, cpu, accel, cpuCores, memoryMiB } = hardware;
+  return [
+    ['-machine', `${machine},memory-backend=ram0`],
+    ['-cpu', cpu, '-smp', String(cpuCores), '-m', String(memoryMiB)],
+    // With one thread for all CPUs some VMs keep polling after they were paused.
+    ['-accel', accel === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=32'],
+    ['-chardev', `ringbuf,id=${CONSOLE},size=65536`, '-serial', `chardev:${CONSOLE}`],
+    ['-device', 'virtio-serial-pci,id=serial0'],
+    ['-device', `virtserialport,bus=serial0.0,chardev=agent0,name=${AGENT_PORT}`],
+    ['-device', 'vmgenid,guid=auto'],
+  ].flat();
+}
+
+/** The whole command line: a pure function of the VM, so that it can be tested without one. */
+export function qemuArguments(machine: Machine): string[] {
+  const { name, uuid, files, hardware } = machine;
+  return [
+    ['-nodefaults', '-no-user-config', '-display', 'none', '-name', name, '-uuid', uuid],
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ['-object', memoryBackend(machine)],
+    ['-chardev', socket('qmp0', files.monitor), '-mon', 'chardev=qmp0,mode=control'],
+    ['-chardev', socket('agent0', files.agent)],
+    devices(hardware),
+    startArguments(machine.start),
+  ].flat();
+}
+
+function memoryBackend({ memory, hardware }: Machine): string {
+  const size = `id=ram0,size=${hardware.memoryMiB}M`;
+  switch (memory.kind) {
+    case 'ANONYMOUS':
+      return `memory-backend-ram,${size}`;
+    case 'CAPTURED':
+      return `memory-backend-file,${size},mem-path=${escaped(memory.file)},share=on`;
+    case 'CLONED': {
+      const mode = memory.canOpenReadOnly ? ',readonly=on,rom=off' : '';
+      return `memory-backend-file,${size},mem-path=${escaped(memory.file)},share=off${mode}`;
+    }
+  }
+}
+
+/**
+ * A guest that restarts or powers off ends its process. While it boots it is kept, stopped, so
+ * that its console can tell why.
+ */
+function startArguments(start: Start): string[] {
+  if (start.kind === 'RESTORE') return ['-action', 'reboot=shutdown', '-S', '-incoming', 'defer'];
+  const kernel = ['-kernel', start.kernel, '-initrd', start.root, '-append', start.commandLine];
+  return ['-action', 'reboot=shutdown,shutdown=pause', ...kernel];
+}
+
+function socket(id: string, path: string): string {
+  return `socket,id=${id},path=${escaped(path)},server=on,wait=off`;
+}
+
+/** QEMU ends an option's value at a comma, unless it is doubled. */
+function escaped(value: string): string {
+  return value.replaceAll(',', ',,');
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { World } from '../../world.ts';
+import { ProviderError } from '../provider.ts';
+
+/** The kernel takes 108 bytes for the path of a socket; QEMU and Node add to it in places. */
+const LONGEST_SOCKET_PATH = 100;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/;
+/** Folders that are being made or removed; nobody reads them. */
+const DRAFT = '.new-';
+const GONE = '.gone-';
+
+/** Where the state of all VMs and sets is. */
+export interface Folders {
+  readonly state: string;
+  readonly vms: string;
+  readonly sets: string;
+}
+
+/** The files of one VM. */
+export interface VmFiles {
+  readonly folder: string;
+  readonly record: string;
+  readonly monitor: string;
+  readonly agent: string;
+  /** The socket over which a snapshot comes or goes. */
+  readonly transfer: string;
+  readonly log: string;
+}
+
+/** Makes the folders, readable by nobody else: they hold guests' memory. */
+export function makeFolders(stateDir: string): Folders {
+  const state = resolve(stateDir);
+  const folders = { state, vms: join(state, 'vms'), sets: join(state, 'sets') };
+  for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folders;
+}
+
+/** The files of the VM with this name. */
+export function vmFiles(folders: Folders, name: string): VmFiles {
+  const folder = join(folders.vms, checkedName(name));
+  const files = {
+    folder,
+    record: join(folder, 'vm.json'),
+    monitor: join(folder, 'qmp.sock'),
+    agent: join(folder, 'agent.sock'),
+    transfer: join(folder, 'move.sock'),
+    log: join(folder, 'qemu.log'),
+  };
+  if (Buffer.byteLength(files.agent) > LONGEST_SOCKET_PATH) {
+    const reason = `The path ${files.agent} is too long for a socket; choose a shorter state folder`;
+    throw new ProviderError(reason, { retryable: false });
+  }
+  return files;
+}
+
+/** The folder of the set with this id. */
+export function setFolder(folders: Folders, id: string): string {
+  return join(folders.sets, checkedName(id));
+}
+
+/** The folder in which that set is being made. */
+export function draftFolder(folders: Folders, id: string): string {
+  return join(folders.sets, DRAFT + checkedName(id));
+}
+
+/** The names in a folder, without those being made or removed. */
+export function listNames(folder: string): string[] {
+  return readdirSync(folder).filter((name) => NAME.test(name));
+}
+
+/** Makes a folder that appears with its content or not at all. */
+export function publishFolder(parent: string, name: string, fill: (draft: string) => void): void {
+  const draft = join(parent, DRAFT + name);
+  mkdirSync(draft, { recursive: true, mode: 0o700 });
+  fill(draft);
+  renameSync(draft, join(parent, name));
+}
+
+/** Removes a folder: it is gone from its place at once, its content a little later. */
+export async function removeFolder(world: World, parent: string, name: string): Promise<void> {
+  const gone = join(parent, `${GONE}${world.newId()}`);
+  try {
+    renameSync(join(parent, name), gone);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await rm(gone, { recursive: true, force: true });
+}
+
+/** Removes what a control plane that died left half-made or half-removed. */
+export async function removeLeftovers(folders: Folders): Promise<void> {
+  const isGone = (name: string) => name.startsWith(GONE);
+  const isLeft = (name: string) => isGone(name) || name.startsWith(DRAFT);
+  const vms = readdirSync(folders.vms).filter(isLeft);
+  // A set that is half-made is an object of its own: it is listed, and removed by order.
+  const sets = readdirSync(folders.sets).filter(isGone);
+  const paths = [
+    vms.map((name) => join(folders.vms, name)),
+    sets.map((name) => join(folders.sets, name)),
+  ].flat();
+  for (const path of paths) await rm(path, { recursive: true, force: true });
+}
+
+/** Whether an error says that a file is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function checkedName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw new ProviderError(`"${name}" cannot name a folder`, { retryable: false });
+}

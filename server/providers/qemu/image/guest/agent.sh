@@ -1,0 +1,119 @@
+#!/bin/sh
+# Answers the host on one port, line by line.
+#
+# A request is `<id> <verb> <a> <b> <c> <d> .`; unused arguments are `-`. The last dot proves that
+# the line is whole: a host that dies may leave half of one behind. An answer is
+# `<id> <word> [data]`, written in one piece of less than 32 KiB, so that answers of commands that
+# run at the same time do not mix.
+#
+#   ping                                     pong
+#   wake <time> <seed> <host> <machine id>   woke <marks>     time and seed as printf escapes
+#   in <data>                                                 a piece of the next command's input
+#   run <arguments>                          out|err <base64>, then exit <code> or toolong
+#   mark <name>                              marks <marks>
+#   marks                                    marks <marks>
+#   still                                    still            when no command runs any more
+#
+# Everything is finished before it is answered: what is still in flight when a snapshot is taken
+# goes on in every clone of it.
+
+RUN=/run/snapyard
+TURNS=/var/lib/snapyard/turns
+MOST=1048576
+PIECE=20000
+
+exec 3<> "$1"
+
+say() { echo "$@" >&3; }
+
+marks() {
+  found=
+  for file in "$TURNS"/*; do
+    [ -e "$file" ] || continue
+    found="$found ${file##*/}"
+  done
+}
+
+wake() { # id time seed host machine-id
+  printf '%b' "$3" > /dev/urandom
+  printf '%b' "$2" > "$RUN/time"
+  /lib/snapyard/settle < /dev/urandom 4< "$RUN/time"
+  [ "$4" = - ] || echo "$4" > /proc/sys/kernel/hostname
+  [ "$4" = - ] || echo "$4" > /etc/hostname
+  [ "$5" = - ] || echo "$5" > /etc/machine-id
+  marks
+  say "$1 woke$found"
+}
+
+send() { # id word file: the file in pieces
+  [ -s "$3" ] || return
+  size=$(stat -c %s "$3")
+  piece=0
+  while [ $((piece * PIECE)) -lt "$size" ]; do
+    say "$1 $2 $(dd if="$3" bs=$PIECE skip=$piece count=1 2> /dev/null | base64 -w 0)"
+    piece=$((piece + 1))
+  done
+}
+
+fits() { # file
+  [ ! -s "$1" ] || [ "$(stat -c %s "$1")" -le $MOST ]
+}
+
+# The arguments never meet a shell: xargs hands them on as they are, separated by NULs.
+start() { # id arguments
+  work=$RUN/$1
+  mkdir -p "$work"
+  [ -e "$work/in" ] || : > "$work/in"
+  printf '%b' "$2" > "$work/arguments"
+  xargs -0 -x sh -c '
+    (exec "$@" < "$0/in" > "$0/out" 2> "$0/err")
+    echo $? > "$0/code"' "$work" < "$work/arguments" 3>&-
+}
+
+run() { # id arguments
+  start "$1" "$2"
+  if [ ! -e "$work/code" ]; then
+    say "$1 failed"
+  elif fits "$work/out" && fits "$work/err"; then
+    send "$1" out "$work/out"
+    send "$1" err "$work/err"
+    read -r code < "$work/code"
+    rm -rf "$work"
+    say "$1 exit $code"
+  else
+    rm -rf "$work"
+    say "$1 toolong"
+  fi
+}
+
+answer() { # id verb a b c d
+  case $2 in
+    ping) say "$1 pong" ;;
+    wake) wake "$1" "$3" "$4" "$5" "$6" ;;
+    in) mkdir -p "$RUN/$1" && printf '%b' "$3" >> "$RUN/$1/in" ;;
+    run) run "$1" "$3" & ;;
+    mark)
+      mkdir -p "$TURNS"
+      : > "$TURNS/$3"
+      marks
+      say "$1 marks$found"
+      ;;
+    marks)
+      marks
+      say "$1 marks$found"
+      ;;
+    still)
+      wait
+      say "$1 still"
+      ;;
+    *) say "$1 unknown" ;;
+  esac
+}
+
+# A read ends when no host is connected; the port has one opener, so it stays open meanwhile.
+while :; do
+  while read -r id verb a b c d end <&3; do
+    [ "$end" = . ] && answer "$id" "$verb" "$a" "$b" "$c" "$d"
+  done
+  sleep 0.1
+done

@@ -1,0 +1,34 @@
+#!/bin/sh
+# The guest's first process: the least that makes a Linux one can work in, then the agent for ever.
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=dumb
+
+/bin/busybox --install -s
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o size=25%,mode=0755 run /run
+mount -t tmpfs -o size=50%,mode=1777 tmp /tmp
+mkdir -p /run/snapyard /var/lib/snapyard/turns
+
+for module in @MODULES@; do insmod "/lib/modules/$module.ko"; done
+ip link set lo up
+echo golden > /proc/sys/kernel/hostname
+
+# The port appears a moment after its driver.
+port=
+while [ -z "$port" ]; do
+  for candidate in /sys/class/virtio-ports/*; do
+    [ -r "$candidate/name" ] || continue
+    read -r name < "$candidate/name"
+    [ "$name" = snapyard.agent ] && port=/dev/${candidate##*/}
+  done
+  [ -n "$port" ] || sleep 0.05
+done
+
+cd /root
+while :; do
+  /lib/snapyard/agent "$port"
+  sleep 0.05
+done

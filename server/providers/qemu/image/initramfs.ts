@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuildError } from './build-error.ts';
+import { type ArchiveEntry, writeCpio } from './cpio.ts';
+import type { KernelModule } from './kernel-modules.ts';
+import { settleProgram } from './settle-program.ts';
+
+const FOLDERS = [
+  'bin',
+  'dev',
+  'etc',
+  'lib',
+  'lib/modules',
+  'lib/snapyard',
+  'proc',
+  'root',
+  'run',
+  'sbin',
+  'sys',
+  'tmp',
+  'usr',
+  'usr/bin',
+  'usr/sbin',
+  'var',
+  'var/lib',
+  'var/log',
+];
+const PROGRAM = 0o755;
+const TEXT = 0o644;
+
+/** The guest's whole file system: busybox, what starts it, the agent, and the modules it needs. */
+export function initramfs(root: string, modules: readonly KernelModule[]): Buffer {
+  const names = modules.map(({ name }) => name).join(' ');
+  const init = guestFile('init.sh').replace('@MODULES@', names);
+  return writeCpio([
+    ...FOLDERS.map((path): ArchiveEntry => ({ kind: 'FOLDER', path })),
+    { kind: 'DEVICE', path: 'dev/console', major: 5, minor: 1 },
+    { kind: 'DEVICE', path: 'dev/null', major: 1, minor: 3 },
+    file('bin/busybox', busybox(root), PROGRAM),
+    { kind: 'LINK', path: 'bin/sh', target: 'busybox' },
+    file('init', Buffer.from(init), PROGRAM),
+    file('lib/snapyard/agent', Buffer.from(guestFile('agent.sh')), PROGRAM),
+    file('lib/snapyard/settle', settleProgram(), PROGRAM),
+    file('etc/passwd', Buffer.from('root:x:0:0:root:/root:/bin/sh\n'), TEXT),
+    file('etc/group', Buffer.from('root:x:0:\n'), TEXT),
+    ...modules.map(({ name, data }) => file(`lib/modules/${name}.ko`, data, TEXT)),
+  ]);
+}
+
+function file(path: string, data: Uint8Array, mode: number): ArchiveEntry {
+  return { kind: 'FILE', path, data, mode };
+}
+
+function guestFile(name: string): string {
+  return readFileSync(new URL(`guest/${name}`, import.meta.url), 'utf8');
+}
+
+function busybox(root: string): Buffer {
+  const path = ['bin', 'usr/bin'].map((bin) => join(root, bin, 'busybox')).find(existsSync);
+  if (path === undefined) throw new BuildError('the busybox-static package holds no busybox');
+  return readFileSync(path);
+}

@@ -1,0 +1,25 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+/** Whether a value read from outside is an object with named fields. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What a JSON file holds; undefined when it is not there or not JSON. */
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes a JSON file at once or not at all. Not forced to the disk: these files describe
+ * processes, and a machine that loses power loses those with them.
+ */
+export function writeJson(path: string, value: unknown): void {
+  const draft = `${path}.new`;
+  writeFileSync(draft, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}

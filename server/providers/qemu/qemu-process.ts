@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import type { World } from '../../world.ts';
+import { ProviderError } from '../provider.ts';
+
+const POLL_MS = 5;
+const KILL_MS = 5_000;
+const LOG_TAIL = 600;
+
+/** A process as nobody can confuse it: numbers are used again, the time of the start is not. */
+export interface ProcessId {
+  readonly pid: number;
+  readonly startedAt: string;
+}
+
+/** Starts QEMU so that it outlives us, with what it says in a file. */
+export function startProcess(
+  binary: string,
+  argv: readonly string[],
+  logFile: string,
+): Promise<ProcessId> {
+  const log = openSync(logFile, 'a', 0o600);
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, argv, { detached: true, stdio: ['ignore', log, log] });
+    child.once('error', (error) => {
+      closeSync(log);
+      const reason = `Cannot start ${binary}: ${error.message}`;
+      reject(new ProviderError(reason, { retryable: false, cause: error }));
+    });
+    child.once('spawn', () => {
+      closeSync(log);
+      child.unref();
+      const { pid = 0 } = child;
+      resolve({ pid, startedAt: startOf(pid) ?? 'over' });
+    });
+  });
+}
+
+/** Whether this very process still runs. One that has ended and waits to be reaped does not. */
+export function isAlive(id: ProcessId): boolean {
+  return startOf(id.pid) === id.startedAt;
+}
+
+/** When the process with this number started, in ticks since the machine did; null if none runs. */
+export function startOf(pid: number): string | null {
+  const stat = readText(`/proc/${pid}/stat`);
+  // The name of the program stands in brackets and may hold anything, brackets too.
+  const [state, ...fields] = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  return state === 'Z' || state === 'X' ? null : (fields[18] ?? null);
+}
+
+/** The process that was started with this argument, which must be unique, as a UUID is. */
+export function findByArgument(argument: string): ProcessId | null {
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const argv = readText(`/proc/${name}/cmdline`).split('\0');
+    const startedAt = argv.includes(argument) ? startOf(Number(name)) : null;
+    if (startedAt !== null) return { pid: Number(name), startedAt };
+  }
+  return null;
+}
+
+/** Waits until a process has ended; false when it has not in that time. */
+export async function hasEnded(world: World, id: ProcessId, ms: number): Promise<boolean> {
+  const start = world.elapsed();
+  while (isAlive(id)) {
+    if (world.elapsed() - start > ms) return false;
+    await world.sleep(POLL_MS);
+  }
+  return true;
+}
+
+/** Kills exactly this process, if it still runs, and waits until it is gone. */
+export async function killProcess(world: World, id: ProcessId): Promise<void> {
+  if (isAlive(id)) process.kill(id.pid, 'SIGKILL');
+  if (await hasEnded(world, id, KILL_MS)) return;
+  throw new ProviderError(`Process ${id.pid} does not end`, { retryable: true });
+}
+
+/** The end of what QEMU wrote to its log, on one line; empty when it wrote nothing. */
+export function lastWords(logFile: string): string {
+  const lines = readText(logFile).trim().split('\n');
+  return lines.slice(-3).join(' | ').slice(-LOG_TAIL);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

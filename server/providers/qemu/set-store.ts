@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { VmRole } from '../../../schema/model/template.ts';
+import { VM_ROLES } from '../../../schema/model/template.ts';
+import { type OutsideObject, ProviderError } from '../provider.ts';
+import { type Folders, draftFolder, setFolder } from './folders.ts';
+import { isRecord, readJson } from './json-file.ts';
+import { isOutsideObject } from './vm-record.ts';
+
+const FORMAT = 1;
+const MANIFEST = 'manifest.json';
+
+/** A file of a set and how to know it again. */
+export interface StoredFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The golden state of one role: its memory, and the state of its devices. */
+export interface StoredSnapshot {
+  readonly role: VmRole;
+  /** Everything that must be equal on restore, as one text. */
+  readonly machine: string;
+  readonly memory: StoredFile;
+  readonly devices: StoredFile;
+}
+
+/** What a set is, in a file beside its snapshots. It never changes once it is published. */
+export interface StoredSet {
+  readonly format: number;
+  readonly installation: string;
+  readonly fence: number;
+  readonly object: OutsideObject;
+  readonly image: string;
+  readonly qemu: string;
+  readonly createdAt: number;
+  readonly snapshots: readonly StoredSnapshot[];
+}
+
+/** A set as it is begun: without snapshots. */
+export function newSet(set: Omit<StoredSet, 'format' | 'snapshots'>): StoredSet {
+  return { ...set, format: FORMAT, snapshots: [] };
+}
+
+/** Where the files of a role are in a set's folder. */
+export function snapshotFiles(folder: string, role: VmRole): { memory: string; devices: string } {
+  const stem = role.toLowerCase();
+  return { memory: join(folder, `${stem}.ram`), devices: join(folder, `${stem}.state`) };
+}
+
+/** The path of the file that describes the set in a folder. */
+export function manifestFile(folder: string): string {
+  return join(folder, MANIFEST);
+}
+
+/** The published set with this id; null when there is none. */
+export function readSet(folders: Folders, id: string): StoredSet | null {
+  return readManifest(setFolder(folders, id));
+}
+
+/** The set with this id that is being made; null when there is none. */
+export function readDraft(folders: Folders, id: string): StoredSet | null {
+  return readManifest(draftFolder(folders, id));
+}
+
+/** What describes the set in a folder; null when it is not there or not readable. */
+export function readManifest(folder: string): StoredSet | null {
+  const value = readJson(manifestFile(folder));
+  return isStoredSet(value) ? value : null;
+}
+
+/** The devices' state, read and compared with what was captured. */
+export async function readDevices(folder: string, snapshot: StoredSnapshot): Promise<Buffer> {
+  const path = snapshotFiles(folder, snapshot.role).devices;
+  const data = await readFile(path).catch((error: unknown) => {
+    throw damaged(path, 'is missing', error);
+  });
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  if (sha256 !== snapshot.devices.sha256) throw damaged(path, 'is not what was captured');
+  return data;
+}
+
+/**
+ * Compares the memory with what was captured. A published file is never written again, so the
+ * hundred megabytes are read once for each version of the file that is found.
+ */
+export class MemoryProofs {
+  readonly #proven = new Set<string>();
+
+  async prove(folder: string, snapshot: StoredSnapshot): Promise<void> {
+    const path = snapshotFiles(folder, snapshot.role).memory;
+    const found = await stat(path).catch((error: unknown) => {
+      throw damaged(path, 'is missing', error);
+    });
+    if (found.size !== snapshot.memory.bytes) throw damaged(path, 'has another size');
+    const version = `${found.ino} ${found.mtimeMs} ${snapshot.memory.sha256}`;
+    if (this.#proven.has(version)) return;
+    const { sha256 } = await describeFile(path);
+    if (sha256 !== snapshot.memory.sha256) throw damaged(path, 'is not what was captured');
+    this.#proven.add(version);
+  }
+}
+
+/** The size and the hash of a file. */
+export async function describeFile(path: string): Promise<StoredFile> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
+}
+
+/** What a snapshot takes on the disk: its memory is stored without the pages never used. */
+export async function allocatedBytes(folder: string, role: VmRole): Promise<number> {
+  const { memory, devices } = snapshotFiles(folder, role);
+  const [ram, state] = await Promise.all([stat(memory), stat(devices)]);
+  return (ram.blocks + state.blocks) * 512;
+}
+
+function damaged(path: string, how: string, cause?: unknown): ProviderError {
+  return new ProviderError(`The snapshot is damaged: ${path} ${how}`, { retryable: false, cause });
+}
+
+function isStoredSet(value: unknown): value is StoredSet {
+  return (
+    isRecord(value) &&
+    value['format'] === FORMAT &&
+    ['installation', 'image', 'qemu'].every((key) => typeof value[key] === 'string') &&
+    ['fence', 'createdAt'].every((key) => typeof value[key] === 'number') &&
+    isOutsideObject(value['object']) &&
+    Array.isArray(value['snapshots']) &&
+    value['snapshots'].every(isStoredSnapshot)
+  );
+}
+
+function isStoredSnapshot(value: unknown): value is StoredSnapshot {
+  return (
+    isRecord(value) &&
+    VM_ROLES.some((role) => role === value['role']) &&
+    typeof value['machine'] === 'string' &&
+    isStoredFile(value['memory']) &&
+    isStoredFile(value['devices'])
+  );
+}
+
+function isStoredFile(value: unknown): value is StoredFile {
+  return (
+    isRecord(value) && typeof value['bytes'] === 'number' && typeof value['sha256'] === 'string'
+  );
+}

@@ -1,0 +1,82 @@
+import type { ClusterRef, Sighting, VmSighting, VmSpec } from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import type { Host } from './host.ts';
+import { endOf, isRunning } from './vm-process.ts';
+import { type VmRecord, readRecord } from './vm-record.ts';
+import { type Limit, within } from './within.ts';
+
+interface Seen {
+  readonly vm: VmSighting;
+  readonly marks: readonly string[];
+}
+
+type Found = Pick<VmSighting, 'exists' | 'phase' | 'answers' | 'message'>;
+
+/** Looks at a cluster's VMs, asking the guests of those that run. */
+export async function sightCluster(
+  host: Host,
+  cluster: ClusterRef,
+  signal: AbortSignal,
+): Promise<Sighting> {
+  const seen = await Promise.all(cluster.vms.map((spec) => sightVm(host, spec, signal)));
+  return { vms: seen.map(({ vm }) => vm), marks: [...new Set(seen.flatMap(({ marks }) => marks))] };
+}
+
+/** What is known of a VM that has just answered, without asking it again. */
+export function sightingOf(records: readonly VmRecord[]): Sighting {
+  const vms = records.map((record) => {
+    const phase = record.state === 'AWAKE' ? 'RUNNING' : 'PAUSED';
+    return found(record, { exists: true, phase, answers: true, message: null });
+  });
+  return { vms, marks: [...new Set(records.flatMap(({ marks }) => marks))] };
+}
+
+async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<Seen> {
+  const record = readRecord(host.folders, spec.name);
+  if (record === null) return { vm: gone(spec, null, 'There is no such VM'), marks: [] };
+  if (!isRunning(record)) return { vm: gone(spec, record, endOf(host, record)), marks: [] };
+  if (record.state === 'MAKING') {
+    const message = 'The VM is being made';
+    const starting = { exists: true, phase: 'STARTING', answers: false, message } as const;
+    return { vm: found(record, starting), marks: [] };
+  }
+  return ask(host, record, signal).catch((error: unknown) => silent(record, error));
+}
+
+/** A paused VM answers through QEMU: its guest did before it was paused, and is not resumed. */
+async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<Seen> {
+  const limit: Limit = { what: `${record.name} is asked`, ms: host.settings.answerMs, signal };
+  const { qmp, agent } = await within(host.world, host.links.to(record), limit);
+  const status = await within(host.world, qmp.status(), limit);
+  if (status === 'running') {
+    const marks = await agent.marks(limit);
+    const running = { exists: true, phase: 'RUNNING', answers: true, message: null } as const;
+    return { vm: found(record, running), marks };
+  }
+  const wasPaused = status === 'paused' && record.state !== 'AWAKE';
+  const message = wasPaused ? null : `QEMU says that the VM is ${status}`;
+  const paused = { exists: true, phase: 'PAUSED', answers: wasPaused, message } as const;
+  return { vm: found(record, paused), marks: record.marks };
+}
+
+function silent(record: VmRecord, error: unknown): Seen {
+  if (!(error instanceof ProviderError)) throw error;
+  // What the guest says is not known, but the machine is there.
+  const phase = record.state === 'AWAKE' ? 'RUNNING' : 'UNKNOWN';
+  const message = error.reason;
+  return {
+    vm: found(record, { exists: true, phase, answers: false, message }),
+    marks: record.marks,
+  };
+}
+
+function found(record: VmRecord, what: Found): VmSighting {
+  const { role, name, origin } = record;
+  return { role, name, ...what, ipAddress: null, origin };
+}
+
+function gone(spec: VmSpec, record: VmRecord | null, message: string): VmSighting {
+  const { role, name } = spec;
+  const none = { exists: false, phase: 'STOPPED', answers: false, ipAddress: null } as const;
+  return { role, name, ...none, message, origin: record?.origin ?? null };
+}
