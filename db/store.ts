@@ -78,7 +78,7 @@ class SqliteStore implements Store {
   readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement> &
     Record<'save' | 'keep' | 'undo', Database.Statement>;
   readonly #listeners = new Set<() => void>();
-  #queue: Queued[] = [];
+  readonly #queue: Queued[] = [];
   #closing = false;
   /** Whether the present batch has written to the log. */
   #logged = false;
@@ -115,11 +115,11 @@ class SqliteStore implements Store {
           const result = this.#inSavepoint(body);
           outcome = () => resolve(result);
         } catch (error) {
-          outcome = () => reject(error as Error);
+          outcome = () => reject(asError(error));
         }
       };
       const settle = (commitError: unknown) =>
-        commitError === undefined ? outcome?.() : reject(commitError as Error);
+        commitError === undefined ? outcome?.() : reject(asError(commitError));
       this.#enqueue({ run, settle });
     });
   }
@@ -215,4 +215,8 @@ class SqliteStore implements Store {
     if (number !== undefined) this.#logged = true;
     return result;
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

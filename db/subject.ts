@@ -34,7 +34,7 @@ export function* presentSubjects(
   db: Db,
   scope: SubjectScope,
   portion: number,
-): Generator<SubjectRow[]> {
+): Generator<SubjectRow[], undefined> {
   let rows: SubjectRow[] = [];
   for (const type of SUBJECT_TYPES.filter((one) => scope.types?.includes(one) ?? true)) {
     for (const id of presentIds(db, type, scope, portion)) {
@@ -45,28 +45,40 @@ export function* presentSubjects(
     }
   }
   if (rows.length > 0) yield rows;
+  return undefined;
 }
 
-/** The ids of one type in their order, read so many at a time. */
 function* presentIds(
   db: Db,
   type: SubjectType,
   scope: SubjectScope,
   portion: number,
 ): Generator<string> {
-  const { table, wanted } = presentOf(db, type, scope);
   for (let last = ''; ;) {
-    const rows = db
-      .select({ id: sql<string>`${table.id}` })
-      .from(table)
-      .where(and(wanted, gt(table.id, last)))
-      .orderBy(asc(table.id))
-      .limit(portion)
-      .all();
-    for (const { id } of rows) yield id;
-    if (rows.length < portion) return;
-    last = rows.at(-1)?.id ?? last;
+    const ids = presentAfter(db, type, scope, last, portion);
+    yield* ids;
+    if (ids.length < portion) return;
+    last = ids.at(-1) ?? last;
   }
+}
+
+/** The ids of present things of one type behind an id, in their order, at most so many. */
+export function presentAfter(
+  db: Db,
+  type: SubjectType,
+  scope: SubjectScope,
+  last: string,
+  limit: number,
+): string[] {
+  const { table, wanted } = presentOf(db, type, scope);
+  const rows = db
+    .select({ id: sql<string>`${table.id}` })
+    .from(table)
+    .where(and(wanted, gt(table.id, last)))
+    .orderBy(asc(table.id))
+    .limit(limit)
+    .all();
+  return rows.map(({ id }) => id);
 }
 
 type TableWithId = SQLiteTable & { readonly id: SQLiteColumn };

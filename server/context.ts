@@ -24,19 +24,25 @@ export interface OpenContext {
   close(): void;
 }
 
+/** What a subscription's resolvers may use, until it is closed. */
+export interface OpenSubscription extends OpenContext {
+  /** A message has been executed: nothing reads for it any more. */
+  executed(): void;
+}
+
 /** Makes the contexts of operations. */
 export interface Contexts {
   /** For a query or mutation: reads are one transaction, renewed by each verb. */
-  openContext(viewer: Viewer): Promise<OpenContext>;
+  open(viewer: Viewer): Promise<OpenContext>;
   /** For a subscription: each message is read in a transaction of its own. */
-  openSubscriptionContext(viewer: Viewer): OpenContext;
+  openForSubscription(viewer: Viewer): Promise<OpenSubscription>;
 }
 
 /** Makes the contexts of operations, each for one viewer. */
 export function createContexts(parts: ContextParts): Contexts {
   return {
-    openContext: (viewer) => openContext(parts, viewer),
-    openSubscriptionContext: (viewer) => openSubscriptionContext(parts, viewer),
+    open: (viewer) => openContext(parts, viewer),
+    openForSubscription: async (viewer) => openSubscription(parts, viewer),
   };
 }
 
@@ -60,7 +66,7 @@ async function openContext(parts: ContextParts, viewer: Viewer): Promise<OpenCon
   return { context, close };
 }
 
-function openSubscriptionContext(parts: ContextParts, viewer: Viewer): OpenContext {
+function openSubscription(parts: ContextParts, viewer: Viewer): OpenSubscription {
   const { store, world, verbsFor, feedFor } = parts;
   const slot = new ReadSlot(store, world, 'READ_NOW');
   const context = {
@@ -69,7 +75,7 @@ function openSubscriptionContext(parts: ContextParts, viewer: Viewer): OpenConte
     verbs: verbsFor(viewer),
     feed: feedFor(viewer, slot),
   };
-  return { context, close: () => slot.close() };
+  return { context, executed: () => slot.closeMessage(), close: () => slot.close() };
 }
 
 /**

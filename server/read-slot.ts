@@ -16,6 +16,8 @@ export class ReadSlot {
   readonly #whenClosed: WhenClosed;
   #lease: ReadLease | undefined;
   #openedAt = 0;
+  /** Whether the open transaction is for one message only. */
+  #isForMessage = false;
 
   constructor(store: Store, world: World, whenClosed: WhenClosed) {
     this.#store = store;
@@ -28,8 +30,22 @@ export class ReadSlot {
     const lease = await this.#store.lease(longestMs);
     this.close();
     this.#lease = lease;
+    this.#isForMessage = false;
     this.#openedAt = this.#world.now();
     return lease;
+  }
+
+  /** Begins a transaction for one message; it ends with the present turn of the event loop. */
+  async openForMessage(): Promise<ReadLease> {
+    const lease = await this.open();
+    this.#isForMessage = true;
+    this.#world.soon(() => this.close(lease));
+    return lease;
+  }
+
+  /** A message has been read; a transaction that is for more messages goes on. */
+  closeMessage(): void {
+    if (this.#isForMessage) this.close();
   }
 
   /** Ends this transaction, or the present one. */

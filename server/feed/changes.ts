@@ -1,0 +1,187 @@
+import { changesAfter, lastSeq, trimmedUpTo } from '../../db/change.ts';
+import type { Db } from '../../db/connection.ts';
+import type { ReadLease } from '../../db/readers.ts';
+import { presentSubjects } from '../../db/subject.ts';
+import type { ChangeFilter, FeedMessage, ResyncReason } from '../../schema/context.ts';
+import type { Change } from '../../schema/model/change.ts';
+import type { Cursor } from '../../schema/model/cursor.ts';
+import { requestError } from '../../schema/request-error.ts';
+import { openForMessage, openForMessages, type ReaderParts } from './reader.ts';
+import type { Turns } from './turns.ts';
+
+/** What a reader of all changes is made of. */
+export interface ChangeReaderParts extends ReaderParts {
+  readonly filter: ChangeFilter;
+  /** Those who read a state hold a connection for long: few may at once. */
+  readonly stateTurns: Turns;
+}
+
+/** Rows of the log that are read, and held, at once. */
+const PAGE_ROWS = 256;
+const PORTION_SUBJECTS = 200;
+const LONGEST_STATE_MS = 10_000;
+
+/** Readers are promised a sign of life each 10 s; the message has a way to go. */
+const HEARTBEAT_MS = 9_000;
+/** How long a position may stay behind because what lies ahead is not for this reader. */
+const BOOKMARK_AFTER_MS = 1_000;
+
+/** What a message is besides its place in the stream. */
+type Content = FeedMessage extends infer Message
+  ? Message extends FeedMessage
+    ? Omit<Message, 'cursor' | 'prev'>
+    : never
+  : never;
+
+/**
+ * Reads the log for one reader: the state first, then verb by verb what follows. It holds one
+ * page of rows at most, and makes the next message only when it is asked for.
+ */
+export class ChangeReader {
+  readonly #parts: ChangeReaderParts;
+  /** How far the log has been read. */
+  #position = 0;
+  #prev: Cursor | null = null;
+  #sentAt: number;
+
+  constructor(parts: ChangeReaderParts) {
+    this.#parts = parts;
+    this.#sentAt = parts.world.elapsed();
+  }
+
+  /** The messages behind a cursor, or from the state on. */
+  async *read(after: Cursor | undefined): AsyncGenerator<FeedMessage, void, undefined> {
+    const { store, seat } = this.#parts;
+    this.#prev = after ?? null;
+    this.#position = after?.seq ?? 0;
+    const reason = after && store.read((db) => this.#whyNot(db, after));
+    if (after === undefined || reason !== undefined) yield* this.#state(reason);
+    while (seat.isOpen) {
+      const rows = store.read((db) => this.#page(db));
+      if (rows === 'LAGGING') yield* this.#state('LAGGING');
+      else if (rows.length > 0) yield* this.#verbs(rows);
+      else yield* this.#silence();
+    }
+  }
+
+  /** Why this cursor cannot be resumed; undefined when it can. */
+  #whyNot(db: Db, after: Cursor): ResyncReason | undefined {
+    if (after.epoch !== this.#parts.slot.epoch) return 'FOREIGN_EPOCH';
+    if (after.seq > lastSeq(db)) return 'FUTURE';
+    return after.seq < trimmedUpTo(db) ? 'TRIMMED' : undefined;
+  }
+
+  #page(db: Db): Change[] | 'LAGGING' {
+    if (trimmedUpTo(db) > this.#position) return 'LAGGING';
+    return changesAfter(db, this.#position, PAGE_ROWS);
+  }
+
+  /** One message for each verb of which something is for this reader. */
+  async *#verbs(rows: readonly Change[]): AsyncGenerator<FeedMessage, void, undefined> {
+    let delivered = false;
+    for (const verb of Map.groupBy(rows, (row) => row.tx).values()) {
+      this.#position = verb.at(-1)?.seq ?? this.#position;
+      const changes = verb.filter((row) => this.#isFor(row));
+      if (changes.length === 0) continue;
+      if ((await openForMessage(this.#parts)) === undefined) return;
+      delivered = true;
+      yield this.#message({ kind: 'CHANGES', changes });
+    }
+    // A long stretch that is not for this reader must not keep others from their turn.
+    if (!delivered) await this.#nextTurn();
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.world.soon(resolve));
+  }
+
+  #isFor(change: Change): boolean {
+    const { filter, seen } = this.#parts;
+    if (filter.poolId !== undefined && change.poolId !== filter.poolId) return false;
+    if (filter.sessionId !== undefined && change.sessionId !== filter.sessionId) return false;
+    if (filter.types !== undefined && !filter.types.includes(change.type)) return false;
+    if (change.type !== 'SESSION' || seen === 'ALL') return true;
+    return seen !== 'NONE' && change.owner === seen.owner;
+  }
+
+  /** Nothing to read: a bookmark when it is time for one, else a wait. */
+  async *#silence(): AsyncGenerator<FeedMessage, void, undefined> {
+    const { seat, world } = this.#parts;
+    const hasMoved = this.#prev === null || this.#position > this.#prev.seq;
+    const silence = hasMoved ? BOOKMARK_AFTER_MS : HEARTBEAT_MS;
+    const left = this.#sentAt + silence - world.elapsed();
+    if (left > 0) await seat.wait(left);
+    else yield this.#message({ kind: 'BOOKMARK' });
+  }
+
+  /** The state at one position, in portions, all read in one transaction. */
+  async *#state(reason: ResyncReason | undefined): AsyncGenerator<FeedMessage, void, undefined> {
+    const { stateTurns, seat } = this.#parts;
+    if (!(await stateTurns.take(seat))) return;
+    const lease = await openForMessages(this.#parts, LONGEST_STATE_MS).catch(rethrow(stateTurns));
+    if (lease === undefined) return stateTurns.end();
+    const end = this.#endingTurn(lease);
+    try {
+      this.#position = lastSeq(lease.db);
+      if (reason !== undefined) yield this.#message({ kind: 'RESYNC', reason });
+      yield* this.#portions(lease, end);
+    } finally {
+      end();
+    }
+  }
+
+  /** What ends the transaction and the turn; a reader that stops reading loses both. */
+  #endingTurn(lease: ReadLease): () => void {
+    const { stateTurns, slot, world } = this.#parts;
+    let hasEnded = false;
+    const end = () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      cancel();
+      slot.close(lease);
+      stateTurns.end();
+    };
+    const cancel = world.after(LONGEST_STATE_MS, end);
+    return end;
+  }
+
+  async *#portions(
+    lease: ReadLease,
+    end: () => void,
+  ): AsyncGenerator<FeedMessage, void, undefined> {
+    const { filter, seen, world } = this.#parts;
+    assertOpen(lease);
+    const portions = presentSubjects(lease.db, { ...filter, seen }, PORTION_SUBJECTS);
+    let subjects = portions.next().value ?? [];
+    for (let more = true; more;) {
+      assertOpen(lease);
+      // The next one is read first: each says whether another follows.
+      const next = portions.next();
+      more = next.done !== true;
+      if (!more) world.soon(end);
+      yield this.#message({ kind: 'STATE', subjects, more });
+      subjects = next.value ?? [];
+    }
+  }
+
+  #message(content: Content): FeedMessage {
+    const cursor = { epoch: this.#parts.slot.epoch, seq: this.#position };
+    const message = { cursor, prev: this.#prev, ...content };
+    this.#prev = cursor;
+    this.#sentAt = this.#parts.world.elapsed();
+    return message;
+  }
+}
+
+function assertOpen(lease: ReadLease): void {
+  if (lease.isOpen) return;
+  throw requestError('UNAVAILABLE', 'the state was taken too slowly; subscribe again');
+}
+
+/** A turn that could not be used goes to the next. */
+function rethrow(turns: Turns): (error: unknown) => never {
+  return (error) => {
+    turns.end();
+    throw error;
+  };
+}

@@ -1,0 +1,123 @@
+import type { Store } from '../db/store.ts';
+import { requestError } from '../schema/request-error.ts';
+import type { World } from './world.ts';
+
+/** One reader's place in the hub. */
+export interface Seat {
+  /** False once the reader has left, or the hub is closed. */
+  readonly isOpen: boolean;
+  /** Resolves when the reader leaves or the hub is closed. */
+  readonly left: Promise<void>;
+  /** Waits for a commit since the last wait, for the reader's leaving, or for so long. */
+  wait(ms: number): Promise<void>;
+  /** Waits so long whatever is committed; ends early only when the reader leaves. */
+  rest(ms: number): Promise<void>;
+  /** Gives the place up; harmless when done twice. */
+  leave(): void;
+}
+
+const MOST_READERS = 10_000;
+
+/**
+ * Knows who waits for the log to grow, and wakes them. A wake carries no data: readers pull from
+ * the log by their own position, so none can be lost between two of them and none is queued here.
+ */
+export class Hub {
+  readonly #seats = new Set<HubSeat>();
+  readonly #world: Pick<World, 'after'>;
+  readonly #stop: () => void;
+  #isOpen = true;
+
+  constructor(store: Pick<Store, 'onCommit'>, world: Pick<World, 'after'>) {
+    this.#world = world;
+    this.#stop = store.onCommit(() => {
+      for (const seat of this.#seats) seat.notify();
+    });
+  }
+
+  /** How many readers there are. */
+  get readers(): number {
+    return this.#seats.size;
+  }
+
+  /** Takes a place; in a closed hub one that is closed already. */
+  join(): Seat {
+    if (this.#seats.size >= MOST_READERS) {
+      throw requestError('UNAVAILABLE', 'too many subscriptions are open; try again later');
+    }
+    const seat = new HubSeat(this.#world, () => void this.#seats.delete(seat));
+    if (this.#isOpen) this.#seats.add(seat);
+    else seat.leave();
+    return seat;
+  }
+
+  /** Makes every reader leave: the server stops. */
+  close(): void {
+    this.#isOpen = false;
+    this.#stop();
+    for (const seat of this.#seats) seat.leave();
+  }
+}
+
+class HubSeat implements Seat {
+  readonly left: Promise<void>;
+  readonly #world: Pick<World, 'after'>;
+  readonly #onLeave: () => void;
+  #resolveLeft: () => void = () => undefined;
+  #isOpen = true;
+  #wake: (() => void) | undefined;
+  #isResting = false;
+  /** Whether there was a commit that nobody waited for. */
+  #missedOne = false;
+
+  constructor(world: Pick<World, 'after'>, onLeave: () => void) {
+    this.#world = world;
+    this.#onLeave = onLeave;
+    this.left = new Promise((resolve) => {
+      this.#resolveLeft = resolve;
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  wait(ms: number): Promise<void> {
+    if (this.#missedOne) {
+      this.#missedOne = false;
+      return Promise.resolve();
+    }
+    return this.#sleep(ms, false);
+  }
+
+  rest(ms: number): Promise<void> {
+    return this.#sleep(ms, true);
+  }
+
+  leave(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#onLeave();
+    this.#resolveLeft();
+    this.#wake?.();
+  }
+
+  /** There was a commit. */
+  notify(): void {
+    if (this.#wake === undefined || this.#isResting) this.#missedOne = true;
+    else this.#wake();
+  }
+
+  #sleep(ms: number, isResting: boolean): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.#isResting = isResting;
+    return new Promise((resolve) => {
+      const cancel = this.#world.after(ms, () => this.#wake?.());
+      this.#wake = () => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
