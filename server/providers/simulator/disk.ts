@@ -10,7 +10,7 @@ export type Files = Readonly<Record<string, string>>;
 export const UNTOUCHED: Files = Object.freeze({});
 
 /** The folder in which a guest holds its turn marks; no set has anything in it. */
-export const MARKS_FOLDER = '/var/lib/snapyard/turns';
+const MARKS_FOLDER = '/var/lib/snapyard/turns';
 
 /** What a disk has room for, in characters. */
 export const DISK_CHARACTERS = 1_048_576;
@@ -20,7 +20,7 @@ const IMAGE_FOLDERS = ['/', '/etc', '/home', '/root', '/tmp', '/var', '/var/lib'
 const HOME = '/root';
 
 /** The absolute form of a path as a command in the guest means it. */
-export function absolute(path: string): string {
+function absolute(path: string): string {
   return posix.resolve(HOME, path);
 }
 

@@ -87,7 +87,7 @@ export function answers(vm: SimulatedVm, now: number): boolean {
 }
 
 /** What it is doing. */
-export function phaseOf(vm: SimulatedVm, now: number): VmPhase {
+function phaseOf(vm: SimulatedVm, now: number): VmPhase {
   if (vm.power === 'OFF') return now < vm.powerAt ? 'STOPPING' : 'STOPPED';
   if (now < vm.disksAt) return 'PENDING';
   return now < vm.powerAt ? 'STARTING' : 'RUNNING';
