@@ -31,8 +31,8 @@ export function captureSet(
   capture: Capture,
 ): Promise<CapturedSnapshot[]> {
   const { set, step } = capture;
-  const clusterId = source.kind === 'CLUSTER' ? source.cluster.id : null;
-  const act = actOn(sim, 'capture', { id: clusterId, name: setName(set) }, step.signal);
+  const target = source.kind === 'CLUSTER' ? source.cluster : { id: null, name: setName(set) };
+  const act = actOn(sim, 'capture', target, step.signal);
   return sim.slots.hold(act.signal, async () => {
     refuseForeign(findSet(sim, set.id), step);
     if (source.kind === 'IMAGE') await captureImage(sim, act, capture);
@@ -49,7 +49,7 @@ async function captureImage(sim: Simulation, act: Act, capture: Capture): Promis
   await perform(sim, act, 'place', async () => {
     await pause(sim, act, sim.latency('ask', act.name));
     if (findSet(sim, set.id) !== undefined) return;
-    await noteOnce(capture.step, 'set', act.name);
+    await noteOnce(capture.step, 'set', setName(set));
     const disks = set.roles.map(({ role }) => ({ role, files: UNTOUCHED }));
     orderSet(sim, capture, disks, millisecondsFromImage(sim, set));
   });
@@ -83,7 +83,7 @@ async function orderFromCluster(
   target: Target,
 ): Promise<void> {
   if (findSet(sim, capture.set.id) !== undefined) return;
-  await noteOnce(target.step, 'set', act.name);
+  await noteOnce(target.step, 'set', setName(capture.set));
   const { vms, generation } = presentCluster(sim, target);
   const disks = vms.map(({ role, files }) => ({ role, files: captured(files) }));
   orderSet(sim, capture, disks, sim.latency('capture', act.name, generation));
@@ -157,9 +157,9 @@ async function untilReady(
   slowness: number,
 ): Promise<void> {
   for (let factor = slowness; ; factor = 1) {
-    const wait = presentSet(sim, act, { set, step }).readyAt - sim.now();
+    const wait = presentSet(sim, { set, step }).readyAt - sim.now();
     if (wait <= 0) return;
-    if (factor > 1) putOff(sim, presentSet(sim, act, { set, step }), wait * (factor - 1));
+    if (factor > 1) putOff(sim, presentSet(sim, { set, step }), wait * (factor - 1));
     else await pause(sim, act, wait);
   }
 }
@@ -169,25 +169,21 @@ function putOff(sim: Simulation, set: SimulatedSet, ms: number): void {
   sim.outside.change({ set: { ...set, readyAt, at: sim.now() } });
 }
 
-function presentSet(
-  sim: Simulation,
-  act: Act,
-  { set, step }: Pick<Capture, 'set' | 'step'>,
-): SimulatedSet {
+function presentSet(sim: Simulation, { set, step }: Pick<Capture, 'set' | 'step'>): SimulatedSet {
   const present = findSet(sim, set.id);
   refuseForeign(present, step);
   if (present === undefined || present.goneAt !== null) {
-    throw new ProviderError(`${act.name} does not exist any more`, { retryable: true });
+    throw new ProviderError(`${setName(set)} does not exist any more`, { retryable: true });
   }
   return present;
 }
 
 async function prove(sim: Simulation, act: Act, capture: Capture): Promise<CapturedSnapshot[]> {
   await pause(sim, act, sim.latency('ask', act.name));
-  const { disks } = presentSet(sim, act, capture);
+  const { disks } = presentSet(sim, capture);
   const missing = capture.set.roles.find(({ role }) => !disks.some((disk) => disk.role === role));
   if (missing !== undefined) {
-    const reason = `${act.name} has no disk of ${missing.role.toLowerCase()}`;
+    const reason = `${setName(capture.set)} has no disk of ${missing.role.toLowerCase()}`;
     throw new ProviderError(reason, { retryable: false });
   }
   return disks.map(({ role, sizeBytes, k8sVersion }) => ({ role, sizeBytes, k8sVersion }));

@@ -71,7 +71,8 @@ const SHORTEST_DEADLINE_MS = 5_000;
 
 /** Opens the outside world and makes the provider that acts in it. */
 export function createSimulator(options: SimulatorOptions): Simulator {
-  const { world, worldFile } = options;
+  const { world, worldFile, speed } = options;
+  if (!(speed > 0)) throw new RangeError(`a simulator cannot run at ${speed} times real time`);
   const outside = options.outside ?? createSimulatorWorld();
   const file = worldFile === null ? null : openWorldFile(worldFile, outside);
   const closing = new AbortController();
@@ -79,8 +80,8 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const sim: Simulation = {
     world,
     outside,
-    speed: options.speed,
-    latency: seededLatency(options.seed, options.speed),
+    speed,
+    latency: seededLatency(options.seed, speed),
     faults: options.faults ?? FAULTLESS,
     slots: new Slots(CLUSTERS_AT_WORK),
     closing: closing.signal,

@@ -98,6 +98,12 @@ describe('time', () => {
     expect(open({ speed: Infinity }).simulator.capabilities.deadlineMs.look).toBe(5_000);
   });
 
+  test.each([0, -1, NaN])('a speed of %d is refused', (speed) => {
+    const world = virtualWorld({ seed: 1 });
+    const make = () => createSimulator({ world, speed, seed: 1, worldFile: null });
+    expect(make).toThrow(RangeError);
+  });
+
   test('a clock that is set back holds nothing up', async () => {
     const { world, simulator } = open();
     const made = simulator.ensureCluster(clusterRef('a'), IMAGE, stepOf(1));
