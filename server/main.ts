@@ -1,0 +1,184 @@
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import { DatabaseUnusable } from '../db/connection.ts';
+import { openStore, type Store } from '../db/store.ts';
+import { schema } from '../schema/index.ts';
+import type { ProviderKind } from '../schema/model/provider-kind.ts';
+import { loopbackAuth, tokenAuth, UnsafeHost, type Auth } from './auth.ts';
+import { ConfigurationError, readConfig, type Config } from './config.ts';
+import { createContexts } from './context.ts';
+import { createControlPlane } from './control-plane.ts';
+import { createFeed } from './feed.ts';
+import { Http } from './http/http.ts';
+import { Hub } from './hub.ts';
+import { createLoops } from './loops.ts';
+import { ensurePools } from './pools-file.ts';
+import type { FindTraits } from './pools.ts';
+import type { Provider } from './providers/provider.ts';
+import { qemuAvailability } from './providers/qemu/availability.ts';
+import { createQemuProvider } from './providers/qemu/provider.ts';
+import { createSimulator } from './providers/simulator/simulator.ts';
+import { watchTokens } from './token-file.ts';
+import { logTransitions } from './transition-log.ts';
+import { realWorld, type World } from './world.ts';
+
+/**
+ * The composition root: reads the settings, opens what there is, in the order in which each needs
+ * the one before, and takes it down in the opposite order. The only place that picks providers.
+ */
+
+/** What stands below the API. */
+interface Ground {
+  readonly config: Config;
+  readonly world: World;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly providers: ReadonlyMap<ProviderKind, Provider>;
+}
+
+/** Answers to SIGTERM within this time, whatever happens. */
+const STOP_WITHIN_MS = 9_500;
+
+/** The built dashboard: beside the sources in a checkout, beside `server` when compiled. */
+const CLIENT_FOLDERS = { ts: '../dist/client', js: '../client' } as const;
+
+await run();
+
+async function run(): Promise<void> {
+  try {
+    const config = readConfig();
+    await serve(config, openLog(config));
+  } catch (error) {
+    process.exitCode = 1;
+    if (!isExpected(error)) throw error;
+    process.stderr.write(`snapyard: ${error.message}\n`);
+  }
+}
+
+/** What people can mend is told in one line; anything else is a bug and shows its stack. */
+function isExpected(error: unknown): error is Error {
+  const expected = [ConfigurationError, DatabaseUnusable, UnsafeHost];
+  if (expected.some((kind) => error instanceof kind)) return true;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'].includes(code);
+}
+
+/** Lines of JSON on standard error: standard output is for people. */
+function openLog(config: Config): Logger {
+  return pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: false }));
+}
+
+async function serve(config: Config, log: Logger): Promise<void> {
+  const world = realWorld();
+  const store = openStore(config.db, world);
+  const providers = await openProviders(config, world, log, store);
+  const ground = { config, world, log, store, providers };
+  const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
+  for (const line of await ensurePools(store, config, findTraits)) log.warn(line);
+  const stopLines = logTransitions(store, log);
+  const loops = createLoops({
+    store,
+    world,
+    provider: (kind) => providers.get(kind),
+    fault: (error, about) => log.error({ err: error }, about),
+  });
+  const hub = new Hub(store, world);
+  const http = createHttp(ground, hub, findTraits);
+  const address = await http.listen();
+  loops.start();
+  http.markReady();
+  say(`Snapyard is ready: ${address} (playground: ${address}/playground)`);
+  onSignal(ground, async () => {
+    await http.stop();
+    hub.close();
+    await loops.stop();
+    stopLines();
+    await Promise.all([...providers.values()].map((provider) => provider.close()));
+    await store.close();
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function openProviders(
+  config: Config,
+  world: World,
+  log: Logger,
+  store: Store,
+): Promise<ReadonlyMap<ProviderKind, Provider>> {
+  const providers = new Map<ProviderKind, Provider>();
+  const installation = store.installation.id;
+  const worldFile = `${config.db}.simulator`;
+  providers.set('SIMULATOR', createSimulator({ world, ...config.simulator, worldFile, installation }));
+  const qemu = await openQemu(config, world, log, installation);
+  if (qemu !== undefined) providers.set('QEMU', qemu);
+  return providers;
+}
+
+/** Real VMs where this host can have them; where not, one line says how to get them. */
+async function openQemu(
+  config: Config,
+  world: World,
+  log: Logger,
+  installation: string,
+): Promise<Provider | undefined> {
+  const imageDir = join(config.state, 'images');
+  const availability = await qemuAvailability({ imageDir });
+  if (!availability.available) {
+    say(`No real VMs here: ${availability.why}. To get them: ${availability.fix}`);
+    return undefined;
+  }
+  return createQemuProvider({
+    world,
+    stateDir: config.state,
+    imageDir,
+    installation,
+    log: (line) => log.info(line),
+    settings: { accel: config.qemu.accel },
+  });
+}
+
+function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits): Http {
+  const { config, world, log, store } = ground;
+  const verbsFor = createControlPlane({ store, findTraits });
+  const feedFor = createFeed({ store, world, hub });
+  const contexts = createContexts({ store, world, verbsFor, feedFor });
+  const folder = import.meta.url.endsWith('.ts') ? CLIENT_FOLDERS.ts : CLIENT_FOLDERS.js;
+  const { host, port, origins } = config;
+  const clientFolder = join(import.meta.dirname, folder);
+  const settings = { host, port, origins, clientFolder };
+  return new Http({ world, log, schema, contexts, auth: openAuth(config, log), settings });
+}
+
+function openAuth(config: Config, log: Logger): Auth {
+  if (config.tokens === undefined) return loopbackAuth();
+  const failed = (error: unknown) => log.error({ err: error }, 'the tokens cannot be read');
+  try {
+    return tokenAuth(watchTokens(config.tokens, failed));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError(`SNAPYARD_TOKENS: ${reason}`);
+  }
+}
+
+/** Takes everything down at the first signal; at a second, or when it takes too long, at once. */
+function onSignal({ world, log }: Ground, takeDown: () => Promise<void>): void {
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    world.after(STOP_WITHIN_MS, () => process.exit(1));
+    takeDown().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'could not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
