@@ -1,0 +1,134 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { handleProtocols, type Server } from 'graphql-ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { World } from '../world.ts';
+import { type Connection, type ProtocolParts, speakProtocol } from './graphql-protocol.ts';
+import type { Log } from './log.ts';
+
+/** What the sockets are made of. */
+export interface SocketParts extends ProtocolParts {
+  readonly world: World;
+  readonly log: Log;
+}
+
+/** Revoked tokens are found within this time, dead lines within twice this time. */
+const BEAT_MS = 5_000;
+
+/** How long sockets may take to say goodbye. */
+const CLOSE_MS = 1_000;
+
+const GOING_AWAY = 1001;
+const FORBIDDEN = 4403;
+const INTERNAL = 4500;
+
+/** GraphQL over WebSocket: the sockets, from upgrade to close. */
+export class GraphqlSockets {
+  readonly #parts: SocketParts;
+  readonly #server: WebSocketServer;
+  readonly #protocol: Server<Connection>;
+  readonly #connections = new Map<WebSocket, Connection>();
+  readonly #silent = new WeakSet<WebSocket>();
+  #cancelBeat = () => {};
+
+  constructor(parts: SocketParts) {
+    this.#parts = parts;
+    this.#protocol = speakProtocol(parts);
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: parts.limits.messageBytes,
+      perMessageDeflate: false,
+      handleProtocols,
+    });
+    this.#scheduleBeat();
+  }
+
+  /** Whether there is room for another. */
+  get isFull(): boolean {
+    return this.#connections.size >= this.#parts.limits.webSockets;
+  }
+
+  /** Makes a WebSocket of a request that may come in. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open(webSocket, { request });
+    });
+  }
+
+  #open(socket: WebSocket, connection: Connection): void {
+    const { log } = this.#parts;
+    this.#connections.set(socket, connection);
+    socket.on('error', (err) => log.debug({ err }, 'a WebSocket broke'));
+    socket.on('pong', () => this.#silent.delete(socket));
+    const closed = this.#protocol.opened(this.#asProtocolSocket(socket), connection);
+    socket.once('close', (code, reason) => {
+      this.#connections.delete(socket);
+      closed(code, String(reason)).catch((err: unknown) => {
+        log.error({ err }, 'a subscription did not end well');
+      });
+    });
+  }
+
+  #asProtocolSocket(socket: WebSocket): Parameters<Server<Connection>['opened']>[0] {
+    return {
+      protocol: socket.protocol,
+      send: (text) => send(socket, text),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (receive) => {
+        socket.on('message', (data) => {
+          receive(textOf(data)).catch((err: unknown) => {
+            this.#parts.log.error({ err }, 'a message on a WebSocket could not be handled');
+            socket.close(INTERNAL, 'Internal server error');
+          });
+        });
+      },
+    };
+  }
+
+  #scheduleBeat(): void {
+    this.#cancelBeat = this.#parts.world.after(BEAT_MS, () => {
+      for (const [socket, connection] of this.#connections) this.#beat(socket, connection);
+      this.#scheduleBeat();
+    });
+  }
+
+  /** A line that has not answered since the last beat is dead; so is the right to a revoked one. */
+  #beat(socket: WebSocket, { identity }: Connection): void {
+    if (this.#silent.has(socket)) return socket.terminate();
+    if (identity !== undefined && !this.#parts.auth.isValid(identity))
+      return socket.close(FORBIDDEN, 'Forbidden');
+    this.#silent.add(socket);
+    socket.ping();
+  }
+
+  /** Sends everybody away; clients come back by themselves, to whoever listens then. */
+  async close(): Promise<void> {
+    this.#cancelBeat();
+    const sockets = [...this.#connections.keys()];
+    const gone = Promise.all(sockets.map(closed));
+    for (const socket of sockets) socket.close(GOING_AWAY, 'Going away');
+    const cancel = this.#parts.world.after(CLOSE_MS, () => {
+      for (const socket of sockets) socket.terminate();
+    });
+    await gone;
+    cancel();
+  }
+}
+
+/** Messages come in one piece or in several, depending on their size. */
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString();
+  return Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString();
+}
+
+function closed(socket: WebSocket): Promise<void> {
+  return new Promise((resolve) => void socket.once('close', () => resolve()));
+}
+
+/** Settles when the message has left for the network: a slow reader holds up only its sender. */
+function send(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.readyState !== socket.OPEN) return resolve();
+    socket.send(text, (error) => (error ? reject(error) : resolve()));
+  });
+}

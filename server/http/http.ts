@@ -1,0 +1,202 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GraphQLSchema } from 'graphql';
+import { assertSafeHost, type Auth } from '../auth.ts';
+import type { Contexts } from '../context.ts';
+import type { World } from '../world.ts';
+import { answerResult, answerText, HttpRefusal } from './answer.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { EventStreams } from './event-stream.ts';
+import { GraphqlEndpoint } from './graphql-endpoint.ts';
+import { GraphqlSockets } from './graphql-sockets.ts';
+import { createGuard, type Guard } from './guard.ts';
+import { LIMITS, type Limits } from './limits.ts';
+import type { Log } from './log.ts';
+import { Playground } from './playground.ts';
+import { type Shown, shownResults } from './shown-error.ts';
+import { StaticFiles } from './static-files.ts';
+
+/** Where and for whom the server listens. */
+export interface HttpSettings {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Origins of pages that may call the server, besides its own. */
+  readonly origins: readonly string[];
+  /** The built dashboard. */
+  readonly clientFolder: string;
+  readonly limits?: Limits;
+}
+
+/** What the HTTP server is made of. */
+export interface HttpParts {
+  readonly world: World;
+  readonly log: Log;
+  readonly schema: GraphQLSchema;
+  readonly contexts: Contexts;
+  readonly auth: Auth;
+  readonly settings: HttpSettings;
+}
+
+const GRAPHQL = '/graphql';
+/** Time for running requests to finish when the server stops; what follows takes 2 s at most. */
+const DRAIN_MS = 7_000;
+const DRAIN_STEP_MS = 10;
+/** A connection on which nothing moves for longer is dropped; streams send pings. */
+const IDLE_MS = 60_000;
+
+/** One port for everything: the API, the dashboard, the playground and the probes. */
+export class Http {
+  readonly #parts: HttpParts;
+  readonly #limits: Limits;
+  readonly #guard: Guard;
+  readonly #shown: Shown;
+  readonly #engine: Engine;
+  readonly #streams: EventStreams;
+  readonly #endpoint: GraphqlEndpoint;
+  readonly #sockets: GraphqlSockets;
+  readonly #playground = new Playground();
+  readonly #files: StaticFiles;
+  readonly #server: Server;
+  readonly #responses = new Set<ServerResponse>();
+  #stopped: Promise<void> | undefined;
+  #state: 'STARTING' | 'READY' | 'STOPPING' = 'STARTING';
+
+  constructor(parts: HttpParts) {
+    const { settings, auth, schema, contexts, world, log } = parts;
+    assertSafeHost(settings.host, auth);
+    this.#parts = parts;
+    this.#limits = settings.limits ?? LIMITS;
+    this.#guard = createGuard(settings.origins, auth.loopbackOnly);
+    this.#shown = shownResults(world, log);
+    this.#engine = createEngine({ schema, contexts, shown: this.#shown });
+    this.#streams = new EventStreams(world);
+    const shared = { engine: this.#engine, auth, limits: this.#limits };
+    this.#endpoint = new GraphqlEndpoint({ ...shared, guard: this.#guard, streams: this.#streams });
+    const stopping = () => this.#state === 'STOPPING';
+    this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
+    this.#files = new StaticFiles(settings.clientFolder);
+    this.#server = this.#createServer();
+  }
+
+  #createServer(): Server {
+    const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000 };
+    const server = createServer(timeouts, (request, response) => {
+      void this.#serve(request, response);
+    });
+    server.maxConnections = this.#limits.connections;
+    server.setTimeout(IDLE_MS);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#upgrade(request, socket, head);
+    });
+    return server;
+  }
+
+  /** Begins to listen; answers where. */
+  async listen(): Promise<string> {
+    const { host, port } = this.#parts.settings;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    const address = this.#server.address();
+    const bound = address !== null && typeof address === 'object' ? address.port : port;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  }
+
+  /** From now on `/readyz` says yes. */
+  markReady(): void {
+    if (this.#state === 'STARTING') this.#state = 'READY';
+  }
+
+  /**
+   * Stops within 10 s: nobody new comes in, what runs is finished and answered, then streams and
+   * sockets are ended.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'STOPPING';
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const response of this.#responses) response.shouldKeepAlive = false;
+    await this.#streams.close();
+    await this.#drain();
+    await this.#sockets.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #drain(): Promise<void> {
+    const { world } = this.#parts;
+    const latest = world.elapsed() + DRAIN_MS;
+    const isBusy = () => this.#responses.size > 0 || this.#engine.running() > 0;
+    while (isBusy() && world.elapsed() < latest) await world.sleep(DRAIN_STEP_MS);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#responses.add(response);
+    response.once('close', () => this.#responses.delete(response));
+    if (this.#state === 'STOPPING') response.shouldKeepAlive = false;
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      this.#answerFailure(error, response);
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = '/'] = (request.url ?? '/').split('?');
+    if (path === '/healthz') return answerText(response, 200, 'ok');
+    if (path === '/readyz') return this.#answerReady(response);
+    const refusal = this.#guard.refusal(request);
+    if (refusal !== undefined) throw new HttpRefusal(403, 'FORBIDDEN', refusal);
+    if (this.#state === 'STOPPING') throw new HttpRefusal(503, 'UNAVAILABLE', 'stopping');
+    if (path === GRAPHQL && !wantsPage(request)) {
+      return await this.#endpoint.handle(request, response);
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      throw new HttpRefusal(405, 'BAD_INPUT', 'only GET', { allow: 'GET, HEAD' });
+    if (path === GRAPHQL || path === '/playground') {
+      return await this.#playground.handle(request, response);
+    }
+    await this.#files.handle(path, request, response);
+  }
+
+  #answerReady(response: ServerResponse): void {
+    const isReady = this.#state === 'READY';
+    answerText(response, isReady ? 200 : 503, isReady ? 'ready' : 'not ready');
+  }
+
+  #answerFailure(error: unknown, response: ServerResponse): void {
+    if (response.headersSent) return void response.destroy();
+    const { status, headers } = error instanceof HttpRefusal ? error : FAULT;
+    const result =
+      error instanceof HttpRefusal ? { errors: [error.error] } : this.#shown.failure(error);
+    answerResult(response, status, 'application/json', result, headers);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const status = this.#upgradeRefusal(request);
+    if (status === undefined) return this.#sockets.upgrade(request, socket, head);
+    socket.on('error', () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+
+  #upgradeRefusal(request: IncomingMessage): string | undefined {
+    const [path] = (request.url ?? '/').split('?');
+    if (path !== GRAPHQL) return '404 Not Found';
+    if (this.#guard.refusal(request) !== undefined) return '403 Forbidden';
+    const isClosed = this.#state === 'STOPPING' || this.#sockets.isFull;
+    return isClosed ? '503 Service Unavailable' : undefined;
+  }
+}
+
+const FAULT = { status: 500, headers: {} };
+
+/** Whether somebody opened the address of the API in a browser. */
+function wantsPage({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && (headers.accept ?? '').includes('text/html');
+}
