@@ -1,11 +1,15 @@
 /**
- * Adds to package-lock.json the platform packages that npm left out: `npm run complete-lock`.
+ * Adds to package-lock.json what npm left out: `npm run complete-lock`. Run this after
+ * `npm install` changed the lock.
  *
  * Tools with native parts name one optional package a platform, each at an exact version. npm drops
- * from the lock those it could not fetch while installing, and `npm ci` then refuses the lock. Run
- * this after `npm install` changed the lock.
+ * from the lock those it could not fetch while installing, and `npm ci` then refuses the lock.
+ *
+ * A package with sources in C++ is compiled by `npm ci` unless its manifest says `gypfile: false`.
+ * npm reads that from the lock, but never writes it there: without it `npm ci` asks for Python and
+ * a compiler to build what the package brings ready-made.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const LOCK = fileURLToPath(new URL('../package-lock.json', import.meta.url));
@@ -16,6 +20,7 @@ const PLATFORM = new RegExp(`\\b${SYSTEM}-${PROCESSOR}(-(?<libc>gnu|musl|[a-z]+)
 /** What the lock says of one package, as far as it matters here. */
 interface Entry {
   version?: string;
+  gypfile?: boolean;
   optionalDependencies?: Record<string, string>;
   [field: string]: unknown;
 }
@@ -66,12 +71,28 @@ function describe(name: string, version: string, dev: boolean): Entry {
   };
 }
 
+/** The entries of packages that must not be compiled and whose entry does not say so, corrected. */
+export function findCompiled({ packages }: Lock): Map<string, Entry> {
+  const wrong = Object.entries(packages).filter(
+    ([place, { gypfile }]) => gypfile !== false && bringsBinaries(place),
+  );
+  return new Map(wrong.map(([place, entry]) => [place, { ...entry, gypfile: false }]));
+}
+
+function bringsBinaries(place: string): boolean {
+  const path = fileURLToPath(new URL(`../${place}/package.json`, import.meta.url));
+  if (place === '' || !existsSync(path)) return false;
+  return (JSON.parse(readFileSync(path, 'utf8')) as Entry).gypfile === false;
+}
+
 if (import.meta.main) {
   const lock = JSON.parse(readFileSync(LOCK, 'utf8')) as Lock;
   const missing = findMissing(lock);
-  const packages = { ...lock.packages, ...Object.fromEntries(missing) };
+  const compiled = findCompiled(lock);
+  const packages = { ...lock.packages, ...Object.fromEntries([...missing, ...compiled]) };
   const sorted = Object.entries(packages).toSorted(([a], [b]) => a.localeCompare(b, 'en'));
   lock.packages = Object.fromEntries(sorted);
   writeFileSync(LOCK, `${JSON.stringify(lock, null, 2)}\n`);
   console.log(`complete-lock: added ${missing.size} platform packages`);
+  console.log(`complete-lock: ${compiled.size} packages are no longer compiled`);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
-import { type Lock, findMissing } from '../scripts/complete-lock.ts';
+import { type Lock, findCompiled, findMissing } from '../scripts/complete-lock.ts';
 
 const text = readFileSync('package-lock.json', 'utf8');
 
@@ -21,6 +21,13 @@ test('a platform package that the lock lost is noticed', () => {
   const [[place, entry] = []] = findMissing(lock);
   expect(place).toBe('node_modules/@oxlint/binding-darwin-arm64');
   expect(entry).toMatchObject({ version: manifest.devDependencies.oxlint, os: ['darwin'] });
+});
+
+test('"npm ci" needs no compiler for what is brought ready-made', () => {
+  const lock = JSON.parse(text) as Lock;
+  expect([...findCompiled(lock).keys()]).toEqual([]);
+  delete lock.packages['node_modules/better-sqlite3']?.gypfile;
+  expect([...findCompiled(lock).keys()]).toEqual(['node_modules/better-sqlite3']);
 });
 
 test('the lock says what, not from which host', () => {
