@@ -61,7 +61,7 @@ export function isLoopback(host: string | undefined): boolean {
   return LOOPBACK.test(host ?? '');
 }
 
-/** A host to listen on that would let strangers in; the message is one line that says what to do. */
+/** A host that would let strangers in; the message is one line that says what to do. */
 export class UnsafeHost extends Error {}
 
 /** Refuses to listen where strangers can reach a server that asks nobody for a token. */

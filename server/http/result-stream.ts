@@ -15,8 +15,8 @@ export function isStream(result: ExecutionResult | ResultStream): result is Resu
 const DONE = { done: true, value: undefined } as const;
 
 /**
- * The results of a subscription as its reader gets them. However it ends, its context is
- * closed once. It is no generator, for a generator that waits for a message cannot be ended meanwhile.
+ * The results of a subscription as its reader gets them. However it ends, its context is closed
+ * once. It is no generator, for one that waits for a message cannot be ended meanwhile.
  */
 export class OperationStream implements ResultStream {
   readonly #results: AsyncIterator<ExecutionResult>;

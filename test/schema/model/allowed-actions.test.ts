@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import {
+  clusterActions,
+  jobActions,
+  poolActions,
+  sessionActions,
+  vmHandleActions,
+} from '../../../schema/model/allowed-actions.ts';
+import { CLUSTER_STATUSES } from '../../../schema/model/cluster.ts';
+import { JOB_STATUSES } from '../../../schema/model/job.ts';
+import { SESSION_STATUSES } from '../../../schema/model/session.ts';
+import { ADMIN, ALICE, BOB, WATCHER } from '../../kit/ask.ts';
+import { aCluster, aJob, aPool, aSession, aTemplate, aVm, MADE_AT } from '../../kit/rows.ts';
+
+const CAPTURES = ['createSnapshots', 'recreateSnapshots'];
+
+test('a live session can be released, one with a cluster extended, a running one captured', () => {
+  const owners = Object.fromEntries(
+    SESSION_STATUSES.map((status) => [status, sessionActions(aSession({ status }), ALICE)]),
+  );
+  expect(owners).toEqual({
+    PENDING: ['releaseSession'],
+    PROVISIONING: ['extendSession', 'releaseSession'],
+    RUNNING: ['extendSession', 'releaseSession'],
+    COMPLETED: [],
+    FAILED: [],
+  });
+  const running = aSession();
+  expect(sessionActions(running, ADMIN)).toEqual(['extendSession', 'releaseSession', ...CAPTURES]);
+  expect(sessionActions(running, BOB)).toEqual([]);
+  expect(sessionActions(running, WATCHER)).toEqual([]);
+});
+
+test('a cluster that is free or in error can be reset and repaired', () => {
+  const able = CLUSTER_STATUSES.filter(
+    (status) => clusterActions(aCluster({ status }), ADMIN).length > 0,
+  );
+  expect(able).toEqual(['AVAILABLE', 'ERROR']);
+  expect(clusterActions(aCluster(), ADMIN)).toEqual(['resetCluster', 'repairCluster']);
+  expect(clusterActions(aCluster(), ALICE)).toEqual([]);
+  expect(clusterActions(aCluster({ jobId: 'job1' }), ADMIN)).toEqual([]);
+  expect(clusterActions(aCluster({ status: 'ERROR', jobId: 'job1' }), ADMIN)).toEqual([]);
+  expect(clusterActions(aCluster({ status: 'ERROR', removingAt: MADE_AT }), ADMIN)).toEqual([]);
+});
+
+test('a pool can be deleted when no session of it lives', () => {
+  const { roles } = aTemplate();
+  const idle = { roles, hasLiveSession: false };
+  expect(poolActions(aPool(), idle, ADMIN)).toContain('deleteClusterPool');
+  const busy = { roles, hasLiveSession: true };
+  expect(poolActions(aPool(), busy, ADMIN)).not.toContain('deleteClusterPool');
+  expect(poolActions(aPool({ deletedAt: MADE_AT }), idle, ADMIN)).toEqual([]);
+});
+
+test('users claim from pools; single VMs are spawned where a cluster is one VM', () => {
+  const { roles } = aTemplate();
+  const none = { hasLiveSession: false };
+  expect(poolActions(aPool(), { roles, ...none }, ALICE)).toEqual(['createSession']);
+  const [role] = roles;
+  const micro = { roles: role ? [role] : [], ...none };
+  expect(poolActions(aPool(), micro, ALICE)).toEqual(['createSession', 'spawnVm']);
+  expect(poolActions(aPool(), micro, WATCHER)).toEqual([]);
+});
+
+test('a VM is destroyed by the owner of its live session, when it is the only one', () => {
+  const vm = aVm({ role: 'STANDALONE', sessionId: 'session1' });
+  expect(vmHandleActions(vm, aSession(), ALICE)).toEqual(['destroyVm']);
+  expect(vmHandleActions(vm, aSession(), BOB)).toEqual([]);
+  expect(vmHandleActions(vm, aSession({ status: 'COMPLETED' }), ALICE)).toEqual([]);
+  expect(vmHandleActions(vm, undefined, ADMIN)).toEqual([]);
+  expect(vmHandleActions(aVm({ sessionId: 'session1' }), aSession(), ADMIN)).toEqual([]);
+});
+
+test('a job that has not ended can be cancelled once', () => {
+  const able = JOB_STATUSES.filter((status) => jobActions(aJob({ status }), ADMIN).length > 0);
+  expect(able).toEqual(['QUEUED', 'RUNNING']);
+  expect(jobActions(aJob({ cancelRequestedAt: MADE_AT }), ADMIN)).toEqual([]);
+  expect(jobActions(aJob(), ALICE)).toEqual([]);
+});
