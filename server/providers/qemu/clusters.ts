@@ -138,7 +138,7 @@ export class Clusters {
   }
 
   async #markVm(spec: VmSpec, mark: string, step: Step): Promise<void> {
-    const record = this.#existing(spec, step);
+    const record = this.#held(this.#existing(spec, step), step);
     const { agent, qmp } = await this.#reach(record, step.signal);
     const limit = this.#limit(`${spec.name} is marked`, this.#host.settings.answerMs, step);
     if (record.state !== 'PAUSED') {
@@ -148,7 +148,7 @@ export class Clusters {
     await qmp.order('cont');
     const marks = await agent.mark(mark, limit);
     await qmp.order('stop');
-    writeRecord(this.#host.folders, { ...record, fence: step.fence, marks });
+    writeRecord(this.#host.folders, { ...record, marks });
   }
 
   #known(spec: VmSpec, step: Step): VmRecord | null {
@@ -170,12 +170,15 @@ export class Clusters {
 
   /** Takes up a VM as it is found; one that was left running in the pool is paused again. */
   async #takeOver(known: VmRecord, step: Step): Promise<VmRecord> {
-    const { folders } = this.#host;
-    const isHeld = known.fence === step.fence;
-    const record = isHeld ? known : writeRecord(folders, { ...known, fence: step.fence });
+    const record = this.#held(known, step);
     const link = await this.#reach(record, step.signal);
     const isStray = record.state === 'PAUSED' && (await link.qmp.status()) === 'running';
     return isStray ? warmUp(this.#host, { record, link }, step) : record;
+  }
+
+  #held(record: VmRecord, { fence }: Step): VmRecord {
+    if (record.fence === fence) return record;
+    return writeRecord(this.#host.folders, { ...record, fence });
   }
 
   #usableSet(ref: SetRef, step: Step): StoredSet {

@@ -30,9 +30,10 @@ export interface VmFiles {
 }
 
 /** Makes the folders, readable by nobody else: they hold guests' memory. */
-export function makeFolders(stateDir: string): Folders {
+export function makeFolders(stateDir: string, snapshotDir: string | undefined): Folders {
   const state = resolve(stateDir);
-  const folders = { state, vms: join(state, 'vms'), sets: join(state, 'sets') };
+  const sets = resolve(snapshotDir ?? join(state, 'sets'));
+  const folders = { state, vms: join(state, 'vms'), sets };
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folders;
 }
@@ -49,7 +50,7 @@ export function vmFiles(folders: Folders, name: string): VmFiles {
     log: join(folder, 'qemu.log'),
   };
   if (Buffer.byteLength(files.agent) > LONGEST_SOCKET_PATH) {
-    const reason = `The path ${files.agent} is too long for a socket; choose a shorter state folder`;
+    const reason = `${files.agent} is too long for a socket; choose a shorter state folder`;
     throw new ProviderError(reason, { retryable: false });
   }
   return files;

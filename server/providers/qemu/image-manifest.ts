@@ -13,6 +13,8 @@ export const ROOT_FILE = 'initramfs.cpio';
 export interface ImageManifest {
   readonly format: number;
   readonly id: string;
+  /** Which version of our own programs is in it. */
+  readonly recipe: string;
   readonly kernel: string;
   readonly commandLine: string;
   readonly packages: readonly string[];
@@ -45,6 +47,7 @@ function isManifest(value: unknown): value is ImageManifest {
     isRecord(value) &&
     value['format'] === IMAGE_FORMAT &&
     typeof value['id'] === 'string' &&
+    typeof value['recipe'] === 'string' &&
     typeof value['kernel'] === 'string' &&
     typeof value['commandLine'] === 'string' &&
     Array.isArray(value['packages']) &&

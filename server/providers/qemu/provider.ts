@@ -21,12 +21,15 @@ import { lockState } from './state-lock.ts';
 import { Turns } from './turns.ts';
 import { isRunning, removeVm } from './vm-process.ts';
 import { type VmRecord, listRecords, recordsOf } from './vm-record.ts';
+import { refuseIfGivenUp } from './within.ts';
 
 /** What the provider is made with. */
 export interface QemuOptions {
   readonly world: World;
   /** Where VMs and sets are kept. Its path must be short: sockets are in it. */
   readonly stateDir: string;
+  /** Where sets are kept, if not there. */
+  readonly snapshotDir?: string | undefined;
   /** Where images are found. */
   readonly imageDir: string;
   /** Only objects of this installation are listed; of all, where it is left out. */
@@ -45,7 +48,7 @@ export async function createQemuProvider(options: QemuOptions): Promise<Provider
   if (version === null) {
     throw new ProviderError(`${settings.binary} is not installed`, { retryable: false });
   }
-  const folders = makeFolders(options.stateDir);
+  const folders = makeFolders(options.stateDir, options.snapshotDir);
   const unlock = lockState(options.world, folders.state);
   try {
     const { world, imageDir: imagesDir, log = () => {} } = options;
@@ -86,11 +89,13 @@ class QemuProvider implements Provider {
     this.capabilities = capabilitiesOf(host.settings);
   }
 
-  look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
+  async look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
+    refuseIfGivenUp(signal, `Looking at ${cluster.name}`);
     return sightCluster(this.#host, cluster, signal);
   }
 
-  async list(): Promise<OutsideObject[]> {
+  async list(signal: AbortSignal): Promise<OutsideObject[]> {
+    refuseIfGivenUp(signal, 'Listing VMs');
     return inventory(this.#host, this.#installation);
   }
 

@@ -32,7 +32,6 @@ export interface StoredSnapshot {
 export interface StoredSet {
   readonly format: number;
   readonly installation: string;
-  readonly fence: number;
   readonly object: OutsideObject;
   readonly image: string;
   readonly qemu: string;
@@ -127,7 +126,7 @@ function isStoredSet(value: unknown): value is StoredSet {
     isRecord(value) &&
     value['format'] === FORMAT &&
     ['installation', 'image', 'qemu'].every((key) => typeof value[key] === 'string') &&
-    ['fence', 'createdAt'].every((key) => typeof value[key] === 'number') &&
+    typeof value['createdAt'] === 'number' &&
     isOutsideObject(value['object']) &&
     Array.isArray(value['snapshots']) &&
     value['snapshots'].every(isStoredSnapshot)

@@ -10,7 +10,7 @@ import { describeMachine, hardwareFor, imageFor } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import { writeJson } from './json-file.ts';
 import { bootVm } from './make-vm.ts';
-import { refuseIntruder } from './ownership.ts';
+import { refuseForeign } from './ownership.ts';
 import { type StoredSet, type StoredSnapshot, allocatedBytes, describeFile } from './set-store.ts';
 import { manifestFile, newSet, readDraft, readSet, snapshotFiles } from './set-store.ts';
 import { captureDevices } from './transfer.ts';
@@ -27,7 +27,7 @@ export async function ensureSet(
 ): Promise<CapturedSnapshot[]> {
   const known = readSet(host.folders, ref.id);
   if (known !== null) {
-    refuseIntruder({ ...known, name: known.object.name }, step);
+    refuseForeign({ ...known, name: known.object.name }, step);
     return tell(host, known);
   }
   if (source.kind === 'CLUSTER') {
@@ -41,14 +41,14 @@ export async function ensureSet(
 export async function removeSet(host: Host, object: OutsideObject, step: Step): Promise<void> {
   const { folders, world } = host;
   for (const record of recordsOf(folders, object)) {
-    refuseIntruder(record, step);
+    refuseForeign(record, step);
     await removeVm(host, record);
   }
   for (const [folder, set] of [
     [setFolder(folders, object.id), readSet(folders, object.id)],
     [draftFolder(folders, object.id), readDraft(folders, object.id)],
   ] as const) {
-    if (set !== null) refuseIntruder({ ...set, name: set.object.name }, step);
+    if (set !== null) refuseForeign({ ...set, name: set.object.name }, step);
     if (existsSync(folder)) await removeFolder(world, folders.sets, basename(folder));
   }
 }
@@ -57,7 +57,6 @@ async function make(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
   const object = objectOf(ref);
   const begun = newSet({
     installation: step.installation,
-    fence: step.fence,
     object,
     image: ref.roles.map((spec) => imageFor(host, spec).id).join(' '),
     qemu: host.version.text,

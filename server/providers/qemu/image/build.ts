@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { World } from '../../../world.ts';
 import { IMAGE_FORMAT, type ImageManifest, KERNEL_FILE, ROOT_FILE } from '../image-manifest.ts';
 import { BuildError } from './build-error.ts';
-import { initramfs } from './initramfs.ts';
+import { guestFiles, initramfs } from './initramfs.ts';
 import { kernelElf } from './kernel.ts';
 import { kernelModules } from './kernel-modules.ts';
 import { unpackPackages } from './packages.ts';
@@ -29,6 +29,11 @@ export async function buildImage(world: World, imagesDir: string): Promise<Image
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** A name for what we put into an image ourselves: another one, and it should be built again. */
+export function imageRecipe(): string {
+  return hashOf([COMMAND_LINE, ...guestFiles().map(({ data }) => data)]);
 }
 
 async function publish(world: World, imagesDir: string, work: string): Promise<ImageManifest> {
@@ -62,14 +67,20 @@ function manifest(
   packages: readonly string[],
   files: Readonly<Record<string, Buffer>>,
 ): ImageManifest {
-  const hash = createHash('sha256').update(COMMAND_LINE);
-  for (const data of Object.values(files)) hash.update(data);
+  const content = hashOf([COMMAND_LINE, ...Object.values(files)]);
   return {
     format: IMAGE_FORMAT,
-    id: `debian-${kernel}-${hash.digest('hex').slice(0, 12)}`,
+    id: `debian-${kernel}-${content.slice(0, 12)}`,
+    recipe: imageRecipe(),
     kernel,
     commandLine: COMMAND_LINE,
     packages,
     createdAt: world.now(),
   };
+}
+
+function hashOf(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }

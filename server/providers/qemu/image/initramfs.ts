@@ -25,22 +25,21 @@ const FOLDERS = [
   'var/lib',
   'var/log',
 ];
+/** Stands in a script for the names of the modules. */
+const MODULES = '@MODULES@';
 const PROGRAM = 0o755;
 const TEXT = 0o644;
 
 /** The guest's whole file system: busybox, what starts it, the agent, and the modules it needs. */
 export function initramfs(root: string, modules: readonly KernelModule[]): Buffer {
   const names = modules.map(({ name }) => name).join(' ');
-  const init = guestFile('init.sh').replace('@MODULES@', names);
   return writeCpio([
     ...FOLDERS.map((path): ArchiveEntry => ({ kind: 'FOLDER', path })),
     { kind: 'DEVICE', path: 'dev/console', major: 5, minor: 1 },
     { kind: 'DEVICE', path: 'dev/null', major: 1, minor: 3 },
     file('bin/busybox', busybox(root), PROGRAM),
     { kind: 'LINK', path: 'bin/sh', target: 'busybox' },
-    file('init', Buffer.from(init), PROGRAM),
-    file('lib/snapyard/agent', Buffer.from(guestFile('agent.sh')), PROGRAM),
-    file('lib/snapyard/settle', settleProgram(), PROGRAM),
+    ...guestFiles().map(({ path, data }) => file(path, filledIn(data, names), PROGRAM)),
     file('etc/passwd', Buffer.from('root:x:0:0:root:/root:/bin/sh\n'), TEXT),
     file('etc/group', Buffer.from('root:x:0:\n'), TEXT),
     ...modules.map(({ name, data }) => file(`lib/modules/${name}.ko`, data, TEXT)),
@@ -51,8 +50,19 @@ function file(path: string, data: Uint8Array, mode: number): ArchiveEntry {
   return { kind: 'FILE', path, data, mode };
 }
 
-function guestFile(name: string): string {
-  return readFileSync(new URL(`guest/${name}`, import.meta.url), 'utf8');
+/** Our own programs in the guest. */
+export function guestFiles(): { readonly path: string; readonly data: Buffer }[] {
+  const script = (name: string) => readFileSync(new URL(`guest/${name}`, import.meta.url));
+  return [
+    { path: 'init', data: script('init.sh') },
+    { path: 'lib/snapyard/agent', data: script('agent.sh') },
+    { path: 'lib/snapyard/settle', data: settleProgram() },
+  ];
+}
+
+function filledIn(data: Buffer, modules: string): Buffer {
+  if (!data.includes(MODULES)) return data;
+  return Buffer.from(data.toString('utf8').replace(MODULES, modules));
 }
 
 function busybox(root: string): Buffer {
