@@ -31,6 +31,16 @@ describe('time', () => {
     expect(fired).toEqual([1, 2, 3, 4]);
   });
 
+  test('waits last whole milliseconds and at least one, so that time moves on', async () => {
+    const world = virtualWorld({ seed: 1 });
+    const fired: number[] = [];
+    for (const ms of [2.2, 0, -5]) world.after(ms, () => fired.push(world.elapsed()));
+    await world.advance(0);
+    expect(fired).toEqual([]);
+    await world.advance(10);
+    expect(fired).toEqual([1, 1, 3]);
+  });
+
   test('a cancelled timer does not fire', async () => {
     const world = virtualWorld({ seed: 1 });
     const cancel = world.after(5, () => expect.unreachable());

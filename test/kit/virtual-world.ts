@@ -133,7 +133,8 @@ function setTimer(course: Course, waiting: Waiting, ms: number, fire: () => void
   waiting.uses += 1;
   if (waiting.halted) return () => undefined;
   course.seq += 1;
-  const wait = Math.min(Math.max(ms, 0), LONGEST_TIMER_MS);
+  // In whole milliseconds and at least one, as Node's timers wait: time always moves on.
+  const wait = Math.min(Math.max(Math.ceil(ms), 1), LONGEST_TIMER_MS);
   const setBy = course.trace ? caller() : null;
   const timer: Timer = { due: course.elapsed + wait, seq: course.seq, fire, setBy };
   waiting.timers.add(timer);
