@@ -1,0 +1,133 @@
+import { gql } from '@urql/core';
+import { useState } from 'react';
+import { useMutation } from 'urql';
+import type { ClusterStatus } from '../schema/model/cluster.ts';
+import type { ClusterPoolStats, ProvisioningStrategy } from '../schema/model/cluster-pool.ts';
+import { type Cluster, CLUSTER_STATUS_LABELS, ClusterStrip } from './cluster.tsx';
+import { type Answers, RefusalNote, whyNot } from './refusal.tsx';
+
+/** A pool as the page knows it. */
+export interface ClusterPool {
+  readonly id: string;
+  readonly name: string;
+  readonly provider: string;
+  readonly size: number;
+  readonly strategy: ProvisioningStrategy;
+  readonly replenishPaused: string | null;
+  readonly deletedAt: string | null;
+  readonly allowedActions: readonly string[];
+  readonly stats: ClusterPoolStats;
+}
+
+/** What the page asks of a pool. */
+export const CLUSTER_POOL_FIELDS = gql`
+  fragment ClusterPoolFields on ClusterPool {
+    id
+    name
+    provider
+    size
+    strategy
+    replenishPaused
+    deletedAt
+    allowedActions
+    stats {
+      totalClusters
+      availableClusters
+      lockedClusters
+      resettingClusters
+      errorClusters
+      creatingClusters
+      queuedSessions
+    }
+  }
+`;
+
+/** Claims a cluster of a pool. */
+export const CLAIM = gql<Answers, { pool: string }>`
+  mutation Claim($pool: String!) {
+    createSession(input: { pool: $pool }) {
+      __typename
+      ... on Session {
+        id
+      }
+      ... on UserError {
+        message
+      }
+      ... on PoolExhausted {
+        retryAfterMs
+      }
+    }
+  }
+`;
+
+/** A pool: how it stands, its clusters, and the way to one of them. */
+export function ClusterPoolCard(props: { pool: ClusterPool; clusters: readonly Cluster[] }) {
+  const { pool, clusters } = props;
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const [{ fetching }, claim] = useMutation(CLAIM);
+  const onClaim = async () => {
+    setRefusal(null);
+    setRefusal(whyNot(await claim({ pool: pool.name })));
+  };
+  return (
+    <section className="card" data-pool={pool.name} aria-label={`Pool ${pool.name}`}>
+      <header className="card-head">
+        <div>
+          <h2>{pool.name}</h2>
+          <p className="quiet">{describe(pool)}</p>
+        </div>
+        <button
+          type="button"
+          className="primary"
+          disabled={fetching || !pool.allowedActions.includes('createSession')}
+          onClick={() => void onClaim()}
+        >
+          Claim<span className="unseen"> a cluster of {pool.name}</span>
+        </button>
+      </header>
+      <Counts stats={pool.stats} />
+      <ClusterStrip poolName={pool.name} clusters={clusters} />
+      {pool.replenishPaused !== null && (
+        <p className="warning">No new clusters are made: {pool.replenishPaused}</p>
+      )}
+      <RefusalNote text={refusal} />
+    </section>
+  );
+}
+
+function describe({ provider, size, strategy }: ClusterPool): string {
+  const source = strategy === 'SNAPSHOT' ? 'made from snapshots' : 'made by bootstrap';
+  return `${provider.toLowerCase()} · ${size} clusters · ${source}`;
+}
+
+function Counts({ stats }: { stats: ClusterPoolStats }) {
+  return (
+    <dl className="counts">
+      {CLUSTER_STATUS_LABELS.map(([status, label]) => (
+        <div
+          key={status}
+          className="count"
+          data-status={status}
+          data-none={count(stats, status) === 0}
+        >
+          <dt>{label}</dt>
+          <dd>{count(stats, status)}</dd>
+        </div>
+      ))}
+      <div className="count" data-status="QUEUED" data-none={stats.queuedSessions === 0}>
+        <dt>Queue</dt>
+        <dd>{stats.queuedSessions}</dd>
+      </div>
+    </dl>
+  );
+}
+
+function count(stats: ClusterPoolStats, status: ClusterStatus): number {
+  return {
+    AVAILABLE: stats.availableClusters,
+    LOCKED: stats.lockedClusters,
+    RESETTING: stats.resettingClusters,
+    CREATING: stats.creatingClusters,
+    ERROR: stats.errorClusters,
+  }[status];
+}

@@ -1,0 +1,67 @@
+import { useMemo, useSyncExternalStore } from 'react';
+import { byName, type Cluster } from './cluster.tsx';
+import { ClusterPoolCard } from './cluster-pool.tsx';
+import { ConnectionMark, type Standing, standingOf } from './connection-mark.tsx';
+import type { Things } from './feed.ts';
+import type { LiveFeed, Viewer } from './live-feed.ts';
+import { SessionList } from './session.tsx';
+import { TokenForm } from './token.tsx';
+
+/** The page: every pool, every session, as it happens. */
+export function Page({ live }: { live: LiveFeed }) {
+  const view = useSyncExternalStore(live.listen, live.read);
+  const { feed, viewer, isTokenWanted } = view;
+  const standing = standingOf(view);
+  return (
+    <>
+      <PageHead viewer={viewer} standing={standing} />
+      <main data-standing={standing}>
+        {isTokenWanted && <TokenForm onToken={live.signIn} />}
+        {!isTokenWanted && feed.cursor === null && feed.things.clusterPools.size === 0 && (
+          <p className="card quiet">Waiting for the server …</p>
+        )}
+        {feed.cursor !== null && !isTokenWanted && (
+          <Overview things={feed.things} viewer={viewer} />
+        )}
+      </main>
+    </>
+  );
+}
+
+function PageHead({ viewer, standing }: { viewer: Viewer | null; standing: Standing }) {
+  return (
+    <header className="page-head">
+      <h1>
+        <img src="/favicon.svg" alt="" width="28" height="28" /> Snapyard
+      </h1>
+      <ConnectionMark standing={standing} />
+      <nav aria-label="Elsewhere">
+        <a href="/playground">Playground</a>
+      </nav>
+      {viewer !== null && (
+        <p className="viewer">
+          {viewer.name} <span className="quiet">{viewer.role.toLowerCase()}</span>
+        </p>
+      )}
+    </header>
+  );
+}
+
+function Overview({ things, viewer }: { things: Things; viewer: Viewer | null }) {
+  const pools = useMemo(() => [...things.clusterPools.values()].sort(byName), [things]);
+  const clusters = useMemo(() => clustersByPool(things), [things]);
+  const sessions = useMemo(() => [...things.sessions.values()], [things]);
+  return (
+    <>
+      {pools.length === 0 && <p className="card quiet">There are no pools yet.</p>}
+      {pools.map((pool) => (
+        <ClusterPoolCard key={pool.id} pool={pool} clusters={clusters.get(pool.id) ?? []} />
+      ))}
+      <SessionList sessions={sessions} viewerName={viewer?.name ?? null} />
+    </>
+  );
+}
+
+function clustersByPool({ clusters }: Things): ReadonlyMap<string, readonly Cluster[]> {
+  return Map.groupBy([...clusters.values()].sort(byName), ({ pool }) => pool.id);
+}

@@ -1,0 +1,40 @@
+import { type SubmitEvent, useState } from 'react';
+import type { TokenStore } from './live-feed.ts';
+
+const KEY = 'snapyard-token';
+
+/** Keeps the token until the tab is closed. */
+export const tabTokenStore: TokenStore = {
+  read: () => sessionStorage.getItem(KEY),
+  keep: (token) => sessionStorage.setItem(KEY, token),
+};
+
+/** Asks for a token. */
+export function TokenForm({ onToken }: { onToken: (token: string) => void }) {
+  const [token, setToken] = useState('');
+  const onSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    if (token.trim() !== '') onToken(token.trim());
+  };
+  return (
+    <form className="card token" onSubmit={onSubmit}>
+      <h2>Who are you?</h2>
+      <p className="quiet">
+        This server wants a token that it knows. It is kept in this tab until you close it.
+      </p>
+      <label htmlFor="token">Token</label>
+      <div className="token-line">
+        <input
+          id="token"
+          type="password"
+          autoComplete="off"
+          value={token}
+          onChange={(event) => setToken(event.target.value)}
+        />
+        <button type="submit" className="primary">
+          Go on
+        </button>
+      </div>
+    </form>
+  );
+}
