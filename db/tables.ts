@@ -138,6 +138,12 @@ export const clusters = sqliteTable(
     index('clusters_by_state')
       .on(t.poolId, t.status, t.removingAt)
       .where(sql`removed_at IS NULL`),
+    index('clusters_by_name')
+      .on(t.poolId, t.name)
+      .where(sql`removed_at IS NULL`),
+    index('clusters_to_inspect')
+      .on(t.lastHealthCheck)
+      .where(sql`status IN ('AVAILABLE', 'LOCKED') AND removing_at IS NULL AND removed_at IS NULL`),
     index('clusters_at_work')
       .on(t.status, t.poolId, t.number)
       .where(sql`status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL`),

@@ -72,6 +72,8 @@ CREATE TABLE `clusters` (
 
 CREATE INDEX `clusters_at_work` ON `clusters` (`status`,`pool_id`,`number`) WHERE status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL;
 
+CREATE INDEX `clusters_by_name` ON `clusters` (`pool_id`,`name`) WHERE removed_at IS NULL;
+
 CREATE UNIQUE INDEX `clusters_by_session` ON `clusters` (`session_id`) WHERE session_id IS NOT NULL;
 
 CREATE INDEX `clusters_by_state` ON `clusters` (`pool_id`,`status`,`removing_at`) WHERE removed_at IS NULL;
@@ -85,6 +87,8 @@ CREATE INDEX `clusters_removed` ON `clusters` (`removed_at`) WHERE removed_at IS
 CREATE INDEX `clusters_removing` ON `clusters` (`removing_at`) WHERE removing_at IS NOT NULL AND removed_at IS NULL;
 
 CREATE INDEX `clusters_to_claim` ON `clusters` (`pool_id`,`last_used_at`,`number`) WHERE status = 'AVAILABLE' AND removing_at IS NULL AND job_id IS NULL;
+
+CREATE INDEX `clusters_to_inspect` ON `clusters` (`last_health_check`) WHERE status IN ('AVAILABLE', 'LOCKED') AND removing_at IS NULL AND removed_at IS NULL;
 
 CREATE TABLE `idempotency` (
 	`owner` text NOT NULL,
