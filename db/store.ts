@@ -51,8 +51,15 @@ const MIGRATIONS = join(import.meta.dirname, 'migrations');
 
 /** Opens the database at this path, makes or migrates it, and holds it for this process. */
 export function openStore(path: string, world: StoreWorld): Store {
-  mkdirSync(dirname(path), { recursive: true });
-  const lock = holdLockFile(path);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return openHeld(path, holdLockFile(path), world);
+  } catch (error) {
+    throw error instanceof DatabaseUnusable ? error : unusable(path, error);
+  }
+}
+
+function openHeld(path: string, lock: { release(): void }, world: StoreWorld): Store {
   try {
     const writer = openWriter(path);
     migrate(writer.db, { migrationsFolder: MIGRATIONS });
@@ -60,7 +67,7 @@ export function openStore(path: string, world: StoreWorld): Store {
     return new SqliteStore(writer, new Readers(path, world), lock, installation, world);
   } catch (error) {
     lock.release();
-    throw error instanceof DatabaseUnusable ? error : unusable(path, error);
+    throw error;
   }
 }
 

@@ -49,9 +49,10 @@ async function run(): Promise<void> {
     const config = readConfig();
     await serve(config, openLog(config));
   } catch (error) {
-    process.exitCode = 1;
     if (!isExpected(error)) throw error;
     process.stderr.write(`snapyard: ${error.message}\n`);
+    // Not by itself: what was opened before it failed would keep the process.
+    process.exit(1);
   }
 }
 
@@ -111,7 +112,10 @@ async function openProviders(
   const providers = new Map<ProviderKind, Provider>();
   const installation = store.installation.id;
   const worldFile = `${config.db}.simulator`;
-  providers.set('SIMULATOR', createSimulator({ world, ...config.simulator, worldFile, installation }));
+  providers.set(
+    'SIMULATOR',
+    createSimulator({ world, ...config.simulator, worldFile, installation }),
+  );
   const qemu = await openQemu(config, world, log, installation);
   if (qemu !== undefined) providers.set('QEMU', qemu);
   return providers;

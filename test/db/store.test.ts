@@ -95,6 +95,10 @@ describe('a database', () => {
     );
   });
 
+  it.each(['/dev/null/snapyard.db', '/proc/snapyard.db'])('cannot be made at %s', (path) => {
+    expect(() => openStore(path, kit.world)).toThrow(`the database ${path} cannot be opened: `);
+  });
+
   it('is free again when its owner has closed it, and is the same history', async () => {
     await kit.addPool({});
     const { path, world } = kit;
