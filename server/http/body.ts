@@ -33,8 +33,9 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
       else reject(tooLarge(maxBytes));
     });
     request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-    request.on('error', reject);
-    request.on('close', () => reject(new HttpRefusal(400, 'BAD_INPUT', 'the body broke off')));
+    const brokeOff = () => reject(new HttpRefusal(400, 'BAD_INPUT', 'the body broke off'));
+    request.on('error', brokeOff);
+    request.on('close', brokeOff);
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) reject(tooLarge(maxBytes));
   });
 }

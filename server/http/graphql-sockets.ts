@@ -125,10 +125,13 @@ function closed(socket: WebSocket): Promise<void> {
   return new Promise((resolve) => void socket.once('close', () => resolve()));
 }
 
-/** Settles when the message has left for the network: a slow reader holds up only its sender. */
+/**
+ * Settles when the message has left for the network, so that a slow reader holds up only its own
+ * sender, or when it never will: then the socket is about to close, which ends what it had.
+ */
 function send(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (socket.readyState !== socket.OPEN) return resolve();
-    socket.send(text, (error) => (error ? reject(error) : resolve()));
+  return new Promise((resolve) => {
+    if (socket.readyState === socket.OPEN) socket.send(text, () => resolve());
+    else resolve();
   });
 }

@@ -1,0 +1,133 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { expect, onTestFinished, test } from 'vitest';
+import { post, send, serve } from '../kit/served.ts';
+
+/** A folder as the dashboard's build leaves it, with a secret beside it. */
+function makeClient(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'snapyard-client-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const client = join(folder, 'client');
+  mkdirSync(join(client, 'assets'), { recursive: true });
+  writeFileSync(join(client, 'index.html'), '<!doctype html><title>Snapyard</title>');
+  writeFileSync(join(client, 'assets', 'index-abc.js'), 'export {};');
+  writeFileSync(join(client, '.secret'), 'hunter2');
+  writeFileSync(join(folder, 'secret.txt'), 'hunter2');
+  writeFileSync(join(folder, 'client-secret.txt'), 'hunter2');
+  symlinkSync('/nowhere', join(client, 'broken.txt'));
+  return client;
+}
+
+test('the dashboard is at the root, and is asked for anew each time', async () => {
+  const { url } = await serve({ settings: { clientFolder: makeClient() } });
+  const page = await send(`${url}/`);
+  expect([page.status, page.text]).toEqual([200, '<!doctype html><title>Snapyard</title>']);
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-cache',
+    'content-length': '38',
+    'x-content-type-options': 'nosniff',
+  });
+  expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+  const again = await send(`${url}/?x=1`, {
+    headers: { 'if-none-match': page.headers.etag ?? '' },
+  });
+  expect([again.status, again.text]).toEqual([304, '']);
+  const head = await send(`${url}/`, { method: 'HEAD' });
+  expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '38']);
+});
+
+test('files named by their content are kept', async () => {
+  const { url } = await serve({ settings: { clientFolder: makeClient() } });
+  const { status, headers } = await send(`${url}/assets/index-abc.js`);
+  expect(status).toBe(200);
+  expect(headers).toMatchObject({
+    'content-type': 'text/javascript; charset=utf-8',
+    'cache-control': 'public, max-age=31536000, immutable',
+  });
+});
+
+test.each([
+  '/missing.js',
+  '/assets',
+  '/assets/',
+  '/.secret',
+  '/../secret.txt',
+  '/%2e%2e/secret.txt',
+  '/..%2fsecret.txt',
+  '/assets/../../secret.txt',
+  '/assets/%2e%2e/%2e%2e/secret.txt',
+  '/..\\secret.txt',
+  '/../client-secret.txt',
+  '/%00',
+  '/%ff',
+  '/broken.txt',
+  '//etc/passwd',
+])('%s is not found', async (path) => {
+  const { url } = await serve({ settings: { clientFolder: makeClient() } });
+  const { port } = new URL(url);
+  // The path as it is: a client library would tidy it up.
+  const [status, text] = await new Promise<[number | undefined, string]>((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => (body += String(chunk)));
+      response.on('end', () => resolve([response.statusCode, body]));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+  expect([status, text]).toEqual([404, 'not found\n']);
+});
+
+test('files are only read', async () => {
+  const { url } = await serve({ settings: { clientFolder: makeClient() } });
+  const { status, headers } = await send(`${url}/`, { method: 'POST' });
+  expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
+});
+
+test('a dashboard that is not built says how to build it', async () => {
+  const { status, text } = await send((await serve()).url);
+  expect(status).toBe(404);
+  expect(text).toContain('npm run build');
+});
+
+test('the playground is one page that needs nothing from anywhere else', async () => {
+  const { url } = await serve();
+  const page = await send(`${url}/playground`, { headers: { 'accept-encoding': 'gzip, br' } });
+  expect(page.status).toBe(200);
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'content-encoding': 'br',
+    vary: 'Accept-Encoding',
+  });
+  expect(page.bytes.length).toBeLessThan(3_000_000);
+  const html = brotliDecompressSync(page.bytes).toString();
+  expect(html).toContain('Snapyard playground');
+  // Before the scripts, all of which are inline, nothing is fetched; later the policy forbids it.
+  const tags = html.match(/<(script|link|img|iframe|style|base)\b[^>]{0,300}>/g) ?? [];
+  const external = tags.filter((tag) => /\b(src|href)\s*=\s*["']?(https?:)?\/\//.test(tag));
+  expect(external).toEqual([]);
+  const policy = page.headers['content-security-policy'] ?? '';
+  expect(policy).toContain("default-src 'self' blob: data:");
+  expect(policy).not.toMatch(/https?:/);
+
+  const gzip = await send(`${url}/playground`, { headers: { 'accept-encoding': 'gzip' } });
+  expect(gunzipSync(gzip.bytes).toString()).toBe(html);
+  const plain = await send(`${url}/graphql`, { headers: { accept: 'text/html' } });
+  expect(plain.text).toBe(html);
+  const again = await send(`${url}/playground`, {
+    headers: { 'if-none-match': page.headers.etag ?? '' },
+  });
+  expect([again.status, again.bytes.length]).toEqual([304, 0]);
+});
+
+test('what the playground asks first is answered', async () => {
+  const query = '{ __schema { types { name } subscriptionType { name } } }';
+  const { json } = await post(await serve(), query);
+  expect(json).toMatchObject({
+    data: { __schema: { subscriptionType: { name: 'Subscription' } } },
+  });
+});
