@@ -65,7 +65,7 @@ function openFiles(): string[] {
   const descriptors = readOr<string[]>([], () => readdirSync('/proc/self/fd'));
   return descriptors
     .map((fd) => readOr('', () => readlinkSync(`/proc/self/fd/${fd}`)))
-    .filter((path) => path.startsWith('/') && !/^\/(dev|proc|sys)\//.test(path))
+    .filter((path) => path.startsWith('/') && !/^\/(dev\/(?!shm\/)|proc\/|sys\/)/.test(path))
     .map((path) => `open file ${path}`);
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findPoolByName } from '../../db/cluster-pool.ts';
@@ -6,6 +6,9 @@ import { findMembers } from '../../db/cluster.ts';
 import { openStore, type Store } from '../../db/store.ts';
 import type { CreateClusterPoolInput } from '../../schema/inputs.ts';
 import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
+import type { ControlPlane } from '../../schema/context.ts';
+import type { Viewer } from '../../schema/model/viewer.ts';
+import { createControlPlane } from '../../server/control-plane.ts';
 import { createLoops, type Loops } from '../../server/loops.ts';
 import { addPool } from '../../server/pools.ts';
 import type { Provider } from '../../server/providers/provider.ts';
@@ -20,6 +23,8 @@ import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 /** How a yard in virtual time is made. */
 export interface YardOptions {
   readonly seed?: number;
+  /** Whether the seed also chooses the order of what is ready at the same time. */
+  readonly shuffle?: boolean;
   readonly faults?: SimulatorFaults;
   /** Stands between the loops and the simulator, as a failpoint does. */
   readonly wrapProvider?: (provider: Provider) => Provider;
@@ -31,37 +36,53 @@ export interface Yard {
   readonly world: VirtualWorld;
   readonly store: Store;
   readonly simulator: Simulator;
+  /** What exists outside, whoever made it. */
+  readonly outside: SimulatorWorld;
   readonly loops: Loops;
   /** Bugs that the loops logged; a test that expects none asserts that it is empty. */
   readonly faults: string[];
-  addPool(input: CreateClusterPoolInput): Promise<void>;
+  /** The verbs as this viewer may use them; an admin when no role is named. */
+  as(name: string, role?: Viewer['role']): ControlPlane;
+  /** Lets time pass until the promise settles, and answers as it does. */
+  done<T>(promise: Promise<T>): Promise<T>;
+  /** Makes a pool of the simulator. */
+  addPool(input: Omit<CreateClusterPoolInput, 'provider'>): Promise<void>;
   members(pool: string): Cluster[];
   /** Lets time pass until all members of the pool are in one of these states. */
   settled(pool: string, count: number, statuses?: readonly Cluster['status'][]): Promise<void>;
-  /** Ends the process as kill -9 does, and starts another on what is left. */
+  /** Ends the process as kill -9 does, and opens another on what is left; its loops stand still. */
   crash(options?: YardOptions): Yard;
   close(): Promise<void>;
 }
 
+/** What a process leaves behind, and where those before it lie. */
 interface Remains {
   readonly folder: string;
+  readonly life: number;
   readonly world: VirtualWorld;
   readonly outside: SimulatorWorld;
+  readonly graves: Store[];
 }
 
 /** Opens a yard in a folder of its own. */
 export function openYard(options: YardOptions = {}): Yard {
-  const folder = mkdtempSync(join(tmpdir(), 'yard-'));
-  const world = virtualWorld({ seed: options.seed ?? 1 });
-  return openOn({ folder, world, outside: createSimulatorWorld() }, options);
+  const folder = mkdtempSync(join(memoryFolder(), 'yard-'));
+  const world = virtualWorld({ seed: options.seed ?? 1, shuffle: options.shuffle ?? false });
+  return openOn({ folder, life: 1, world, outside: createSimulatorWorld(), graves: [] }, options);
+}
+
+/** Tests of what happens need no disk: in memory a commit costs a tenth. */
+function memoryFolder(): string {
+  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 }
 
 const FOR_LONG = { withinMs: 6 * 3_600_000 };
 
 function openOn(remains: Remains, options: YardOptions): Yard {
-  const { folder, world, outside } = remains;
+  const { folder, life, world, outside } = remains;
   const faults: string[] = [];
-  const raw = openStore(join(folder, 'yard.db'), world);
+  mkdirSync(databaseFolder(folder, life), { recursive: true });
+  const raw = openStore(join(databaseFolder(folder, life), 'yard.db'), world);
   const store = options.wrapStore?.(raw) ?? raw;
   const simulator = createSimulator({
     world,
@@ -76,23 +97,28 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const fault = (error: unknown, about: string) =>
     void faults.push(`${about}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
   const find = (kind: string) => (kind === 'SIMULATOR' ? provider : undefined);
+  const traits = (kind: string) => find(kind)?.capabilities;
   const loops = createLoops({ store, world, provider: find, fault });
+  const controlPlane = createControlPlane({ store, findTraits: traits });
   const members = (name: string) =>
     raw.read((db) => {
       const pool = findPoolByName(db, name);
       return pool === undefined ? [] : findMembers(db, pool.id, CLUSTER_STATUSES, 100_000);
     });
-  const yard: Yard = {
+  return {
     world,
     store,
     simulator,
+    outside,
     loops,
     faults,
     members,
+    as: (name, role = 'ADMIN') => controlPlane({ name, role }),
+    done: (promise) => world.finish(promise, FOR_LONG),
     addPool: async (input) => {
+      const wanted = { ...input, provider: 'SIMULATOR' } as const;
       const why = { cause: 'ADMIN' } as const;
-      const traits = (kind: string) => find(kind)?.capabilities;
-      const added = store.transact((tx) => void addPool(tx, input, traits, why));
+      const added = store.transact((tx) => void addPool(tx, wanted, traits, why));
       await world.finish(added, FOR_LONG);
     },
     settled: (name, count, statuses = ['AVAILABLE']) =>
@@ -102,15 +128,40 @@ function openOn(remains: Remains, options: YardOptions): Yard {
       }, FOR_LONG),
     crash: (next = {}) => {
       world.halt();
-      void raw.close();
-      return openOn({ folder, world: world.successor(), outside }, next);
+      return openOn(remainsOf(remains, raw), next);
     },
     close: async () => {
       await world.finish(loops.stop(), FOR_LONG);
       await world.finish(simulator.close(), FOR_LONG);
-      await raw.close();
+      for (const each of [raw, ...remains.graves]) await each.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  return yard;
+}
+
+function databaseFolder(folder: string, life: number): string {
+  return join(folder, `life-${life}`);
+}
+
+/**
+ * What a killed process leaves: the bytes of its database and the world outside, both as they are
+ * now. The dead store cannot be closed before the end: closing it would commit what it had queued.
+ */
+function remainsOf(remains: Remains, dead: Store): Remains {
+  const { folder, life, world, outside, graves } = remains;
+  const [from, to] = [databaseFolder(folder, life), databaseFolder(folder, life + 1)];
+  mkdirSync(to);
+  for (const name of ['yard.db', 'yard.db-wal']) {
+    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
+  }
+  const left = createSimulatorWorld();
+  for (const cluster of outside.clusters()) left.replay({ cluster });
+  for (const set of outside.sets()) left.replay({ set });
+  return {
+    folder,
+    life: life + 1,
+    world: world.successor(),
+    outside: left,
+    graves: [...graves, dead],
+  };
 }

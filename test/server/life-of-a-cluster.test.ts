@@ -25,7 +25,7 @@ function open(): Yard {
 describe('the life of a cluster', () => {
   it('is made, captured, claimed, reset and free again', async () => {
     const { world, store, addPool, settled, members, faults } = open();
-    await addPool({ name: 'cks', provider: 'SIMULATOR' });
+    await addPool({ name: 'cks' });
     await settled('cks', 3);
     expect(faults).toEqual([]);
     const session = await world.finish(
