@@ -1,4 +1,6 @@
+import { lastSeq } from '../../db/change.ts';
 import { getPool } from '../../db/cluster-pool.ts';
+import type { Db } from '../../db/connection.ts';
 import { findJob, findUnfinishedJobs, moveJob, recordProgress } from '../../db/job.ts';
 import { closePhase, openPhase } from '../../db/phase.ts';
 import type { Tx } from '../../db/tx.ts';
@@ -13,7 +15,7 @@ import { bootstrapPool, warmUpPool } from '../jobs/fill-pool.ts';
 import { repairCluster, resetCluster } from '../jobs/one-cluster.ts';
 import type { JobWork, Outcome } from '../jobs/outcome.ts';
 import { createSnapshots, deleteSnapshots, recreateSnapshots } from '../jobs/snapshots.ts';
-import type { Deps, Found, Reconciler } from './reconciler.ts';
+import type { Deps, Found, Reconciler, Work } from './reconciler.ts';
 
 const WORK: Readonly<Record<JobKind, JobWork>> = {
   BOOTSTRAP_POOL: bootstrapPool,
@@ -27,27 +29,46 @@ const WORK: Readonly<Record<JobKind, JobWork>> = {
 
 /**
  * Wants: every job ended: what it wants is so, or cannot be, or was cancelled, or took too long.
- * Looks: at the rows that tell how far what it wants is so.
+ * Looks: at the rows that tell how far what it wants is so, whenever the log has gone on.
  * Acts: marks what is to be done next; reconcilers do it.
  * After a crash: looks again; a job keeps nothing but its row.
  */
 export function jobs(deps: Deps): Reconciler {
+  const looks = new Map<string, Look>();
   return {
     name: 'jobs',
-    find: () => deps.store.read(findWork),
-    pass: (work) => deps.store.transact((tx) => lookAt(deps, tx, work.id)),
+    find: () => deps.store.read((db) => findWork(deps, db, looks)),
+    pass: (work) =>
+      deps.store.transact((tx) => {
+        looks.set(work.id, { seq: lastSeq(tx.db), at: deps.world.elapsed() });
+        lookAt(deps, tx, work.id);
+      }),
     failed: () => Promise.resolve(),
   };
 }
 
-function findWork(db: Tx['db']): Found {
+/** When a job was looked at: where the log ended then, and the time that never goes back. */
+interface Look {
+  readonly seq: number;
+  readonly at: number;
+}
+
+/** A job is looked at again after this long even when nothing has changed. */
+const LOOK_EVERY_MS = 5_000;
+
+/** Jobs are mostly waiting: a look that finds nothing new would only be repeated without end. */
+function findWork(deps: Deps, db: Db, looks: Map<string, Look>): Found {
   const unfinished = findUnfinishedJobs(db);
-  const ready = unfinished.map(({ id }) => ({
-    id,
-    group: 'jobs',
-    parallel: 8,
-    deadlineMs: 60_000,
-  }));
+  const ids = new Set(unfinished.map(({ id }) => id));
+  for (const id of looks.keys()) if (!ids.has(id)) looks.delete(id);
+  const seq = lastSeq(db);
+  const staleAt = deps.world.elapsed() - LOOK_EVERY_MS;
+  const ready = unfinished
+    .filter(({ id }) => {
+      const look = looks.get(id);
+      return look === undefined || look.seq < seq || look.at <= staleAt;
+    })
+    .map(({ id }): Work => ({ id, group: 'jobs', parallel: 8, deadlineMs: 60_000 }));
   const deadlines = unfinished.map(({ deadlineAt }) => deadlineAt);
   return { ready, nextAt: deadlines.length === 0 ? undefined : Math.min(...deadlines) };
 }
@@ -59,10 +80,11 @@ function lookAt(deps: Deps, tx: Tx, id: string): void {
   if (tx.now >= job.deadlineAt) {
     return end(tx, job, 'FAILED', `not done within ${JOB_DEADLINE_MINUTES[job.kind]} minutes`);
   }
+  const pool = getPool(tx.db, job.poolId);
+  if (pool.deletedAt !== null) return end(tx, job, 'FAILED', 'the pool has been deleted');
   const first = job.status === 'QUEUED';
   const running = first ? begin(tx, job) : job;
-  const { provider } = getPool(tx.db, job.poolId);
-  const { capabilities } = deps.provider(provider) ?? {};
+  const { capabilities } = deps.provider(pool.provider) ?? {};
   const outcome = WORK[job.kind].advance(tx, running, { capabilities, first });
   note(tx, running, outcome);
 }
