@@ -76,7 +76,9 @@ export function moveCluster(tx: Tx, id: string, move: ClusterMove, why: Why): Cl
 /** A new state starts with no failed attempts, no wait and no word about the old one. */
 function freshWork(row: Cluster, to: ClusterStatus): ClusterPatch {
   if (row.status === to) return {};
-  return { attempts: 0, nextAttemptAt: null, statusMessage: null, work: null };
+  const fresh = { attempts: 0, nextAttemptAt: null, statusMessage: null, work: null };
+  // How it was made before says nothing of how it will be made now.
+  return to === 'CREATING' ? { ...fresh, strategy: null, fallbackReason: null } : fresh;
 }
 
 /** Changes what is not its state; under `fence` only, when that is given. */
@@ -95,7 +97,7 @@ export function updateCluster(
 /** Notes that a cluster was looked at and found well: no change that anybody must be told of. */
 export function stampHealth(tx: Tx, id: string): void {
   const row = findCluster(tx.db, id);
-  if (row !== undefined) write(tx.db, { ...row, lastHealthCheck: tx.now });
+  if (row !== undefined) write(tx.db, row, { ...row, lastHealthCheck: tx.now });
 }
 
 /** Takes a cluster over: what still acts under its old fence is refused from now on. */
@@ -103,13 +105,13 @@ export function raiseFence(tx: Tx, id: string): Cluster | undefined {
   const row = findCluster(tx.db, id);
   if (row === undefined) return undefined;
   const taken = { ...row, fence: row.fence + 1 };
-  write(tx.db, taken);
+  write(tx.db, row, taken);
   return taken;
 }
 
 function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
   const row = { ...after, version: before.version + 1 };
-  write(tx.db, row);
+  write(tx.db, before, row);
   recount(tx, row.poolId, before, row);
   logChange(
     tx,
@@ -164,12 +166,21 @@ export function insertCluster(
   return row;
 }
 
+/** Which members of a pool are meant besides their states. */
+export interface MemberFilter {
+  /** Only those that no session holds or waits for. */
+  readonly spare?: boolean;
+  /** Only those that this job has reserved; those that none has for null. */
+  readonly jobId?: string | null;
+}
+
 /** Members in one of these states, highest number first: the order in which a pool shrinks. */
 export function findMembers(
   db: Db,
   poolId: string,
   statuses: readonly ClusterStatus[],
   limit: number,
+  { spare = false, jobId }: MemberFilter = {},
 ): Cluster[] {
   return db
     .select()
@@ -180,6 +191,9 @@ export function findMembers(
         inArray(clusters.status, [...statuses]),
         isNull(clusters.removingAt),
         isNull(clusters.removedAt),
+        spare ? isNull(clusters.sessionId) : undefined,
+        jobId === null ? isNull(clusters.jobId) : undefined,
+        typeof jobId === 'string' ? eq(clusters.jobId, jobId) : undefined,
       ),
     )
     .orderBy(desc(clusters.number))

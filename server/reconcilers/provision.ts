@@ -4,10 +4,12 @@ import { getPool, updatePool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { failWork } from '../../db/hold/fail.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
+import { findNotes, writeNote } from '../../db/note.ts';
 import { closePhase } from '../../db/phase.ts';
 import { recordProvisioning } from '../../db/provisioning.ts';
 import { updateSession } from '../../db/session.ts';
 import {
+  deleteSet,
   findCurrentSet,
   findSetsOfCluster,
   findTemplateSets,
@@ -21,7 +23,7 @@ import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
 import { isCompleteSet, strategyFor, type Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet } from '../golden-set.ts';
-import { clusterObject, clusterRef, providerOf, setRef } from '../outside.ts';
+import { clusterObject, clusterRef, providerOf, setObject, setRef } from '../outside.ts';
 import type { ClusterSource, Provider, Sighting, Step } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
@@ -42,8 +44,8 @@ import {
  * back to BOOTSTRAP, and the reason is kept.
  * Acts: makes the VMs, captures the cluster's own golden set where clusters own theirs, proves
  * that the guests answer, and hands over.
- * After a crash: the note `source` says what was begun; the same source is resumed, what another
- * left is cleared away first.
+ * After a crash: a note says what source was begun; the same source is resumed, what another left
+ * is cleared away first.
  */
 export function provision(deps: Deps): Reconciler {
   return {
@@ -77,7 +79,7 @@ interface Plan {
   readonly cluster: Cluster;
   readonly strategy: ProvisioningStrategy;
   readonly source: ClusterSource;
-  /** What the note `source` says when this source has been begun. */
+  /** What the note says when this source has been begun. */
   readonly name: string;
   readonly snapshots: readonly Snapshot[];
 }
@@ -108,7 +110,7 @@ async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
   }));
   const provider = providerOf(deps, pool.provider);
   const step = makeStep(deps, { id, fence: cluster.fence, cluster }, turn);
-  if (step.notes.get('source') !== plan.name) await begin(provider, plan, step);
+  if (step.notes.get(SOURCE) !== plan.name) await begin(deps, provider, plan, step);
   step.progress(plan.strategy === 'SNAPSHOT' ? 'creating VMs from snapshot' : 'bootstrap');
   await provider.ensureCluster(ref, plan.source, step);
   if (provider.capabilities.goldenState === 'CLUSTER') {
@@ -117,10 +119,34 @@ async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
   await finish(deps, plan, provider, await prove(provider, ref, step));
 }
 
-/** Clears away what an attempt from another source may have left, then begins anew. */
-async function begin(provider: Provider, { cluster, name }: Plan, step: Step): Promise<void> {
+/** The note that says from which source the cluster is being made. */
+const SOURCE = 'provision.source';
+/** The note that says since when; kept when another source is tried. */
+const SINCE = 'provision.since';
+
+/**
+ * Clears away what an attempt from another source, or an earlier life, may have left, then begins
+ * anew. The sets that the cluster owned go with it: rows that promised them would let every later
+ * reset fail.
+ */
+async function begin(
+  deps: Deps,
+  provider: Provider,
+  { cluster, name }: Plan,
+  step: Step,
+): Promise<void> {
+  const { store } = deps;
   await provider.ensureGone(clusterObject(cluster), step);
-  await step.note('source', name);
+  const rows = store.read((db) => findSetsOfCluster(db, cluster.id));
+  const sets = new Map(rows.map((row) => [row.set, setObject(row)]));
+  for (const object of sets.values()) await provider.ensureGone(object, step);
+  if (!step.notes.has(SINCE)) await step.note(SINCE, String(deps.world.now()));
+  await store.transact((tx) => {
+    const { id, poolId, fence } = cluster;
+    if (findCluster(tx.db, id)?.fence !== fence) return;
+    for (const set of sets.keys()) deleteSet(tx, { poolId, set }, { cause: 'REPLENISH' });
+    writeNote(tx, { subjectId: id, key: SOURCE, value: name, fence });
+  });
 }
 
 /** Captures the set that the cluster is reset to, before it is handed out for the first time. */
@@ -160,7 +186,7 @@ async function finish(
     if (handOver(tx, cluster.id, free, why) === undefined) return;
     recordSighting(tx, cluster.id, sighting.vms, why, (vm) => ({
       snapshotId: snapshots.find(({ role }) => role === vm.role)?.id ?? null,
-      spawnDurationMs: tx.now - cluster.createdAt,
+      spawnDurationMs: tx.now - begunAt(tx, cluster),
     }));
     const pool = getPool(tx.db, cluster.poolId);
     if (pool.failuresInRow > 0) updatePool(tx, pool.id, { failuresInRow: 0 }, why);
@@ -171,13 +197,19 @@ async function finish(
 /** A cluster that a session waits for is recorded with that session, when it is served. */
 function record(
   tx: Tx,
-  { id, poolId, sessionId, createdAt }: Cluster,
+  cluster: Cluster,
   servedFrom: ProvisioningStrategy,
   failure: string | null,
 ): void {
-  const succeeded = failure === null;
-  const of = { clusterId: id, poolId, sessionId, startedAt: createdAt };
-  recordProvisioning(tx, { ...of, servedFrom, succeeded, reason: failure });
+  const { id: clusterId, poolId, sessionId } = cluster;
+  const of = { clusterId, poolId, sessionId, startedAt: begunAt(tx, cluster) };
+  recordProvisioning(tx, { ...of, servedFrom, succeeded: failure === null, reason: failure });
+}
+
+/** From the claim, or from when its making began: it may be made anew long after it was added. */
+function begunAt(tx: Tx, { id, createdAt, sessionId }: Cluster): number {
+  if (sessionId !== null) return createdAt;
+  return Math.max(createdAt, Number(findNotes(tx.db, id).get(SINCE) ?? 0));
 }
 
 async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
