@@ -1,7 +1,7 @@
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, notExists, or, sql } from 'drizzle-orm';
 import type { Cluster } from '../schema/model/cluster.ts';
 import { prepared, type Db } from './connection.ts';
-import { clusters } from './tables.ts';
+import { clusters, snapshots } from './tables.ts';
 
 /** What reconcilers ask about clusters: which of them wait for a worker. */
 
@@ -84,6 +84,33 @@ export function findOfJob(db: Db, jobId: string): Cluster[] {
   return db.select().from(clusters).where(eq(clusters.jobId, jobId)).all();
 }
 
+/** Which clusters a job is to capture. */
+export interface CaptureTargets {
+  readonly poolId: string;
+  readonly jobId: string;
+  /** Those without a current set or one of this job, or all without a set of this job. */
+  readonly without: 'ANY_SET' | 'SET_OF_JOB';
+}
+
+/** Available clusters that a job has still to capture, highest number first. */
+export function findToCapture(db: Db, targets: CaptureTargets, limit: number): Cluster[] {
+  const { poolId, jobId, without } = targets;
+  const ofJob = eq(snapshots.jobId, jobId);
+  const done = without === 'ANY_SET' ? or(ofJob, eq(snapshots.current, true)) : ofJob;
+  const sets = db
+    .select()
+    .from(snapshots)
+    .where(and(eq(snapshots.clusterId, clusters.id), done));
+  const free = and(eq(clusters.status, 'AVAILABLE'), isNull(clusters.removingAt));
+  return db
+    .select()
+    .from(clusters)
+    .where(and(eq(clusters.poolId, poolId), free, isNull(clusters.jobId), notExists(sets)))
+    .orderBy(desc(clusters.number))
+    .limit(limit)
+    .all();
+}
+
 /** All clusters of a provider's pools that should exist outside, by id. */
 export function findPresentIds(db: Db, poolIds: readonly string[]): Set<string> {
   const rows = db
@@ -94,20 +121,47 @@ export function findPresentIds(db: Db, poolIds: readonly string[]): Set<string> 
   return new Set(rows.map((row) => row.id));
 }
 
-/** Clusters to look at: handed out or free, looked at longest ago first. */
-export function findToInspect(db: Db, before: number, limit: number): Cluster[] {
-  return db
+/** Spelled as the partial index spells it, which SQLite then uses. */
+const INSPECTED = sql`status IN ('AVAILABLE', 'LOCKED')
+  AND removing_at IS NULL AND removed_at IS NULL`;
+
+const neverInspected = prepared((db) =>
+  db
+    .select()
+    .from(clusters)
+    .where(sql`${INSPECTED} AND last_health_check IS NULL`)
+    .limit(sql.placeholder('limit'))
+    .prepare(),
+);
+
+const inspectedBetween = prepared((db) =>
+  db
     .select()
     .from(clusters)
     .where(
-      and(
-        inArray(clusters.status, ['AVAILABLE', 'LOCKED']),
-        isNull(clusters.removingAt),
-        isNull(clusters.removedAt),
-        sql`coalesce(${clusters.lastHealthCheck}, 0) <= ${before}`,
-      ),
+      sql`${INSPECTED} AND last_health_check BETWEEN ${sql.placeholder('from')}
+        AND ${sql.placeholder('to')}`,
     )
     .orderBy(asc(clusters.lastHealthCheck))
-    .limit(limit)
-    .all();
+    .limit(sql.placeholder('limit'))
+    .prepare(),
+);
+
+/**
+ * Clusters to look at: handed out or free, looked at longest ago first. One that was looked at in
+ * the future was so before the clock was set back. Three questions, each a range of an index: as
+ * one it would read every cluster there is.
+ */
+export function findToInspect(
+  db: Db,
+  { before, now }: { readonly before: number; readonly now: number },
+  limit: number,
+): Cluster[] {
+  const between = inspectedBetween(db);
+  const found = neverInspected(db).all({ limit });
+  const room = () => limit - found.length;
+  if (room() > 0) found.push(...between.all({ from: 0, to: before, limit: room() }));
+  const ahead = { from: now + 1, to: Number.MAX_SAFE_INTEGER };
+  if (room() > 0) found.push(...between.all({ ...ahead, limit: room() }));
+  return found;
 }

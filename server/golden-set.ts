@@ -1,5 +1,6 @@
 import { findCluster } from '../db/cluster.ts';
 import { acceptSet, findSet } from '../db/snapshot.ts';
+import type { Tx } from '../db/tx.ts';
 import type { Why } from '../schema/model/change.ts';
 import type { Snapshot } from '../schema/model/snapshot.ts';
 import { clusterRef, setRef } from './outside.ts';
@@ -38,7 +39,23 @@ export async function captureSet(
   if (missing !== undefined) {
     throw new ProviderError(`no snapshot of ${missing.role} was taken`, { retryable: false });
   }
-  await store.transact((tx) => acceptSet(tx, capture, captured, why));
+  await store.transact((tx) => {
+    if (first.sourceSessionId !== null) assertStillHeld(tx, first, step);
+    acceptSet(tx, capture, captured, why);
+  });
+}
+
+/** The session to capture has ended, and with it the right to what is on its cluster. */
+export function sessionEnded(): ProviderError {
+  return new ProviderError('the session ended before its cluster was captured', {
+    retryable: false,
+  });
+}
+
+/** What was captured while the cluster changed hands may be of the next session, or of none. */
+function assertStillHeld(tx: Tx, { sourceClusterId }: Snapshot, { fence }: Step): void {
+  const source = sourceClusterId === null ? undefined : findCluster(tx.db, sourceClusterId);
+  if (source?.fence !== fence) throw sessionEnded();
 }
 
 function sourceOf(deps: Deps, first: Snapshot, inUse: boolean): SetSource {

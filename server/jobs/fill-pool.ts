@@ -71,8 +71,8 @@ function retryFailed(tx: Tx, job: Job, wantedStrategy: ProvisioningStrategy | nu
 
 /** Clusters that are waiting to be made anyway are made as the job wants it, at once. */
 function markCreating(tx: Tx, job: Job, wantedStrategy: ProvisioningStrategy | null): number {
-  const creating = findMembers(tx.db, job.poolId, ['CREATING'], BATCH);
-  const unmarked = creating.filter(({ jobId, sessionId }) => jobId === null && sessionId === null);
+  const free = { spare: true, jobId: null };
+  const unmarked = findMembers(tx.db, job.poolId, ['CREATING'], BATCH, free);
   for (const { id } of unmarked) {
     const patch = { jobId: job.id, nextAttemptAt: null, ...(wantedStrategy && { wantedStrategy }) };
     updateCluster(tx, id, patch, { cause: 'JOB', jobId: job.id });
@@ -80,13 +80,16 @@ function markCreating(tx: Tx, job: Job, wantedStrategy: ProvisioningStrategy | n
   return unmarked.length;
 }
 
+/** Each is about twelve rows, and no transaction writes more than 256. */
+const MOST_ADDED = 20;
+
 function addMissing(
   tx: Tx,
   job: Job,
   pool: ClusterPool,
   wantedStrategy: ProvisioningStrategy | null,
 ): number {
-  const missing = Math.min(pool.size - countMembers(tx.db, pool.id), BATCH);
+  const missing = Math.min(pool.size - countMembers(tx.db, pool.id), MOST_ADDED);
   for (let added = 0; added < missing; added += 1) {
     const why = { cause: 'JOB', jobId: job.id } as const;
     const cluster = addCluster(tx, getPool(tx.db, pool.id), { wantedStrategy }, why);
@@ -95,10 +98,13 @@ function addMissing(
   return Math.max(missing, 0);
 }
 
-/** What the job began goes on as the pool's own work. */
+/**
+ * What the job began goes on as the pool's own work. Of very many the rest keep the job's name
+ * until they are made, which says where they come from and binds nobody.
+ */
 function letGo(tx: Tx, job: Job): void {
-  for (const cluster of findMembers(tx.db, job.poolId, ['CREATING', 'ERROR'], BATCH)) {
-    if (cluster.jobId !== job.id) continue;
-    updateCluster(tx, cluster.id, { jobId: null }, { cause: 'JOB', jobId: job.id });
+  const reserved = findMembers(tx.db, job.poolId, ['CREATING'], BATCH, { jobId: job.id });
+  for (const { id } of reserved) {
+    updateCluster(tx, id, { jobId: null }, { cause: 'JOB', jobId: job.id });
   }
 }

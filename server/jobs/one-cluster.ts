@@ -34,7 +34,9 @@ function begin(tx: Tx, job: Job, cluster: Cluster): Outcome {
   if (cluster.jobId !== null) return { kind: 'FAILED', error: 'another job has reserved it' };
   const golden = findCurrentSet(tx.db, cluster.poolId, cluster.id).length > 0;
   const template = findCurrentSet(tx.db, cluster.poolId, null).length > 0;
-  if (cluster.status === 'AVAILABLE' || (cluster.status === 'ERROR' && (golden || template))) {
+  // A golden state from which it failed twice already is not to be had, whatever its row says.
+  const restorable = (golden || template) && cluster.failuresInRow < 2;
+  if (cluster.status === 'AVAILABLE' || (cluster.status === 'ERROR' && restorable)) {
     const patch = { ...taken, work: 'RESET' } as const;
     moveCluster(tx, cluster.id, { from: ['AVAILABLE', 'ERROR'], to: 'RESETTING', patch }, why);
   } else if (cluster.status === 'ERROR') {

@@ -31,4 +31,3 @@ export const BATCH = 64;
 export function share(done: number, all: number): number {
   return all === 0 ? 1 : Math.round((done / all) * 100) / 100;
 }
-

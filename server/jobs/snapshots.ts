@@ -1,6 +1,6 @@
-import { findOfJob } from '../../db/cluster-work.ts';
+import { findOfJob, findToCapture } from '../../db/cluster-work.ts';
 import { countByStatus } from '../../db/cluster-count.ts';
-import { findCluster, findMembers, moveCluster, updateCluster } from '../../db/cluster.ts';
+import { findCluster, moveCluster, updateCluster } from '../../db/cluster.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import { findSession } from '../../db/session.ts';
 import {
@@ -75,7 +75,7 @@ function addSet(
 /** Every available cluster captures its own set; a few at a time, so that some can be claimed. */
 function captureInClusters(tx: Tx, job: Job, surroundings: Surroundings): Outcome {
   const sets = findSetsOfJob(tx.db, job.id);
-  const waiting = findTargets(tx, job, sets);
+  const waiting = findTargets(tx, job);
   const reserved = findOfJob(tx.db, job.id);
   const most = mostAtOnce(tx, job, surroundings);
   const next = waiting.slice(0, Math.max(0, most - reserved.length));
@@ -96,18 +96,17 @@ function result(tx: Tx, job: Job, sets: readonly Snapshot[], captured: number): 
     const error = `${name}: ${failed.statusMessage ?? 'could not be captured'}`;
     return { kind: 'FAILED', error };
   }
+  const renews = job.kind === 'RECREATE_SNAPSHOTS';
   const kept = findSnapshotsOfPool(tx.db, job.poolId).some(({ current }) => current);
-  const nothing = captured === 0 && !kept;
+  // To find all captured is success for a creation; to have renewed nothing is none.
+  const nothing = captured === 0 && (renews || !kept);
   return nothing ? { kind: 'FAILED', error: 'no cluster is available' } : { kind: 'DONE' };
 }
 
 /** Available clusters this job has not captured: for a creation, those without a set. */
-function findTargets(tx: Tx, job: Job, sets: readonly Snapshot[]): Cluster[] {
-  const done = new Set(sets.map(({ clusterId }) => clusterId));
-  const free = findMembers(tx.db, job.poolId, ['AVAILABLE'], BATCH * 4);
-  const untouched = free.filter(({ id, jobId }) => jobId === null && !done.has(id));
-  if (job.kind === 'RECREATE_SNAPSHOTS') return untouched;
-  return untouched.filter(({ id }) => findCurrentSet(tx.db, job.poolId, id).length === 0);
+function findTargets(tx: Tx, job: Job): Cluster[] {
+  const without = job.kind === 'RECREATE_SNAPSHOTS' ? 'SET_OF_JOB' : 'ANY_SET';
+  return findToCapture(tx.db, { poolId: job.poolId, jobId: job.id, without }, BATCH);
 }
 
 function mostAtOnce(tx: Tx, job: Job, { capabilities }: Surroundings): number {

@@ -8,7 +8,7 @@ import type { Tx } from '../../db/tx.ts';
 import type { Why } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
-import { captureSet } from '../golden-set.ts';
+import { captureSet, sessionEnded } from '../golden-set.ts';
 import { clusterRef, providerOf, setId } from '../outside.ts';
 import type { Provider } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
@@ -61,7 +61,8 @@ function isOurs(db: Db, { clusterId }: Snapshot): boolean {
 
 function reservedCluster(db: Db, id: string | null): Cluster | undefined {
   const cluster = id === null ? undefined : findCluster(db, id);
-  return cluster?.status === 'RESETTING' && cluster.work === 'CAPTURE' ? cluster : undefined;
+  const reserved = cluster?.status === 'RESETTING' && cluster.work === 'CAPTURE';
+  return reserved && cluster.removingAt === null ? cluster : undefined;
 }
 
 function findRows(db: Db, id: string): { rows: Snapshot[]; first: Snapshot | undefined } {
@@ -88,10 +89,15 @@ async function take(deps: Deps, id: string, turn: Turn): Promise<void> {
   if (cluster !== undefined) await freeReserved(deps, provider, cluster, turn);
 }
 
-/** A set of a running session is captured under the fence of the session's hold. */
-function sourceFence(deps: Deps, { sourceClusterId }: Snapshot): number {
+/**
+ * A set of a running session is captured under the fence of the session's hold. Once that session
+ * has ended its cluster is somebody else's, whose data must not become a golden state.
+ */
+function sourceFence(deps: Deps, { sourceClusterId, sourceSessionId }: Snapshot): number {
   if (sourceClusterId === null) return 1;
-  return deps.store.read((db) => findCluster(db, sourceClusterId)?.fence ?? 1);
+  const source = deps.store.read((db) => findCluster(db, sourceClusterId));
+  if (source === undefined || source.sessionId !== sourceSessionId) throw sessionEnded();
+  return source.fence;
 }
 
 async function freeReserved(

@@ -30,11 +30,15 @@ export interface Inspector extends Reconciler {
  */
 export function inspect(deps: Deps): Inspector {
   const suspects = new Set<string>();
-  const startedAt = deps.world.now();
+  let startedAt = deps.world.now();
   return {
     name: 'inspect',
     suspect: (clusterId) => void suspects.add(clusterId),
-    find: (now) => deps.store.read((db) => findWork(deps, db, suspects, startedAt, now)),
+    find: (now) => {
+      // The clock may be set back: then what is looked at now is not from before the start.
+      startedAt = Math.min(startedAt, now);
+      return deps.store.read((db) => findWork(deps, db, suspects, startedAt, now));
+    },
     pass: async (work, turn) => {
       suspects.delete(work.id);
       await look(deps, work.id, turn);
@@ -51,7 +55,7 @@ function findWork(
   now: number,
 ): Found {
   const before = Math.max(now - INSPECT_EVERY_MS, startedAt - 1);
-  const due = findToInspect(db, before, 256);
+  const due = findToInspect(db, { before, now }, 256);
   const suspected = [...suspects].flatMap((id) => findCluster(db, id) ?? []);
   for (const cluster of suspected) if (!isInspected(cluster)) suspects.delete(cluster.id);
   const ready = [...suspected.filter(isInspected), ...due].flatMap((cluster): Work[] => {
@@ -96,11 +100,17 @@ async function note(
     stampHealth(tx, now.id);
     const complaint = complaintOf(sighting, vmCount);
     if (now.status === 'LOCKED') return actOnHeld(tx, now, complaint);
-    if (complaint === undefined) return;
+    if (complaint === undefined) return withdraw(tx, now);
     const patch = { work: 'RESET', fence: now.fence + 1 } as const;
     const why = { ...WHY, reason: complaint.reason };
     moveCluster(tx, now.id, { from: ['AVAILABLE'], to: 'RESETTING', patch }, why);
   });
+}
+
+/** A free cluster that is well again, or can be looked at again, has nothing to be told of. */
+function withdraw(tx: Tx, cluster: Cluster): void {
+  if (cluster.statusMessage === null) return;
+  updateCluster(tx, cluster.id, { statusMessage: null }, WHY);
 }
 
 interface Complaint {
