@@ -1,4 +1,4 @@
-import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool, ClusterPoolStats } from '../schema/model/cluster-pool.ts';
@@ -38,14 +38,36 @@ export function findPoolByName(db: Db, name: string): ClusterPool | undefined {
   return byName(db).get({ name });
 }
 
+const presentStatement = prepared((db) =>
+  db.select().from(pools).where(isNull(pools.deletedAt)).orderBy(asc(pools.name)).prepare(),
+);
+
 /** All pools that are not deleted. */
 export function findPools(db: Db): ClusterPool[] {
-  return db.select().from(pools).where(isNull(pools.deletedAt)).orderBy(asc(pools.name)).all();
+  return presentStatement(db).all();
 }
 
 /** Pools that are deleted; their clusters may still be on their way out. */
 export function findDeletedPools(db: Db): ClusterPool[] {
   return db.select().from(pools).where(isNotNull(pools.deletedAt)).all();
+}
+
+const toClearStatement = prepared((db) => {
+  const staying = sql`EXISTS (SELECT 1 FROM clusters c
+    WHERE c.pool_id = ${pools.id} AND c.removing_at IS NULL AND c.removed_at IS NULL)`;
+  const kept = sql`EXISTS (SELECT 1 FROM snapshots s
+    WHERE s.pool_id = ${pools.id} AND s.cluster_id IS NULL AND s.status <> 'DELETING')`;
+  const deleted = isNotNull(pools.deletedAt);
+  return db
+    .select()
+    .from(pools)
+    .where(and(deleted, or(staying, kept)))
+    .prepare();
+});
+
+/** Deleted pools with clusters or sets of their own that are not on their way out yet. */
+export function findPoolsToClear(db: Db): ClusterPool[] {
+  return toClearStatement(db).all();
 }
 
 /** A pool as it is made; what is left out starts as the table says. */
@@ -98,9 +120,9 @@ export type PoolPatch = Partial<Omit<ClusterPool, 'id' | 'name' | 'provider' | '
 
 /** Changes a pool's settings or its own notes about itself. */
 export function updatePool(tx: Tx, id: string, patch: PoolPatch, why: Why): ClusterPool {
-  const row = { ...getPool(tx.db, id), ...patch };
-  const changed = { ...row, version: row.version + 1 };
-  write(tx.db, changed);
+  const row = getPool(tx.db, id);
+  const changed = { ...row, ...patch, version: row.version + 1 };
+  write(tx.db, row, changed);
   const kind = changed.deletedAt === null ? 'UPDATED' : 'DELETED';
   const subject = { type: 'CLUSTER_POOL', subjectId: id, poolId: id, kind } as const;
   logChange(tx, subject, why);
@@ -115,7 +137,7 @@ export function takeNumbers(
   howMany = 1,
 ): number {
   const pool = getPool(tx.db, poolId);
-  write(tx.db, { ...pool, [of]: pool[of] + howMany });
+  write(tx.db, pool, { ...pool, [of]: pool[of] + howMany });
   return pool[of];
 }
 

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, inArray, lte, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
 import { SESSION_TRANSITIONS, type Session, type SessionStatus } from '../schema/model/session.ts';
@@ -244,38 +244,6 @@ const toWakeStatement = prepared((db) =>
 /** Sessions that hold a cluster which is still to be woken for them. */
 export function findToWake(db: Db): Session[] {
   return toWakeStatement(db).all();
-}
-
-/** Sessions whose time is over, the longest first. */
-export function findExpired(db: Db, now: number, limit: number): Session[] {
-  return db
-    .select()
-    .from(sessions)
-    .where(and(sql`status IN ('PROVISIONING', 'RUNNING')`, lte(sessions.expiresAt, now)))
-    .orderBy(asc(sessions.expiresAt))
-    .limit(limit)
-    .all();
-}
-
-/** When the next session expires; undefined when none will. */
-export function nextExpiry(db: Db): number | undefined {
-  const row = db
-    .select({ at: sql<number | null>`min(${sessions.expiresAt})` })
-    .from(sessions)
-    .where(sql`status IN ('PROVISIONING', 'RUNNING')`)
-    .get();
-  return row?.at ?? undefined;
-}
-
-/** The waiting session that was made first in a pool: the first to have waited too long. */
-export function findOldestWaiting(db: Db, poolId: string): Session | undefined {
-  return db
-    .select()
-    .from(sessions)
-    .where(and(eq(sessions.poolId, poolId), sql`status = 'PENDING'`))
-    .orderBy(asc(sessions.createdAt))
-    .limit(1)
-    .get();
 }
 
 /** Which sessions a list shows; ownership is part of the question, not a filter afterwards. */

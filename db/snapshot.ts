@@ -85,7 +85,7 @@ export function moveSnapshot(
     throw new Error(`a snapshot cannot go from ${row.status} to ${move.to}`);
   }
   const moved = { ...row, ...move.patch, status: move.to, version: row.version + 1 };
-  write(tx.db, moved);
+  write(tx.db, row, moved);
   log(tx, row, moved, why);
   return moved;
 }
@@ -134,15 +134,20 @@ export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why
   }
 }
 
-/** Makes a complete set the current one of its owner; the sets before it are to be deleted. */
+/**
+ * Makes a complete set the current one of its owner; the sets before it are to be deleted, those
+ * that failed too, so that they do not pile up.
+ */
 function switchSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
   const rows = findSet(tx.db, set.poolId, set.set);
   const [first] = rows;
   if (first === undefined) return;
-  for (const old of findCurrentSet(tx.db, first.poolId, first.clusterId)) {
-    if (old.set === set.set) continue;
+  const { poolId, clusterId } = first;
+  const all =
+    clusterId === null ? findTemplateSets(tx.db, poolId) : findSetsOfCluster(tx.db, clusterId);
+  for (const old of all.filter((row) => row.set !== set.set)) {
     const patch = { current: false };
-    moveSnapshot(tx, old.id, { from: ['READY'], to: 'DELETING', patch }, why);
+    moveSnapshot(tx, old.id, { from: ['READY', 'FAILED'], to: 'DELETING', patch }, why);
   }
   for (const row of rows) {
     moveSnapshot(tx, row.id, { from: ['READY'], to: 'READY', patch: { current: true } }, why);

@@ -19,7 +19,7 @@ interface Pass {
 
 /** After a pass a thing rests this long, so that no mistake can make a loop spin. */
 const REST_MS = 10;
-/** After a pass that could not even note its failure, as with a full disk. */
+/** After a bug, and after a pass that could not even note its failure, as with a full disk. */
 const LONG_REST_MS = 1_000;
 
 /** The server stops: not a failure of what was under way, which the next start takes up. */
@@ -151,8 +151,9 @@ export class Loop {
   async #failed(work: Work, error: unknown, signal: AbortSignal): Promise<number> {
     if (this.#stopped || signal.reason instanceof Stopping) return REST_MS;
     try {
+      const isBug = !signal.aborted && !(error instanceof ProviderError);
       await this.#reconciler.failed(work, this.#failureOf(work, error, signal));
-      return REST_MS;
+      return isBug ? LONG_REST_MS : REST_MS;
     } catch (unnoted) {
       this.#settings.fault(unnoted, `${this.#reconciler.name} cannot note a failure`);
       return LONG_REST_MS;

@@ -1,4 +1,4 @@
-import { updateCluster } from '../db/cluster.ts';
+import { findCluster, updateCluster } from '../db/cluster.ts';
 import { findNotes, writeNote } from '../db/note.ts';
 import { openPhase } from '../db/phase.ts';
 import { findSession, updateSession } from '../db/session.ts';
@@ -41,6 +41,8 @@ export function makeStep(deps: Deps, subject: StepSubject, turn: Turn): Step {
 function tell(deps: Deps, { cluster, fence }: StepSubject, name: string): void {
   if (cluster === undefined) return;
   const told = deps.store.transact((tx) => {
+    // A pass that was given up, or whose cluster was taken over, has nothing to tell any more.
+    if (findCluster(tx.db, cluster.id)?.fence !== fence) return;
     if (!openPhase(tx, cluster.id, name)) return;
     const why = { cause: 'PROVIDER_EVENT', reason: name } as const;
     const row = updateCluster(tx, cluster.id, { statusMessage: name }, why, fence);
@@ -61,11 +63,7 @@ export function turnMark(fence: number): string {
  * Proves that a cluster may be handed out: every guest answers, and no mark but this turn's is in
  * any of them. Then leaves this turn's mark, which the next reset has to make disappear.
  */
-export async function prove(
-  provider: Provider,
-  ref: ClusterRef,
-  step: Step,
-): Promise<Sighting> {
+export async function prove(provider: Provider, ref: ClusterRef, step: Step): Promise<Sighting> {
   step.progress('probe');
   const sighting = await provider.look(ref, step.signal);
   const silent = sighting.vms.find((vm) => !vm.answers);
@@ -79,5 +77,7 @@ export async function prove(
     throw new ProviderError('traces of an earlier session are still there', { retryable: true });
   }
   await provider.mark(ref, mark, step);
+  // A pass that was given up may come to itself just here, while the next one is at work.
+  step.signal.throwIfAborted();
   return sighting;
 }

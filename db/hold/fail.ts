@@ -50,6 +50,8 @@ function countFailure(tx: Tx, poolId: string, reason: string): void {
   const pool = getPool(tx.db, poolId);
   const failuresInRow = pool.failuresInRow + 1;
   const pauses = failuresInRow >= FAILURES_BEFORE_PAUSE;
-  const replenishPaused = pauses ? `${failuresInRow} creations failed; the last: ${reason}` : null;
+  const message = `${failuresInRow} creations failed; the last: ${reason}`;
+  // Only an admin resumes: a paused pool may still make clusters for sessions, and fail at them.
+  const replenishPaused = pauses ? message : pool.replenishPaused;
   updatePool(tx, poolId, { failuresInRow, replenishPaused }, { cause: 'PROVIDER_ERROR', reason });
 }

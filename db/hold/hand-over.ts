@@ -68,7 +68,8 @@ function run(tx: Tx, session: Session, cluster: Cluster, more: SessionPatch, why
   // Its strategy says how the cluster was made for it; a cluster that was there has none.
   const strategy = more.strategy === undefined ? session.strategy : more.strategy;
   const servedFrom = strategy ?? 'POOL';
-  const patch: SessionPatch = { ...more, servedFrom, runningAt: tx.now };
+  // What was last told of its making is no word about a session that runs.
+  const patch: SessionPatch = { ...more, servedFrom, runningAt: tx.now, statusMessage: null };
   const from = ['PENDING', 'PROVISIONING'] as const;
   const running = moveSession(tx, session.id, { from, to: 'RUNNING', patch }, why);
   if (running !== undefined) recordServed(tx, running, cluster.id, servedFrom);

@@ -1,13 +1,13 @@
 import { findPools } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { release } from '../../db/hold/release.ts';
-import { findExpired, findOldestWaiting, nextExpiry } from '../../db/session.ts';
+import { findExpired, findOldestWaiting, nextExpiry } from '../../db/session-time.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Deps, Found, Reconciler, Work } from './reconciler.ts';
 
-/** Sessions ended in one transaction: small enough to stay short. */
-const BATCH = 32;
+/** Sessions ended in one transaction: each writes about nine rows, and none writes above 256. */
+const BATCH = 24;
 
 /**
  * Wants: no live session past its time, and none that has waited longer than its pool lets it.
@@ -41,21 +41,29 @@ function giveUpAt(db: Db, pool: { id: string; maxWaitSeconds: number }): number 
 
 async function endOverdue(deps: Deps): Promise<void> {
   await deps.store.transact((tx) => {
-    for (const session of findExpired(tx.db, tx.now, BATCH)) {
+    const expired = findExpired(tx.db, tx.now, BATCH);
+    for (const session of expired) {
       const ending = { to: 'COMPLETED', endReason: 'EXPIRED', statusMessage: null } as const;
       release(tx, session.id, ending, { cause: 'EXPIRY' });
     }
-    for (const pool of findPools(tx.db)) giveUpWaiting(tx, pool);
+    let left = BATCH - expired.length;
+    for (const pool of findPools(tx.db)) left -= giveUpWaiting(tx, pool, left);
   });
 }
 
-function giveUpWaiting(tx: Tx, pool: { id: string; maxWaitSeconds: number }): void {
-  for (let ended = 0; ended < BATCH; ended += 1) {
+/** Ends at most so many that have waited too long in a pool; answers how many. */
+function giveUpWaiting(
+  tx: Tx,
+  pool: { id: string; maxWaitSeconds: number },
+  atMost: number,
+): number {
+  for (let ended = 0; ended < atMost; ended += 1) {
     const waiting = findOldestWaiting(tx.db, pool.id);
     const waited = waiting === undefined ? 0 : tx.now - waiting.createdAt;
-    if (waiting === undefined || waited < pool.maxWaitSeconds * 1_000) return;
+    if (waiting === undefined || waited < pool.maxWaitSeconds * 1_000) return ended;
     giveUp(tx, waiting, waited);
   }
+  return atMost;
 }
 
 function giveUp(tx: Tx, session: Session, waitedMs: number): void {

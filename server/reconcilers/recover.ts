@@ -21,21 +21,23 @@ const AFTER_FAILURE_MS = 30_000;
  */
 export function recover(deps: Deps): Reconciler {
   const nextAt = new Map<ProviderKind, number>();
-  const due = (kind: ProviderKind) => nextAt.get(kind) ?? 0;
+  // On the clock that never goes back: an hour set back must not delay it by an hour.
+  const waitMs = (kind: ProviderKind) => (nextAt.get(kind) ?? 0) - deps.world.elapsed();
   return {
     name: 'recover',
     find: (now): Found => {
       const kinds = PROVIDER_KINDS.filter((kind) => deps.provider(kind) !== undefined);
-      const ready = kinds.filter((kind) => due(kind) <= now).map((kind) => workOf(deps, kind));
-      return { ready, nextAt: kinds.length === 0 ? undefined : Math.min(...kinds.map(due)) };
+      const ready = kinds.filter((kind) => waitMs(kind) <= 0).map((kind) => workOf(deps, kind));
+      const waits = kinds.map(waitMs);
+      return { ready, nextAt: waits.length === 0 ? undefined : now + Math.min(...waits) };
     },
     pass: async (work, turn) => {
       const kind = kindOf(work);
       await removeUnknown(deps, kind, turn);
-      nextAt.set(kind, deps.world.now() + EVERY_MS);
+      nextAt.set(kind, deps.world.elapsed() + EVERY_MS);
     },
     failed: (work) => {
-      nextAt.set(kindOf(work), deps.world.now() + AFTER_FAILURE_MS);
+      nextAt.set(kindOf(work), deps.world.elapsed() + AFTER_FAILURE_MS);
       return Promise.resolve();
     },
   };

@@ -1,5 +1,6 @@
 import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
+import { deleteNotes } from '../../db/note.ts';
 import { deleteSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
 import { setId, providerOf, setObject } from '../outside.ts';
 import { makeStep } from '../step.ts';
@@ -55,10 +56,16 @@ async function clearAway(deps: Deps, key: SetKey, turn: Turn): Promise<void> {
   const { store } = deps;
   const [first] = store.read((db) => findSet(db, key.poolId, key.set));
   if (first?.status !== 'DELETING') return;
-  const provider = providerOf(deps, store.read((db) => getPool(db, key.poolId).provider));
+  const provider = providerOf(
+    deps,
+    store.read((db) => getPool(db, key.poolId).provider),
+  );
   const step = makeStep(deps, { id: setId(first), fence: first.version }, turn);
   await provider.ensureGone(setObject(first), step);
-  await store.transact((tx) => deleteSet(tx, key, { cause: 'JOB', jobId: first.jobId }));
+  await store.transact((tx) => {
+    deleteNotes(tx, setId(first));
+    deleteSet(tx, key, { cause: 'JOB', jobId: first.jobId });
+  });
 }
 
 async function noteFailure(deps: Deps, key: SetKey, failure: Failure): Promise<void> {

@@ -68,6 +68,8 @@ async function clearAway(deps: Deps, id: string, turn: Turn): Promise<void> {
 
 async function finish(deps: Deps, cluster: Cluster, sets: readonly number[]): Promise<void> {
   await deps.store.transact((tx) => {
+    // A pass that was given up may end after the one that followed it.
+    if (clusterToRemove(tx.db, cluster.id) === undefined) return;
     const why = { cause: 'REPLENISH' } as const;
     for (const set of sets) deleteSet(tx, { poolId: cluster.poolId, set }, why);
     for (const vm of findVmsOfCluster(tx.db, cluster.id)) {

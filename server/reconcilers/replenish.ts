@@ -1,19 +1,14 @@
 import { findAtWork, nextWorkAt } from '../../db/cluster-work.ts';
 import { findMembers, moveCluster } from '../../db/cluster.ts';
 import { countMembers } from '../../db/cluster-count.ts';
-import { findDeletedPools, findPools, getPool } from '../../db/cluster-pool.ts';
+import { findPools, findPoolsToClear, getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { addCluster, serveWaiting } from '../../db/hold/claim.ts';
 import { removeCluster } from '../../db/hold/release.ts';
 import { hasUnfinishedJob } from '../../db/job.ts';
 import { deleteNotes } from '../../db/note.ts';
 import { countWaiting } from '../../db/session.ts';
-import {
-  findCurrentSet,
-  findTemplateSets,
-  insertSet,
-  moveSnapshot,
-} from '../../db/snapshot.ts';
+import { findCurrentSet, findTemplateSets, insertSet, moveSnapshot } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
@@ -22,8 +17,10 @@ import { isCompleteSet } from '../../schema/model/snapshot.ts';
 import type { Capabilities } from '../providers/provider.ts';
 import type { Deps, Found, Reconciler, Work } from './reconciler.ts';
 
-/** Rows that one transaction marks at most. */
+/** Clusters that one transaction marks at most. */
 const BATCH = 64;
+/** Clusters that one adds at most: each is about ten rows, and none writes more than 256. */
+const MOST_ADDED = 20;
 
 const WHY = { cause: 'REPLENISH' } as const;
 
@@ -46,10 +43,13 @@ export function replenish(deps: Deps): Reconciler {
 function findWork(deps: Deps, db: Db, now: number): Found {
   const failed = new Set(findAtWork(db, 'ERROR', now).map((cluster) => cluster.poolId));
   const unfit = findPools(db).filter((p) => failed.has(p.id) || isUnfit(deps, db, p, now));
-  const ending = findDeletedPools(db).filter((p) => hasLeftovers(db, p));
-  const ready = [...unfit, ...ending].map(
-    ({ id }): Work => ({ id, group: 'pools', parallel: 8, deadlineMs: 60_000 }),
-  );
+  const ending = findPoolsToClear(db);
+  const ready = [...unfit, ...ending].map(({ id }): Work => ({
+    id,
+    group: 'pools',
+    parallel: 8,
+    deadlineMs: 60_000,
+  }));
   return { ready, nextAt: nextWorkAt(db, 'ERROR', now) };
 }
 
@@ -59,7 +59,7 @@ function isUnfit(deps: Deps, db: Db, pool: ClusterPool, now: number): boolean {
   if (pool.whenEmpty === 'PROVISION' && mayServe(db, pool)) return true;
   if (!wantsClusters(pool)) return false;
   const members = countMembers(db, pool.id);
-  if (members > pool.size) return shrinkable(db, pool, 1).length > 0;
+  if (members > wantedSize(db, pool)) return shrinkable(db, pool, 1).length > 0;
   return lacksMembers(db, pool, members) || lacksSet(db, pool, capabilities, now);
 }
 
@@ -74,27 +74,29 @@ function lacksMembers(db: Db, pool: ClusterPool, members: number): boolean {
   return !hasUnfinishedJob(db, pool.id, 'BOOTSTRAP_POOL');
 }
 
-function hasLeftovers(db: Db, pool: ClusterPool): boolean {
-  const sets = findTemplateSets(db, pool.id).some(({ status }) => status !== 'DELETING');
-  return sets || shrinkable(db, pool, 1).length > 0;
-}
-
 function bringToSize(deps: Deps, tx: Tx, poolId: string): void {
   const pool = getPool(tx.db, poolId);
   if (pool.deletedAt !== null) return clearPool(tx, pool);
   retryFailed(tx, pool);
   const capabilities = deps.provider(pool.provider)?.capabilities;
   if (capabilities === undefined) return;
-  serveWaiting(tx, poolId, BATCH);
+  const served = serveWaiting(tx, poolId, MOST_ADDED);
   if (!wantsClusters(pool)) return;
   if (lacksSet(tx.db, pool, capabilities, tx.now)) beginSet(tx, pool, capabilities);
   const members = countMembers(tx.db, poolId);
-  if (lacksMembers(tx.db, pool, members)) grow(tx, pool, pool.size - members);
-  if (members > pool.size) shrink(tx, pool, members - pool.size);
+  const missing = Math.min(pool.size - members, MOST_ADDED - served);
+  if (lacksMembers(tx.db, pool, members)) grow(tx, pool, missing);
+  const surplus = members - wantedSize(tx.db, pool);
+  if (surplus > 0) shrink(tx, pool, surplus);
+}
+
+/** A cluster that somebody gave up is no surplus while another waits who would have one made. */
+function wantedSize(db: Db, pool: ClusterPool): number {
+  return pool.size + (pool.whenEmpty === 'PROVISION' ? countWaiting(db, pool.id) : 0);
 }
 
 function grow(tx: Tx, pool: ClusterPool, missing: number): void {
-  for (let added = 0; added < Math.min(missing, BATCH); added += 1) {
+  for (let added = 0; added < missing; added += 1) {
     // The row is read again each time: its next number has moved on.
     addCluster(tx, getPool(tx.db, pool.id), {}, WHY);
   }
@@ -105,8 +107,7 @@ function shrinkable(db: Db, pool: ClusterPool, limit: number): Cluster[] {
   const found: Cluster[] = [];
   for (const status of ['CREATING', 'AVAILABLE', 'ERROR'] as const) {
     if (found.length >= limit) break;
-    const members = findMembers(db, pool.id, [status], limit - found.length);
-    found.push(...members.filter(({ sessionId }) => sessionId === null));
+    found.push(...findMembers(db, pool.id, [status], limit - found.length, { spare: true }));
   }
   return found;
 }

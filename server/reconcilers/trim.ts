@@ -26,7 +26,10 @@ export function trim(deps: Deps): Reconciler {
   const work = { id: 'history', group: 'history', parallel: 1, deadlineMs: 60_000 };
   return {
     name: 'trim',
-    find: (now) => (now >= nextAt ? { ready: [work] } : { ready: [], nextAt }),
+    find: (now) => {
+      const waitMs = nextAt - deps.world.elapsed();
+      return waitMs <= 0 ? { ready: [work] } : { ready: [], nextAt: now + waitMs };
+    },
     pass: async () => {
       const deleted = await deps.store.transact(
         (tx) =>
@@ -38,10 +41,10 @@ export function trim(deps: Deps): Reconciler {
             batch: BATCH,
           }),
       );
-      nextAt = deps.world.now() + (deleted < BATCH ? HOUR_MS : 0);
+      nextAt = deps.world.elapsed() + (deleted < BATCH ? HOUR_MS : 0);
     },
     failed: () => {
-      nextAt = deps.world.now() + HOUR_MS;
+      nextAt = deps.world.elapsed() + HOUR_MS;
       return Promise.resolve();
     },
   };
