@@ -14,7 +14,7 @@ import { Hub } from './hub.ts';
 import { createLoops } from './loops.ts';
 import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
-import type { Provider } from './providers/provider.ts';
+import { type Provider, ProviderError } from './providers/provider.ts';
 import { qemuAvailability } from './providers/qemu/availability.ts';
 import { createQemuProvider } from './providers/qemu/provider.ts';
 import { createSimulator } from './providers/simulator/simulator.ts';
@@ -42,6 +42,12 @@ const STOP_WITHIN_MS = 9_500;
 /** The built dashboard: beside the sources in a checkout, beside `server` when compiled. */
 const CLIENT_FOLDERS = { ts: '../dist/client', js: '../client' } as const;
 
+/** What the operating system says that people can mend: ports, addresses, places for files. */
+const MENDABLE: readonly string[] = [
+  ...['EADDRINUSE', 'EADDRNOTAVAIL', 'ENOTFOUND'],
+  ...['EACCES', 'EPERM', 'ENOTDIR', 'EROFS', 'ENOSPC'],
+];
+
 await run();
 
 async function run(): Promise<void> {
@@ -58,10 +64,10 @@ async function run(): Promise<void> {
 
 /** What people can mend is told in one line; anything else is a bug and shows its stack. */
 function isExpected(error: unknown): error is Error {
-  const expected = [ConfigurationError, DatabaseUnusable, UnsafeHost];
+  const expected = [ConfigurationError, DatabaseUnusable, UnsafeHost, ProviderError];
   if (expected.some((kind) => error instanceof kind)) return true;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'].includes(code);
+  return MENDABLE.includes(code);
 }
 
 /** Lines of JSON on standard error: standard output is for people. */
