@@ -60,15 +60,25 @@ export const CLAIM = gql<Answers, { pool: string }>`
   }
 `;
 
+/** The last refusal, and how many clusters were available then. */
+const NO_REFUSAL: { text: string | null; availableClusters: number } = {
+  text: null,
+  availableClusters: 0,
+};
+
 /** A pool: how it stands, its clusters, and the way to one of them. */
 export function ClusterPoolCard(props: { pool: ClusterPool; clusters: readonly Cluster[] }) {
   const { pool, clusters } = props;
-  const [refusal, setRefusal] = useState<string | null>(null);
+  const { availableClusters } = pool.stats;
+  const [refusal, setRefusal] = useState(NO_REFUSAL);
   const [{ fetching }, claim] = useMutation(CLAIM);
   const onClaim = async () => {
-    setRefusal(null);
-    setRefusal(whyNot(await claim({ pool: pool.name })));
+    setRefusal(NO_REFUSAL);
+    const text = whyNot(await claim({ pool: pool.name }));
+    setRefusal({ text, availableClusters });
   };
+  // Once there is another cluster to be had, an earlier no is no news any more.
+  const isOld = availableClusters > refusal.availableClusters;
   return (
     <section className="card" data-pool={pool.name} aria-label={`Pool ${pool.name}`}>
       <header className="card-head">
@@ -90,7 +100,7 @@ export function ClusterPoolCard(props: { pool: ClusterPool; clusters: readonly C
       {pool.replenishPaused !== null && (
         <p className="warning">No new clusters are made: {pool.replenishPaused}</p>
       )}
-      <RefusalNote text={refusal} />
+      <RefusalNote text={isOld ? null : refusal.text} />
     </section>
   );
 }

@@ -16,8 +16,8 @@ export interface LiveView {
   /** Whether there is a line to the server. */
   readonly isConnected: boolean;
   readonly viewer: Viewer | null;
-  /** Whether the server wants a token, or another one. */
-  readonly isTokenWanted: boolean;
+  /** Whether the server wants a token: the first, or another than the one it was shown. */
+  readonly tokenWanted: 'NONE' | 'FIRST' | 'OTHER';
 }
 
 /** Where the token is kept. */
@@ -49,7 +49,7 @@ export class LiveFeed {
     feed: EMPTY_FEED,
     isConnected: false,
     viewer: null,
-    isTokenWanted: false,
+    tokenWanted: 'NONE',
   };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #subscription: { unsubscribe: () => void } | undefined;
@@ -86,7 +86,7 @@ export class LiveFeed {
   /** Goes on as whoever this token stands for; what was shown to somebody else is forgotten. */
   readonly signIn = (token: string): void => {
     this.#tokens.keep(token);
-    this.#change({ feed: EMPTY_FEED, viewer: null, isTokenWanted: false });
+    this.#change({ feed: EMPTY_FEED, viewer: null, tokenWanted: 'NONE' });
     this.#subscribe();
   };
 
@@ -126,9 +126,15 @@ export class LiveFeed {
   }
 
   #onRefused(code: string): void {
-    if (code === UNAUTHENTICATED) this.#change({ isTokenWanted: true });
+    if (code === UNAUTHENTICATED) this.#askForToken();
     // A server of another make cannot read the cursor.
     if (code === 'BAD_INPUT') this.#change({ feed: startedAgain(this.#view.feed) });
+  }
+
+  /** What was for somebody else's eyes goes with its token. */
+  #askForToken(): void {
+    const tokenWanted = this.#tokens.read() === null ? 'FIRST' : 'OTHER';
+    this.#change({ tokenWanted, feed: EMPTY_FEED, viewer: null });
   }
 
   #change(change: Partial<LiveView>): void {

@@ -3,29 +3,30 @@ import { byName, type Cluster } from './cluster.tsx';
 import { ClusterPoolCard } from './cluster-pool.tsx';
 import { ConnectionMark, type Standing, standingOf } from './connection-mark.tsx';
 import type { Things } from './feed.ts';
-import type { LiveFeed, Viewer } from './live-feed.ts';
+import type { LiveFeed, LiveView, Viewer } from './live-feed.ts';
 import { SessionList } from './session.tsx';
 import { TokenForm } from './token.tsx';
 
 /** The page: every pool, every session, as it happens. */
 export function Page({ live }: { live: LiveFeed }) {
   const view = useSyncExternalStore(live.listen, live.read);
-  const { feed, viewer, isTokenWanted } = view;
   const standing = standingOf(view);
   return (
     <>
-      <PageHead viewer={viewer} standing={standing} />
+      <PageHead viewer={view.viewer} standing={standing} />
       <main data-standing={standing}>
-        {isTokenWanted && <TokenForm onToken={live.signIn} />}
-        {!isTokenWanted && feed.cursor === null && feed.things.clusterPools.size === 0 && (
-          <p className="card quiet">Waiting for the server …</p>
-        )}
-        {feed.cursor !== null && !isTokenWanted && (
-          <Overview things={feed.things} viewer={viewer} />
-        )}
+        <Content view={view} onToken={live.signIn} />
       </main>
     </>
   );
+}
+
+function Content({ view, onToken }: { view: LiveView; onToken: (token: string) => void }) {
+  const { feed, viewer, tokenWanted } = view;
+  if (tokenWanted !== 'NONE') return <TokenForm wanted={tokenWanted} onToken={onToken} />;
+  const isKnown = feed.cursor !== null || feed.things.clusterPools.size > 0;
+  if (!isKnown) return <p className="card quiet">Waiting for the server …</p>;
+  return <Overview things={feed.things} viewer={viewer} />;
 }
 
 function PageHead({ viewer, standing }: { viewer: Viewer | null; standing: Standing }) {

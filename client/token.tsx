@@ -9,8 +9,19 @@ export const tabTokenStore: TokenStore = {
   keep: (token) => sessionStorage.setItem(KEY, token),
 };
 
+/** What the server says before anybody is known, and to a token that it does not know. */
+const REASONS = {
+  FIRST: 'This server wants a token that it knows.',
+  OTHER: 'The server does not know this token, or no longer. Try another.',
+} as const;
+
+interface TokenFormProps {
+  wanted: keyof typeof REASONS;
+  onToken: (token: string) => void;
+}
+
 /** Asks for a token. */
-export function TokenForm({ onToken }: { onToken: (token: string) => void }) {
+export function TokenForm({ wanted, onToken }: TokenFormProps) {
   const [token, setToken] = useState('');
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -19,9 +30,8 @@ export function TokenForm({ onToken }: { onToken: (token: string) => void }) {
   return (
     <form className="card token" onSubmit={onSubmit}>
       <h2>Who are you?</h2>
-      <p className="quiet">
-        This server wants a token that it knows. It is kept in this tab until you close it.
-      </p>
+      <p role="alert">{REASONS[wanted]}</p>
+      <p className="quiet">It is kept in this tab until you close it.</p>
       <label htmlFor="token">Token</label>
       <div className="token-line">
         <input

@@ -139,7 +139,7 @@ test('a new stream goes on from the cursor and is level at a bookmark', () => {
   expect(readAll(replayed, bookmark('e-9', 'e-9'))).toMatchObject({ isLevel: true });
 });
 
-test('a new stream is level at the position the server told of, before or after reaching it', () => {
+test('level is who reaches the position that the server told of', () => {
   expect(toldHead(reopened(LEVEL), 'e-5')).toMatchObject({ isLevel: true });
   const behind = toldHead(reopened(LEVEL), 'e-8');
   expect(behind).toMatchObject({ isLevel: false });
