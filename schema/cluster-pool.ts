@@ -1,10 +1,11 @@
 import { builder, forViewer } from './builder.ts';
 import { ClusterConnection } from './cluster.ts';
 import { ClusterPoolStatsObject } from './cluster-pool-stats.ts';
-import type { Context } from './context.ts';
+import type { Context, Reads } from './context.ts';
 import { globalId } from './global-id.ts';
 import { poolActions } from './model/allowed-actions.ts';
 import type { ClusterPool } from './model/cluster-pool.ts';
+import { type JobKind, SNAPSHOT_JOB_KINDS, UNFINISHED_JOB_STATUSES } from './model/job.ts';
 import { LIVE_SESSION_STATUSES } from './model/session.ts';
 import { strategyFor } from './model/snapshot.ts';
 import { hasRole } from './model/viewer.ts';
@@ -159,16 +160,25 @@ function templateOf(pool: ClusterPool, _args: object, { reads }: Context) {
   return referred(reads.template(pool.templateId), `the template of pool ${pool.id}`);
 }
 
+/** What only admins could do is read for admins only: others do not see all sessions. */
 function allowedActions(pool: ClusterPool, args: object, context: Context): string[] {
-  const { viewer } = context;
+  const { viewer, reads } = context;
   const { roles } = templateOf(pool, args, context);
-  const hasLiveSession = hasRole(viewer, 'ADMIN') && hasLiveSessions(pool, context);
-  return poolActions(pool, { roles, hasLiveSession }, viewer);
+  const isAdmin = hasRole(viewer, 'ADMIN');
+  const hasLiveSession = isAdmin && hasLiveSessions(pool, reads);
+  const snapshotJob = isAdmin ? unfinishedSnapshotJob(pool, reads) : undefined;
+  return poolActions(pool, { roles, hasLiveSession, snapshotJob }, viewer);
 }
 
-function hasLiveSessions(pool: ClusterPool, { reads }: Context): boolean {
+function hasLiveSessions(pool: ClusterPool, reads: Reads): boolean {
   const filter = { poolId: pool.id, status: LIVE_SESSION_STATUSES };
   return reads.sessions(filter, { first: 1 }).rows.length > 0;
+}
+
+function unfinishedSnapshotJob(pool: ClusterPool, reads: Reads): JobKind | undefined {
+  const filter = { poolId: pool.id, status: UNFINISHED_JOB_STATUSES };
+  const jobs = reads.jobs(filter, { first: 100 }).rows.map(({ row }) => row.kind);
+  return jobs.find((kind) => SNAPSHOT_JOB_KINDS.includes(kind));
 }
 
 const ClusterPoolConnection = connectionOf(ClusterPoolNode, 'pools');

@@ -1,6 +1,6 @@
 import { type Cluster, isClaimable } from './cluster.ts';
 import type { ClusterPool } from './cluster-pool.ts';
-import { isUnfinished, type Job } from './job.ts';
+import { isUnfinished, type Job, type JobKind } from './job.ts';
 import { isLive, mayExtend, type Session } from './session.ts';
 import type { RoleSpec } from './template.ts';
 import { hasRole, seesOwner, type Viewer } from './viewer.ts';
@@ -33,15 +33,24 @@ export function clusterActions(cluster: Cluster, viewer: Viewer): string[] {
   ]);
 }
 
+/** What the actions on a pool depend on besides its row. */
+export interface PoolFacts {
+  readonly roles: readonly RoleSpec[];
+  readonly hasLiveSession: boolean;
+  /** The job that is at work on the pool's golden states: only its equal is not refused. */
+  readonly snapshotJob: JobKind | undefined;
+}
+
 /** What may be done to a pool; only one without live sessions may be deleted. */
 export function poolActions(
   pool: ClusterPool,
-  { roles, hasLiveSession }: { roles: readonly RoleSpec[]; hasLiveSession: boolean },
+  { roles, hasLiveSession, snapshotJob }: PoolFacts,
   viewer: Viewer,
 ): string[] {
   if (pool.deletedAt !== null) return [];
   const user = hasRole(viewer, 'USER');
   const admin = hasRole(viewer, 'ADMIN');
+  const mayRun = (kind: JobKind) => admin && (snapshotJob ?? kind) === kind;
   return allowed([
     ['createSession', user],
     ['spawnVm', user && roles.length === 1],
@@ -50,9 +59,9 @@ export function poolActions(
     ['bootstrapPool', admin],
     ['warmUpPool', admin],
     ['releaseAllClusters', admin],
-    ['createSnapshots', admin],
-    ['recreateSnapshots', admin],
-    ['deleteSnapshots', admin],
+    ['createSnapshots', mayRun('CREATE_SNAPSHOTS')],
+    ['recreateSnapshots', mayRun('RECREATE_SNAPSHOTS')],
+    ['deleteSnapshots', mayRun('DELETE_SNAPSHOTS')],
   ]);
 }
 

@@ -75,7 +75,7 @@ export interface Change {
 }
 
 /** Who is named instead of somebody whose sessions the viewer may not see. */
-export const HIDDEN_ACTOR = 'another user';
+const HIDDEN_ACTOR = 'another user';
 
 /**
  * Who did it, as far as the viewer may know. Claims and releases, and all else about a session,

@@ -79,7 +79,7 @@ export const POOL_NAME = /^[a-z][a-z0-9-]{0,29}$/;
 /** The pool whose clusters are named `cluster<n>` as the first product of this kind named them. */
 export const DEFAULT_POOL = 'cks';
 
-/** The name of the pool's cluster with this number: `<pool>-<n>`, in the default pool `cluster<n>`. */
+/** The name of a pool's cluster by its number: `<pool>-<n>`, in the default pool `cluster<n>`. */
 export function clusterName(poolName: string, number: number): string {
   return poolName === DEFAULT_POOL ? `cluster${number}` : `${poolName}-${number}`;
 }

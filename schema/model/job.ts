@@ -36,6 +36,16 @@ export const JOB_KINDS = [
 /** What a job does. */
 export type JobKind = (typeof JOB_KINDS)[number];
 
+/** Those at the golden states of a pool: one at a time. */
+export const SNAPSHOT_JOB_KINDS: readonly JobKind[] = [
+  'CREATE_SNAPSHOTS',
+  'RECREATE_SNAPSHOTS',
+  'DELETE_SNAPSHOTS',
+];
+
+/** The states in which a job still has something to do. */
+export const UNFINISHED_JOB_STATUSES = ['QUEUED', 'RUNNING'] as const;
+
 /** How long a job may take, in minutes, counted from its creation. */
 export const JOB_DEADLINE_MINUTES: Readonly<Record<JobKind, number>> = {
   BOOTSTRAP_POOL: 45,

@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
+import { TooManyReads } from '../../db/readers.ts';
 import { REQUEST_ERROR_CODES, requestError } from '../../schema/request-error.ts';
 import type { World } from '../world.ts';
 import type { Log } from './log.ts';
@@ -44,6 +45,7 @@ function asGraphQLError(error: unknown): GraphQLError {
 
 function shownAsItIs(error: GraphQLError): GraphQLError | undefined {
   const { code } = error.extensions;
+  if (originOf(error) instanceof TooManyReads) return withCode(error, 'UNAVAILABLE');
   const known = REQUEST_ERROR_CODES.find((one) => one === code);
   if (known !== undefined) return withCode(error, known);
   const isRequestError = error.path === undefined && !(originOf(error) instanceof Error);

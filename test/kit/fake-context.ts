@@ -55,10 +55,10 @@ export function fakeRows(rows: Partial<FakeRows> = {}): FakeRows {
 }
 
 /** The time at which the fake reads. */
-export const FAKE_NOW = MADE_AT + 60_000;
+const FAKE_NOW = MADE_AT + 60_000;
 
 /** Reads rows as a viewer may see them. */
-export function fakeReads(rows: FakeRows, viewer: Viewer): Reads {
+function fakeReads(rows: FakeRows, viewer: Viewer): Reads {
   const sessions = () => rows.sessions.filter(({ owner }) => seesOwner(viewer, owner));
   const inPool = (poolId?: string) => (row: { poolId: string }) =>
     poolId === undefined || row.poolId === poolId;

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { TooManyReads } from '../../db/readers.ts';
 import type { FeedMessage } from '../../schema/context.ts';
 import { globalId } from '../../schema/global-id.ts';
 import { PoolExhausted } from '../../schema/model/refusal.ts';
@@ -208,6 +209,14 @@ test('a context that cannot be opened is a fault, answered as one', async () => 
   const { status, text, json } = await post(server, '{ cursor }');
   expect([status, json.errors?.[0]?.extensions.code]).toEqual([500, 'INTERNAL']);
   expect(text).not.toContain('hunter2');
+});
+
+test('a database that is busy is no fault', async () => {
+  const server = await serve();
+  server.contexts.open = () => Promise.reject(new TooManyReads());
+  const { status, json } = await post(server, '{ cursor }');
+  expect([status, json.errors?.[0]?.extensions.code]).toEqual([503, 'UNAVAILABLE']);
+  expect(server.errors).toEqual([]);
 });
 
 test('contexts are lent for one operation each, and only for what is executed', async () => {

@@ -7,7 +7,7 @@ import {
   vmHandleActions,
 } from '../../../schema/model/allowed-actions.ts';
 import { CLUSTER_STATUSES } from '../../../schema/model/cluster.ts';
-import { JOB_STATUSES } from '../../../schema/model/job.ts';
+import { JOB_STATUSES, type JobKind } from '../../../schema/model/job.ts';
 import { SESSION_STATUSES } from '../../../schema/model/session.ts';
 import { ADMIN, ALICE, BOB, WATCHER } from '../../kit/ask.ts';
 import { aCluster, aJob, aPool, aSession, aTemplate, aVm, MADE_AT } from '../../kit/rows.ts';
@@ -45,21 +45,32 @@ test('a cluster that is free or in error can be reset and repaired', () => {
 
 test('a pool can be deleted when no session of it lives', () => {
   const { roles } = aTemplate();
-  const idle = { roles, hasLiveSession: false };
+  const idle = { roles, hasLiveSession: false, snapshotJob: undefined };
   expect(poolActions(aPool(), idle, ADMIN)).toContain('deleteClusterPool');
-  const busy = { roles, hasLiveSession: true };
+  const busy = { ...idle, hasLiveSession: true };
   expect(poolActions(aPool(), busy, ADMIN)).not.toContain('deleteClusterPool');
   expect(poolActions(aPool({ deletedAt: MADE_AT }), idle, ADMIN)).toEqual([]);
 });
 
 test('users claim from pools; single VMs are spawned where a cluster is one VM', () => {
   const { roles } = aTemplate();
-  const none = { hasLiveSession: false };
+  const none = { hasLiveSession: false, snapshotJob: undefined };
   expect(poolActions(aPool(), { roles, ...none }, ALICE)).toEqual(['createSession']);
   const [role] = roles;
   const micro = { roles: role ? [role] : [], ...none };
   expect(poolActions(aPool(), micro, ALICE)).toEqual(['createSession', 'spawnVm']);
   expect(poolActions(aPool(), micro, WATCHER)).toEqual([]);
+});
+
+test('one job at a time works on the golden states of a pool', () => {
+  const { roles } = aTemplate();
+  const of = (snapshotJob: JobKind | undefined) =>
+    poolActions(aPool(), { roles, hasLiveSession: false, snapshotJob }, ADMIN).filter((name) =>
+      name.endsWith('Snapshots'),
+    );
+  expect(of(undefined)).toEqual([...CAPTURES, 'deleteSnapshots']);
+  expect(of('CREATE_SNAPSHOTS')).toEqual(['createSnapshots']);
+  expect(of('DELETE_SNAPSHOTS')).toEqual(['deleteSnapshots']);
 });
 
 test('a VM is destroyed by the owner of its live session, when it is the only one', () => {
