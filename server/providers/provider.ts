@@ -126,9 +126,12 @@ export type SetSource =
   | { readonly kind: 'IMAGE' };
 
 /** One object of ours outside. */
-export type OutsideObject =
-  | { readonly kind: 'CLUSTER'; readonly id: string; readonly name: string; readonly poolId: string }
-  | { readonly kind: 'SET'; readonly id: string; readonly name: string; readonly poolId: string };
+export interface OutsideObject {
+  readonly kind: 'CLUSTER' | 'SET';
+  readonly id: string;
+  readonly name: string;
+  readonly poolId: string;
+}
 
 /** What a look at a cluster found. */
 export interface Sighting {

@@ -29,8 +29,12 @@ export const resolverLength: Rule = (source) => {
     );
 };
 
+/** All tables stand on one page, however long: it is data, looked things up in and not read. */
+const ONE_PAGE = 'db/tables.ts';
+
 /** A file is at most 300 lines, a test file 400. */
 export const fileLength: Rule = (source) => {
+  if (source.path === ONE_PAGE) return [];
   const most = isIn(source.path, 'test') ? MAX_TEST_FILE : MAX_FILE;
   if (source.lines.length <= most) return [];
   const message = `file of ${source.lines.length} lines, at most ${most}`;
