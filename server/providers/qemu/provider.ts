@@ -177,7 +177,8 @@ function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: Vm
   for (const listener of listeners) listener(owner.id);
 }
 
-function capabilitiesOf(settings: QemuSettings): Capabilities {
+/** What the provider can do, and how long it may take, with these settings. */
+export function capabilitiesOf(settings: QemuSettings): Capabilities {
   const parallel = settings.parallel ?? Math.min(2, availableParallelism());
   const { bootMs, restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
   const restore = 4 * restoreMs + quitMs + orderMs;

@@ -1,0 +1,35 @@
+import { INSTALLATION, qemuOn, stateFolder, tearDown, whyNoVms } from '../kit/qemu.ts';
+import { capabilitiesOf } from '../../server/providers/qemu/provider.ts';
+import { DEFAULT_QEMU_SETTINGS } from '../../server/providers/qemu/settings.ts';
+import type { Bench, ProviderUnderTest } from './under-test.ts';
+
+/** Real VMs, one small guest a cluster, where this host can have them. */
+export async function qemuUnderTest(): Promise<ProviderUnderTest> {
+  return {
+    name: 'QEMU',
+    missing: await whyNoVms(),
+    capabilities: capabilitiesOf(DEFAULT_QEMU_SETTINGS),
+    template: 'micro',
+    interruptions: [0, 700],
+    open: openBench,
+  };
+}
+
+async function openBench(): Promise<Bench> {
+  const folder = stateFolder();
+  let provider = await qemuOn(folder);
+  return {
+    get provider() {
+      return provider;
+    },
+    installation: INSTALLATION,
+    wait: (promise) => promise,
+    abortAfter: (ms) => AbortSignal.timeout(ms),
+    // What a process that is killed leaves behind is tested with a process that is.
+    restart: async () => {
+      await provider.close();
+      provider = await qemuOn(folder);
+    },
+    close: () => tearDown(provider, folder),
+  };
+}
