@@ -107,7 +107,7 @@ export function ClusterPoolCard(props: { pool: ClusterPool; clusters: readonly C
 
 function describe({ provider, size, strategy }: ClusterPool): string {
   const source = strategy === 'SNAPSHOT' ? 'made from snapshots' : 'made by bootstrap';
-  return `${provider.toLowerCase()} · ${size} clusters · ${source}`;
+  return `${provider.toLowerCase()} · size ${size} · ${source}`;
 }
 
 function Counts({ stats }: { stats: ClusterPoolStats }) {
