@@ -32,7 +32,10 @@ beforeAll(async () => {
   if (noBrowser !== undefined) return;
   mkdirSync(SHOTS, { recursive: true });
   folder = mkdtempSync(join(tmpdir(), 'snapyard-story-'));
-  const built = spawnSync(process.execPath, ['scripts/build-client.ts'], { encoding: 'utf8' });
+  // Left as it is for tests, it would make a build for tests too: React with all its checks.
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const build = ['scripts/build-client.ts'];
+  const built = spawnSync(process.execPath, build, { encoding: 'utf8', env });
   expect(built.stderr).toBe('');
   [origin, browser] = await Promise.all([startServer(), launchBrowser()]);
   desk = await openPage({ viewport: { width: 1_200, height: 800 } });
