@@ -5,6 +5,8 @@ import { DEFAULT_QEMU_SETTINGS } from './settings.ts';
 
 const execute = promisify(execFile);
 const VERSION_MS = 10_000;
+/** The first version that knows the machine we use. */
+const OLDEST = 702;
 
 /** Of which QEMU the provider makes use. */
 export interface QemuVersion {
@@ -31,6 +33,9 @@ export async function qemuAvailability(options: {
   if (version === null) {
     const fix = 'apt-get install --no-install-recommends qemu-system-x86';
     return missing(`${binary} is not installed`, fix);
+  }
+  if (version.major * 100 + version.minor < OLDEST) {
+    return missing(`QEMU ${version.text} is too old`, 'install QEMU 7.2 or newer');
   }
   const image = listImages(options.imageDir)[0];
   if (image === undefined) return missing(`no image in ${options.imageDir}`, 'npm run qemu:image');

@@ -88,7 +88,7 @@ export class Clusters {
     const known = this.#known(spec, step);
     if (known !== null) await removeVm(this.#host, known);
     const record = this.#newRecord(cluster, spec, set, step);
-    await step.note(record.name, record.uuid);
+    await step.note(`qemu.${record.name}`, record.uuid);
     try {
       if (set !== null) return await restoreVm(this.#host, this.#proofs, record, spec, set, step);
       const vm = await bootVm(this.#host, record, spec, { kind: 'ANONYMOUS' }, step);

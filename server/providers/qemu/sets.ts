@@ -64,7 +64,7 @@ async function make(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
   });
   // What an earlier attempt left is of no use: a snapshot is taken in one go.
   await removeSet(host, object, step);
-  await step.note(`set ${ref.id}`, object.name);
+  await step.note('qemu.set', object.name);
   const draft = draftFolder(host.folders, ref.id);
   mkdirSync(draft, { mode: 0o700 });
   writeJson(manifestFile(draft), begun);

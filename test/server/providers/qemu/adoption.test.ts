@@ -61,8 +61,8 @@ function spawnControlPlane(folder: string): ChildProcess {
 async function killWhenReady(child: ChildProcess): Promise<void> {
   if (child.stdout !== null) await once(child.stdout, 'data');
   child.kill('SIGKILL');
-  const [, signal]: unknown[] = await once(child, 'exit');
-  expect(signal).toBe('SIGKILL');
+  const exit: unknown = await once(child, 'exit');
+  expect(exit).toEqual([null, 'SIGKILL']);
 }
 
 async function read(provider: Provider, cluster: ClusterRef, path: string): Promise<string> {

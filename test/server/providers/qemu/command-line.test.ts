@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import {
+  devices,
+  qemuArguments,
+  type Hardware,
+  type Machine,
+} from '../../../../server/providers/qemu/command-line.ts';
+
+const hardware: Hardware = {
+  machine: 'pc-q35-7.2',
+  cpu: 'max',
+  accel: 'tcg',
+  cpuCores: 1,
+  memoryMiB: 128,
+};
+const restored: Machine = {
+  name: 'vm-micro-1',
+  uuid: '11111111-1111-4111-8111-111111111111',
+  files: {
+    folder: '/s/vms/a,b',
+    record: '/s/vms/a,b/vm.json',
+    monitor: '/s/vms/a,b/qmp.sock',
+    agent: '/s/vms/a,b/agent.sock',
+    transfer: '/s/vms/a,b/move.sock',
+    log: '/s/vms/a,b/qemu.log',
+  },
+  hardware,
+  memory: { kind: 'CLONED', file: '/s/sets/1/standalone.ram', canOpenReadOnly: false },
+  start: { kind: 'RESTORE' },
+};
+const booted: Machine = {
+  ...restored,
+  memory: { kind: 'CAPTURED', file: '/s/sets/1/standalone.ram' },
+  start: { kind: 'BOOT', kernel: '/i/vmlinux', root: '/i/root', commandLine: 'quiet panic=-1' },
+};
+
+test('a restored VM waits, paused, for the state of its devices, on a copy of the memory', () => {
+  const argv = qemuArguments(restored);
+  expect(argv.slice(-3)).toEqual(['-S', '-incoming', 'defer']);
+  expect(argv).toContain(
+    'memory-backend-file,id=ram0,size=128M,mem-path=/s/sets/1/standalone.ram,share=off',
+  );
+  expect(argv).not.toContain('-kernel');
+});
+
+test('a captured VM boots on the file that becomes the snapshot', () => {
+  const argv = qemuArguments(booted);
+  expect(argv).toContain(
+    'memory-backend-file,id=ram0,size=128M,mem-path=/s/sets/1/standalone.ram,share=on',
+  );
+  expect(argv.slice(-2)).toEqual(['-append', 'quiet panic=-1']);
+});
+
+test('the memory is opened read-only where QEMU can', () => {
+  const memory = { kind: 'CLONED', file: '/ram', canOpenReadOnly: true } as const;
+  expect(qemuArguments({ ...restored, memory })).toContain(
+    'memory-backend-file,id=ram0,size=128M,mem-path=/ram,share=off,readonly=on,rom=off',
+  );
+  const anonymous = qemuArguments({ ...restored, memory: { kind: 'ANONYMOUS' } });
+  expect(anonymous).toContain('memory-backend-ram,id=ram0,size=128M');
+});
+
+test('a comma in a path does not end the path', () => {
+  expect(qemuArguments(restored)).toContain(
+    'socket,id=agent0,path=/s/vms/a,,b/agent.sock,server=on,wait=off',
+  );
+});
+
+test('both have the same devices, and VMs run in a sandbox', () => {
+  const parts = devices(hardware).join('\n');
+  for (const machine of [restored, booted]) {
+    const argv = qemuArguments(machine);
+    expect(argv.join('\n')).toContain(parts);
+    expect(argv[argv.indexOf('-sandbox') + 1]).toContain('spawn=deny');
+  }
+});
+
+test('the accelerator, the CPU and the sizes are told', () => {
+  const argv = devices({ ...hardware, accel: 'kvm', cpu: 'host', cpuCores: 2, memoryMiB: 256 });
+  expect(argv[argv.indexOf('-accel') + 1]).toBe('kvm');
+  expect(argv[argv.indexOf('-cpu') + 1]).toBe('host');
+  expect(argv[argv.indexOf('-smp') + 1]).toBe('2');
+  expect(argv[argv.indexOf('-m') + 1]).toBe('256');
+});
