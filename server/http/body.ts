@@ -32,8 +32,11 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
       if (size <= maxBytes) chunks.push(chunk);
       else reject(tooLarge(maxBytes));
     });
-    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
     const brokeOff = () => reject(new HttpRefusal(400, 'BAD_INPUT', 'the body broke off'));
+    request.on('end', () => {
+      request.off('close', brokeOff);
+      resolve(Buffer.concat(chunks).toString('utf8'));
+    });
     request.on('error', brokeOff);
     request.on('close', brokeOff);
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) reject(tooLarge(maxBytes));
