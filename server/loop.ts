@@ -77,7 +77,8 @@ export class Loop {
     let waitMs = this.#settings.tickMs;
     try {
       const { ready, nextAt } = this.#reconciler.find(now);
-      if (nextAt !== undefined) waitMs = Math.min(waitMs, Math.max(nextAt - now, 1));
+      // What is due already is among the ready, and the end of its pass pokes.
+      if (nextAt !== undefined && nextAt > now) waitMs = Math.min(waitMs, nextAt - now);
       for (const work of ready) waitMs = Math.min(waitMs, this.#consider(work));
     } catch (error) {
       this.#settings.fault(error, `${this.#reconciler.name} cannot look for work`);

@@ -28,7 +28,7 @@ export function recover(deps: Deps): Reconciler {
     find: (now): Found => {
       const kinds = PROVIDER_KINDS.filter((kind) => deps.provider(kind) !== undefined);
       const ready = kinds.filter((kind) => waitMs(kind) <= 0).map((kind) => workOf(deps, kind));
-      const waits = kinds.map(waitMs);
+      const waits = kinds.map(waitMs).filter((ms) => ms > 0);
       return { ready, nextAt: waits.length === 0 ? undefined : now + Math.min(...waits) };
     },
     pass: async (work, turn) => {
