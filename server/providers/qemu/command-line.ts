@@ -40,7 +40,7 @@ export interface Machine {
 }
 
 /** The name of the port by which the agent in the guest is reached. */
-export const AGENT_PORT = 'snapyard.agent';
+const AGENT_PORT = 'snapyard.agent';
 /** The identifier of the console's buffer in QEMU. */
 export const CONSOLE = 'console0';
 

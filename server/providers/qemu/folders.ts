@@ -106,7 +106,7 @@ export async function removeLeftovers(folders: Folders): Promise<void> {
 }
 
 /** Whether an error says that a file is not there. */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 

@@ -56,7 +56,7 @@ export async function removeVm(host: Host, record: VmRecord): Promise<void> {
 }
 
 /** The process of a VM, also when we died before its number was stored. */
-export function processOf(record: VmRecord): ProcessId | null {
+function processOf(record: VmRecord): ProcessId | null {
   return record.process ?? findByArgument(record.uuid);
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
 import { microRef, microSet, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
@@ -11,7 +12,7 @@ const missing = await whyNoVms();
 if (missing !== null) console.info(`no VMs are adopted here: ${missing}`);
 
 test.runIf(missing === null)(
-  'VMs outlive a control plane that is killed, and the next takes them up',
+  'VMs outlive a control plane that is killed, and the next takes them up (needs QEMU)',
   { timeout: 60_000 },
   async () => {
     const folder = stateFolder();
@@ -54,7 +55,7 @@ test.runIf(missing === null)(
 );
 
 function spawnControlPlane(folder: string): ChildProcess {
-  const script = join(import.meta.dirname, 'control-plane-that-dies.ts');
+  const script = fileURLToPath(new URL('./control-plane-that-dies.ts', import.meta.url));
   return spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

@@ -14,7 +14,7 @@ const set = microSet(1);
 const fromSet = { kind: 'SET', set } as const;
 const session = { id: 'session-1', owner: 'ada' };
 
-describe.runIf(missing === null)('real VMs', { timeout: 60_000 }, () => {
+describe.runIf(missing === null)('real VMs (needs QEMU)', { timeout: 60_000 }, () => {
   const folder = stateFolder();
   let provider: Provider;
   let clusters = 0;
@@ -76,7 +76,7 @@ describe.runIf(missing === null)('real VMs', { timeout: 60_000 }, () => {
     await remove(ref);
   });
 
-  test('commands run side by side, large input and output arrive whole, too much is told', async () => {
+  test('commands run side by side, much arrives whole, too much is told', async () => {
     const ref = await awake();
     const many = Array.from({ length: 8 }, (_, code) =>
       run(ref, ['sh', '-c', 'seq 1 9000; exit "$0"', String(code)]),

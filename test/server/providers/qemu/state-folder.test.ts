@@ -102,7 +102,7 @@ test('what is missing is told with what to do about it', async () => {
 const missing = await whyNoVms();
 
 test.runIf(missing === null)(
-  'an accelerator is trusted after it has run a guest in time',
+  'an accelerator is trusted once it has run a guest (needs QEMU)',
   async () => {
     const firmware = join(folder, 'probe.rom');
     writeFileSync(firmware, probeFirmware());
@@ -125,7 +125,7 @@ test.runIf(missing === null)(
   },
 );
 
-test.runIf(missing === null)('an image is missing until one is there', async () => {
+test.runIf(missing === null)('an image is missing until one is there (needs QEMU)', async () => {
   const none = await qemuAvailability({ imageDir: folder });
   expect(none).toMatchObject({ available: false, fix: 'npm run qemu:image' });
 });
