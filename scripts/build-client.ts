@@ -12,6 +12,8 @@ function isStale(): boolean {
 }
 
 if (existsSync('client/index.html') && isStale()) {
+  // Whoever starts us may be a test runner; the page is always the one that people get.
+  process.env['NODE_ENV'] = 'production';
   // Loaded only now: most starts need no build.
   const { build } = await import('vite');
   await build();

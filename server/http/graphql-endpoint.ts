@@ -37,9 +37,7 @@ export class GraphqlEndpoint {
       throw new HttpRefusal(405, 'BAD_INPUT', 'GraphQL is sent by POST', { allow: 'POST' });
     const result = await this.#run(request);
     const { accept = '' } = request.headers;
-    if (accept.includes('text/event-stream')) {
-      return await this.#parts.streams.send(response, result);
-    }
+    if (isSentAsEvents(accept, result)) return await this.#parts.streams.send(response, result);
     const mediaType = accept.includes(GRAPHQL_JSON) ? GRAPHQL_JSON : 'application/json';
     const single = isStream(result) ? await refuseStream(result) : result;
     answerResult(response, statusOf(single, mediaType), mediaType, single);
@@ -59,6 +57,12 @@ export class GraphqlEndpoint {
     response.setHeader('access-control-allow-origin', origin);
     response.setHeader('vary', 'Origin');
   }
+}
+
+/** One result is JSON for everybody who also takes that: clients name all they can read. */
+function isSentAsEvents(accept: string, result: ExecutionResult | ResultStream): boolean {
+  if (!accept.includes('text/event-stream')) return false;
+  return isStream(result) || !accept.includes('json');
 }
 
 function answerPreflight(response: ServerResponse): void {
