@@ -70,7 +70,8 @@ export class FeedClient {
 
   async #run(kit: TestStore): Promise<void> {
     const { viewer, filter = {} } = this.#subscription;
-    const { context, close } = await kit.contexts.openForSubscription(viewer);
+    const operation = await kit.contexts.openForSubscription(viewer);
+    const { context } = operation;
     const stream = context.feed.changes({ after: this.cursor, filter });
     const stop = () => stream.return?.() ?? Promise.resolve();
     this.#stop = stop;
@@ -84,7 +85,7 @@ export class FeedClient {
     } catch (error) {
       this.error = error;
     } finally {
-      close();
+      operation.close();
       if (this.#stop === stop) this.#stop = undefined;
     }
   }
@@ -159,14 +160,14 @@ function unless<Row>(row: Row | undefined, isGone: (row: Row) => boolean): Row |
 
 /** What a client of the feed should hold now. */
 export async function stateNow(kit: TestStore, subscription: Subscription): Promise<State> {
-  const { context, close } = await kit.done(kit.contexts.open(subscription.viewer));
+  const operation = await kit.done(kit.contexts.open(subscription.viewer));
   const scope = { ...subscription.filter, seen: sessionsSeenBy(subscription.viewer) };
   const state: State = new Map();
   const portions = kit.store.read((db) => [...presentSubjects(db, scope, 1_000)]);
   for (const { type, id } of portions.flat()) {
-    const row = presentRow({ type, id }, context.reads);
+    const row = presentRow({ type, id }, operation.context.reads);
     if (row !== undefined) state.set(`${type} ${id}`, row);
   }
-  close();
+  operation.close();
   return state;
 }

@@ -52,7 +52,7 @@ describe('resetCluster and repairCluster', () => {
   it.each(CASES)('%s: are refused just when they are not offered', async (_name, path, patch) => {
     const pool = await kit.addPool({}, 1);
     const id = nextFree(kit.store, pool.id);
-    const cluster = await bring(id, path as ClusterStatus[], patch);
+    const cluster = await bring(id, path, patch);
     if (cluster === undefined) throw new Error('no cluster');
     const offered = clusterActions(cluster, ADMIN);
     for (const verb of ['resetCluster', 'repairCluster'] as const) {

@@ -57,7 +57,9 @@ describe('createSession', () => {
     );
     const results = await kit.done(Promise.allSettled(claims));
     const served = results.filter(({ status }) => status === 'fulfilled');
-    const refusals = results.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    const refusals = results.flatMap((one): unknown[] =>
+      one.status === 'rejected' ? [one.reason] : [],
+    );
     expect(served).toHaveLength(3);
     expect(refusals.every((one) => one instanceof PoolExhausted)).toBe(true);
     expect(String(refusals[0])).toContain('no available clusters in pool');

@@ -43,7 +43,7 @@ type Pick = (subject: Subject, context: Context) => unknown;
 async function watch(who: Viewer, open: Open, pick: Pick): Promise<Watcher> {
   const { context } = await kit.contexts.openForSubscription(who);
   const stream = await open(context.feed);
-  let resume = () => undefined;
+  let resume: () => void = () => undefined;
   const watcher: Watcher = {
     told: [],
     at: [],
@@ -62,7 +62,7 @@ async function watch(who: Viewer, open: Open, pick: Pick): Promise<Watcher> {
       watcher.at.push(kit.world.elapsed());
       if (watcher.isPaused) {
         await new Promise<void>((resolve) => {
-          resume = () => void resolve();
+          resume = resolve;
         });
       }
     }

@@ -12,7 +12,7 @@ beforeEach(() => {
   kit = openTestStore();
 });
 afterEach(async () => {
-  for (const { close } of opened) close();
+  for (const operation of opened) operation.close();
   opened = [];
   await kit.close();
 });
@@ -116,10 +116,11 @@ describe('an operation', () => {
   it('holds no connection while a verb is at work, and none once it is closed', async () => {
     await kit.addPool({ size: 40 }, 40);
     const claims = Array.from({ length: 40 }, async () => {
-      const { context, close } = await kit.contexts.open(alice);
+      const operation = await kit.contexts.open(alice);
+      const { context } = operation;
       const session = await context.verbs.createSession({ pool: 'cks' });
       const seen = context.reads.session(session.id);
-      close();
+      operation.close();
       expect(() => context.reads.cursor()).toThrow('has ended');
       return seen?.status;
     });
@@ -132,9 +133,10 @@ describe('an operation', () => {
 
   it('whose caller has gone takes no connection after its verb', async () => {
     await kit.addPool({}, 1);
-    const { context, close } = await open(alice);
+    const operation = await open(alice);
+    const { context } = operation;
     const claiming = context.verbs.createSession({ pool: 'cks' });
-    close();
+    operation.close();
     await kit.done(claiming);
     expect(() => context.reads.cursor()).toThrow('has ended');
   });
