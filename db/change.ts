@@ -1,6 +1,12 @@
 import { and, asc, eq, gt, lt, lte, sql } from 'drizzle-orm';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
-import { SYSTEM, type Change, type ChangeKind, type Why } from '../schema/model/change.ts';
+import {
+  SYSTEM,
+  type Change,
+  type ChangeKind,
+  type SubjectType,
+  type Why,
+} from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
 import type { Tx } from './tx.ts';
 import { changes, installation } from './tables.ts';
@@ -42,7 +48,10 @@ export interface Transition {
   readonly owner?: string | null;
 }
 
-/** Appends a transition to the log, and marks its pool's counts as changed where they are. */
+/** What pools show of their parts: counts, places in the queue, the golden state. */
+const SHOWN_BY_POOLS: readonly SubjectType[] = ['CLUSTER', 'SESSION', 'SNAPSHOT'];
+
+/** Appends a transition to the log, and marks its pool as changed where it shows that. */
 export function logChange(tx: Tx, transition: Transition, why: Why): void {
   const stays = transition.from === transition.to;
   insertStatement(tx.db).run({
@@ -58,12 +67,10 @@ export function logChange(tx: Tx, transition: Transition, why: Why): void {
     sessionId: transition.sessionId ?? null,
     owner: transition.owner ?? null,
   });
-  if (transition.type === 'CLUSTER' || transition.type === 'SESSION') {
-    tx.touchedPools.set(transition.poolId, why);
-  }
+  if (SHOWN_BY_POOLS.includes(transition.type)) tx.touchedPools.set(transition.poolId, why);
 }
 
-/** Appends the row that tells readers to look at a pool's counts again. */
+/** Appends the row that tells readers to look at a pool again. */
 export function logPoolChange(tx: Tx, poolId: string, why: Why): void {
   const subject = { type: 'CLUSTER_POOL', subjectId: poolId, kind: 'UPDATED', poolId } as const;
   // The reason and the actor are told by the change that touched the pool.
