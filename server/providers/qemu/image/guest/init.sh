@@ -8,7 +8,8 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
-mount -t tmpfs -o size=25%,mode=0755 run /run
+# Also where a command that writes without end finds its end.
+mount -t tmpfs -o size=8m,mode=0755 run /run
 mount -t tmpfs -o size=50%,mode=1777 tmp /tmp
 mkdir -p /run/snapyard /var/lib/snapyard/turns
 
