@@ -146,6 +146,7 @@ async function openQemu(
     imageDir,
     installation,
     log: (line) => log.info(line),
+    snapshotDir: config.qemu.snapshotPath,
     settings: { accel: config.qemu.accel },
   });
 }
