@@ -130,7 +130,7 @@ function brokenCluster(cluster: Cluster, byId: Map<string, Session>): string[] {
     [sessionId !== null && !['LOCKED', 'CREATING'].includes(status), 'still names a session'],
     [sessionId !== null && removingAt !== null, 'is removed under its session'],
     [status === 'RESETTING' && removingAt === null && work === null, 'is put through nothing'],
-    [status === 'ERROR' && !cluster.statusMessage, 'gives no reason'],
+    [status === 'ERROR' && removingAt === null && !cluster.statusMessage, 'gives no reason'],
   ] as const;
   return wrong.filter(([is]) => is).map(([, what]) => `${status} cluster ${name} ${what}`);
 }
@@ -187,21 +187,27 @@ function brokenSets(db: Db): string[] {
   ]);
 }
 
-/** What is outside without a row, and what a row says is outside and is not. */
+/**
+ * What is outside without a row, and what a row says is outside and is not. A set that could not
+ * be taken may have left something outside or not.
+ */
 export async function differences(store: Store, provider: Provider): Promise<string[]> {
   const outside = await provider.list(new AbortController().signal);
   const there = new Set(outside.map(({ kind, id }) => `${kind} ${id}`));
-  const wanted = store.read((db) => {
-    const present = db
+  const { present, sets } = store.read((db) => ({
+    present: db
       .select()
       .from(clusters)
       .all()
-      .filter(({ removedAt }) => removedAt === null);
-    const sets = db.select().from(snapshots).all().map(setId);
-    return new Set([...present.map(({ id }) => `CLUSTER ${id}`), ...sets.map((id) => `SET ${id}`)]);
-  });
+      .filter(({ removedAt }) => removedAt === null)
+      .map(({ id }) => `CLUSTER ${id}`),
+    sets: db.select().from(snapshots).all(),
+  }));
+  const known = new Set([...present, ...sets.map((set) => `SET ${setId(set)}`)]);
+  const taken = sets.filter(({ status }) => status !== 'FAILED');
+  const wanted = new Set([...present, ...taken.map((set) => `SET ${setId(set)}`)]);
   return [
-    ...[...there].filter((key) => !wanted.has(key)).map((key) => `${key} has no row`),
+    ...[...there].filter((key) => !known.has(key)).map((key) => `${key} has no row`),
     ...[...wanted].filter((key) => !there.has(key)).map((key) => `${key} is not outside`),
   ];
 }

@@ -23,6 +23,8 @@ import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 /** How a yard in virtual time is made. */
 export interface YardOptions {
   readonly seed?: number;
+  /** How many times faster than reality things happen outside; once when left out. */
+  readonly speed?: number;
   /** Whether the seed also chooses the order of what is ready at the same time. */
   readonly shuffle?: boolean;
   readonly faults?: SimulatorFaults;
@@ -50,6 +52,8 @@ export interface Yard {
   members(pool: string): Cluster[];
   /** Lets time pass until all members of the pool are in one of these states. */
   settled(pool: string, count: number, statuses?: readonly Cluster['status'][]): Promise<void>;
+  /** What a crash just now would leave, put by; the yard goes on. */
+  putBy(): Crashed;
   /** Ends the process as kill -9 does, and opens another on what is left; its loops stand still. */
   crash(options?: YardOptions): Yard;
   close(): Promise<void>;
@@ -86,7 +90,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const store = options.wrapStore?.(raw) ?? raw;
   const simulator = createSimulator({
     world,
-    speed: 1,
+    speed: options.speed ?? 1,
     seed: options.seed ?? 1,
     worldFile: null,
     outside,
@@ -126,6 +130,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
         const all = members(name);
         return all.length === count && all.every(({ status }) => statuses.includes(status));
       }, FOR_LONG),
+    putBy: () => putBy(remains),
     crash: (next = {}) => {
       world.halt();
       return openOn(remainsOf(remains, raw), next);
@@ -139,8 +144,42 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   };
 }
 
+/** What a process would have left that had been killed at one moment. */
+export interface Crashed {
+  /** Opens another yard on it, once; its time goes on from that moment. */
+  open(options?: YardOptions): Yard;
+}
+
+function putBy({ folder, life, world, outside }: Remains): Crashed {
+  const kept = mkdtempSync(join(memoryFolder(), 'yard-'));
+  copyDatabase(databaseFolder(folder, life), databaseFolder(kept, 1));
+  const left = copyOf(outside);
+  const now = world.now();
+  return {
+    open: (options = {}) => {
+      // Not the chance of the yard that went on, which gave out identifiers in this very moment.
+      const later = virtualWorld({ seed: (options.seed ?? 1) + 7_919, now });
+      return openOn({ folder: kept, life: 1, world: later, outside: left, graves: [] }, options);
+    },
+  };
+}
+
 function databaseFolder(folder: string, life: number): string {
   return join(folder, `life-${life}`);
+}
+
+function copyDatabase(from: string, to: string): void {
+  mkdirSync(to);
+  for (const name of ['yard.db', 'yard.db-wal']) {
+    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
+  }
+}
+
+function copyOf(outside: SimulatorWorld): SimulatorWorld {
+  const copy = createSimulatorWorld();
+  for (const cluster of outside.clusters()) copy.replay({ cluster });
+  for (const set of outside.sets()) copy.replay({ set });
+  return copy;
 }
 
 /**
@@ -149,19 +188,12 @@ function databaseFolder(folder: string, life: number): string {
  */
 function remainsOf(remains: Remains, dead: Store): Remains {
   const { folder, life, world, outside, graves } = remains;
-  const [from, to] = [databaseFolder(folder, life), databaseFolder(folder, life + 1)];
-  mkdirSync(to);
-  for (const name of ['yard.db', 'yard.db-wal']) {
-    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
-  }
-  const left = createSimulatorWorld();
-  for (const cluster of outside.clusters()) left.replay({ cluster });
-  for (const set of outside.sets()) left.replay({ set });
+  copyDatabase(databaseFolder(folder, life), databaseFolder(folder, life + 1));
   return {
     folder,
     life: life + 1,
     world: world.successor(),
-    outside: left,
+    outside: copyOf(outside),
     graves: [...graves, dead],
   };
 }

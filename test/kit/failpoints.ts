@@ -1,0 +1,69 @@
+import type { Store } from '../../db/store.ts';
+import type { Provider } from '../../server/providers/provider.ts';
+
+/**
+ * Points at which a process may be killed: before and after every call of a provider and every
+ * commit, those of notes and progress too. They are not written into the code; the ports that the
+ * loops and verbs are given tell of them.
+ */
+export class Failpoints {
+  readonly #reach: (point: string) => void;
+
+  /** Tells `reach` of each point as it is reached. */
+  constructor(reach: (point: string) => void) {
+    this.#reach = reach;
+  }
+
+  /** The store, telling of its commits by the place in the code that asked for them. */
+  store(store: Store): Store {
+    const transact: Store['transact'] = async (body) => {
+      const point = `commit of ${caller()}`;
+      this.#reach(`before ${point}`);
+      const result = await store.transact(body);
+      this.#reach(`after ${point}`);
+      return result;
+    };
+    return {
+      installation: store.installation,
+      transact,
+      read: (body) => store.read(body),
+      lease: (longestMs) => store.lease(longestMs),
+      onCommit: (listener) => store.onCommit(listener),
+      head: () => store.head(),
+      close: () => store.close(),
+    };
+  }
+
+  /** The provider, telling of the calls by which it changes the world or looks at it. */
+  provider(provider: Provider): Provider {
+    const { look, list, ensureCluster, wake, ensureReset, ensureSet, mark, ensureGone } = provider;
+    return {
+      ...provider,
+      look: (...args) => this.#call('look', () => look(...args)),
+      list: (...args) => this.#call('list', () => list(...args)),
+      ensureCluster: (...args) => this.#call('ensureCluster', () => ensureCluster(...args)),
+      wake: (...args) => this.#call('wake', () => wake(...args)),
+      ensureReset: (...args) => this.#call('ensureReset', () => ensureReset(...args)),
+      ensureSet: (...args) => this.#call('ensureSet', () => ensureSet(...args)),
+      mark: (...args) => this.#call('mark', () => mark(...args)),
+      ensureGone: (...args) => this.#call('ensureGone', () => ensureGone(...args)),
+    };
+  }
+
+  async #call<T>(name: string, call: () => Promise<T>): Promise<T> {
+    this.#reach(`before ${name}`);
+    const result = await call();
+    this.#reach(`after ${name}`);
+    return result;
+  }
+}
+
+/** The innermost two functions of the server that asked for a commit. */
+function caller(): string {
+  const lines = new Error('who').stack?.split('\n') ?? [];
+  const frames = lines.flatMap((line) => {
+    const match = /at (?:async )?(.*?) ?\(?(?:file:\/\/)?[^ (]*\/((?:server|db)\/[^:]+)/.exec(line);
+    return match === null ? [] : [`${match[2]} ${match[1]}`.trim()];
+  });
+  return frames.slice(0, 2).join(' < ') || 'a test';
+}
