@@ -24,7 +24,13 @@ import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
 import { isCompleteSet, strategyFor, type Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet } from '../golden-set.ts';
 import { clusterObject, clusterRef, providerOf, setObject, setRef } from '../outside.ts';
-import type { ClusterSource, Provider, Sighting, Step } from '../providers/provider.ts';
+import {
+  ProviderError,
+  type ClusterSource,
+  type Provider,
+  type Sighting,
+  type Step,
+} from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
   MOST_ATTEMPTS,
@@ -143,10 +149,16 @@ async function begin(
   if (!step.notes.has(SINCE)) await step.note(SINCE, String(deps.world.now()));
   await store.transact((tx) => {
     const { id, poolId, fence } = cluster;
-    if (findCluster(tx.db, id)?.fence !== fence) return;
+    assertNotTakenOver(tx, cluster);
     for (const set of sets.keys()) deleteSet(tx, { poolId, set }, { cause: 'REPLENISH' });
     writeNote(tx, { subjectId: id, key: SOURCE, value: name, fence });
   });
+}
+
+/** Rows that are written for a cluster that is being removed would be left when it is gone. */
+function assertNotTakenOver(tx: Tx, { id, name, fence }: Cluster): void {
+  if (findCluster(tx.db, id)?.fence === fence) return;
+  throw new ProviderError(`${name} has been taken over`, { retryable: false });
 }
 
 /** Captures the set that the cluster is reset to, before it is handed out for the first time. */
@@ -162,6 +174,7 @@ async function captureOwnSet(
   step.progress('capture');
   const why = { cause: 'REPLENISH' } as const;
   const set = await store.transact((tx) => {
+    assertNotTakenOver(tx, cluster);
     const begun = findSetsOfCluster(tx.db, clusterId).find((s) => s.status === 'CREATING');
     if (begun !== undefined) return begun.set;
     const roles = findTemplate(tx.db, getPool(tx.db, poolId).templateId)?.roles ?? [];
