@@ -41,6 +41,16 @@ const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
 /** A setting that cannot be used; the message is one line that names it. */
 export class ConfigurationError extends Error {}
 
+/** Names that belong to others of ours: the test suites and their machines. */
+const OTHERS = /^SNAPYARD_(REQUIRE|SKIP|TEST|TESTS|CRDS)/;
+
+/** Names that look like settings of ours and are none: misspelt, most likely. */
+export function unknownSettings(env: Environment = process.env): string[] {
+  return Object.keys(env).filter(
+    (name) => name.startsWith('SNAPYARD_') && !OTHERS.test(name) && !(name in environment.shape),
+  );
+}
+
 /** The environment as Node has it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -5,7 +5,7 @@ import { openStore, type Store } from '../db/store.ts';
 import { schema } from '../schema/index.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import { loopbackAuth, tokenAuth, UnsafeHost, type Auth } from './auth.ts';
-import { ConfigurationError, readConfig, type Config } from './config.ts';
+import { ConfigurationError, readConfig, unknownSettings, type Config } from './config.ts';
 import { createContexts } from './context.ts';
 import { createControlPlane } from './control-plane.ts';
 import { createFeed } from './feed.ts';
@@ -81,6 +81,7 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const providers = await openProviders(config, world, log, store);
   const ground = { config, world, log, store, providers };
   const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
+  for (const name of unknownSettings()) log.warn(`${name} is not a setting of this version`);
   for (const line of await ensurePools(store, config, findTraits)) log.warn(line);
   const stopLines = logTransitions(store, log);
   const loops = createLoops({
