@@ -8,33 +8,29 @@ import {
   type Why,
 } from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
+import { rowInserter } from './row.ts';
 import type { Tx } from './tx.ts';
 import { changes, installation } from './tables.ts';
 
 /** SQLite's own table of the highest row ids ever given. */
 const sequences = sqliteTable('sqlite_sequence', { name: text('name'), seq: integer('seq') });
 
-const insertStatement = prepared((db) =>
-  db
-    .insert(changes)
-    .values({
-      tx: sql.placeholder('tx'),
-      at: sql.placeholder('at'),
-      type: sql.placeholder('type'),
-      subjectId: sql.placeholder('subjectId'),
-      kind: sql.placeholder('kind'),
-      from: sql.placeholder('from'),
-      to: sql.placeholder('to'),
-      cause: sql.placeholder('cause'),
-      reason: sql.placeholder('reason'),
-      actor: sql.placeholder('actor'),
-      jobId: sql.placeholder('jobId'),
-      poolId: sql.placeholder('poolId'),
-      sessionId: sql.placeholder('sessionId'),
-      owner: sql.placeholder('owner'),
-    })
-    .prepare(),
-);
+const insert = rowInserter<Omit<Change, 'seq'>>(changes, [
+  'tx',
+  'at',
+  'type',
+  'subjectId',
+  'kind',
+  'from',
+  'to',
+  'cause',
+  'reason',
+  'actor',
+  'jobId',
+  'poolId',
+  'sessionId',
+  'owner',
+]);
 
 /** What happened to one thing, as its noun's file tells it to the log. */
 export interface Transition {
@@ -54,16 +50,19 @@ const SHOWN_BY_POOLS: readonly SubjectType[] = ['CLUSTER', 'SESSION', 'SNAPSHOT'
 /** Appends a transition to the log, and marks its pool as changed where it shows that. */
 export function logChange(tx: Tx, transition: Transition, why: Why): void {
   const stays = transition.from === transition.to;
-  insertStatement(tx.db).run({
-    ...transition,
+  insert(tx.db, {
     tx: tx.number(),
     at: tx.now,
+    type: transition.type,
+    subjectId: transition.subjectId,
+    kind: transition.kind,
     from: stays ? null : (transition.from ?? null),
     to: stays ? null : (transition.to ?? null),
     cause: why.cause,
     reason: why.reason ?? null,
     actor: why.actor ?? SYSTEM,
     jobId: why.jobId ?? null,
+    poolId: transition.poolId,
     sessionId: transition.sessionId ?? null,
     owner: transition.owner ?? null,
   });

@@ -11,7 +11,7 @@ import { logChange } from './change.ts';
 import { recount } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
-import { idCondition, rowWriter } from './row.ts';
+import { givenText, idCondition, rowWriter } from './row.ts';
 import { clusters } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -28,11 +28,10 @@ const toClaim = prepared((db) =>
     .from(clusters)
     .where(
       // Spelled as the partial index spells it, which SQLite then uses.
-      sql`${clusters.poolId} = ${sql.placeholder('poolId')}
+      sql`${clusters.poolId} = ${givenText('poolId')}
         AND status = 'AVAILABLE' AND removing_at IS NULL AND job_id IS NULL`,
     )
     .orderBy(asc(clusters.lastUsedAt), asc(clusters.number))
-    .limit(1)
     .prepare(),
 );
 

@@ -3,7 +3,7 @@ import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import * as tables from './tables.ts';
 
 /** One connection as the functions of this folder use it; reading ones take any. */
-export type Db = BetterSQLite3Database<typeof tables>;
+export type Db = BetterSQLite3Database<typeof tables> & { readonly $client: Database.Database };
 
 /** The oldest SQLite without the bug that could corrupt a WAL database with two connections. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
@@ -24,6 +24,8 @@ export function openWriter(path: string): Connection {
   // better-sqlite3 sets NORMAL for WAL, which may lose acknowledged commits when power fails.
   raw.pragma('synchronous = FULL');
   raw.pragma('foreign_keys = ON');
+  // What a savepoint would put back is kept in memory, not in a file: every verb has one.
+  raw.pragma('temp_store = MEMORY');
   assertDurable(raw);
   return { raw, db: drizzle(raw, { schema: tables }) };
 }

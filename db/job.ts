@@ -81,7 +81,7 @@ export function moveJob(tx: Tx, id: string, move: JobMove, why: Why): Job | unde
     throw new Error(`a job cannot go from ${row.status} to ${move.to}`);
   }
   const moved = { ...row, ...move.patch, status: move.to, version: row.version + 1 };
-  write(tx.db, moved);
+  write(tx.db, row, moved);
   log(tx, row, moved, why);
   return moved;
 }

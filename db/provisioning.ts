@@ -1,6 +1,7 @@
-import { and, desc, eq, gte, sql } from 'drizzle-orm';
+import { and, desc, eq, gte } from 'drizzle-orm';
 import { SERVED_FROM, type ServedFrom } from '../schema/model/session.ts';
-import { prepared, type Db } from './connection.ts';
+import type { Db } from './connection.ts';
+import { rowInserter } from './row.ts';
 import { provisionings } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -15,27 +16,22 @@ export interface Provisioning {
   readonly reason: string | null;
 }
 
-const insertStatement = prepared((db) =>
-  db
-    .insert(provisionings)
-    .values({
-      id: sql.placeholder('id'),
-      poolId: sql.placeholder('poolId'),
-      clusterId: sql.placeholder('clusterId'),
-      sessionId: sql.placeholder('sessionId'),
-      servedFrom: sql.placeholder('servedFrom'),
-      startedAt: sql.placeholder('startedAt'),
-      finishedAt: sql.placeholder('finishedAt'),
-      durationMs: sql.placeholder('durationMs'),
-      succeeded: sql.placeholder('succeeded'),
-      reason: sql.placeholder('reason'),
-    })
-    .prepare(),
-);
+const insert = rowInserter<Row>(provisionings, [
+  'id',
+  'poolId',
+  'clusterId',
+  'sessionId',
+  'servedFrom',
+  'startedAt',
+  'finishedAt',
+  'durationMs',
+  'succeeded',
+  'reason',
+]);
 
 /** Records a provisioning that has just ended. */
 export function recordProvisioning(tx: Tx, provisioning: Provisioning): void {
-  insertStatement(tx.db).run({
+  insert(tx.db, {
     ...provisioning,
     id: tx.newId(),
     finishedAt: tx.now,

@@ -6,7 +6,7 @@ import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { idCondition, rowWriter } from './row.ts';
+import { givenText, idCondition, rowInserter, rowWriter } from './row.ts';
 import { sessions } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -34,29 +34,23 @@ export function findSession(db: Db, id: string): Session | undefined {
   return byId(db).get({ id });
 }
 
-const insertStatement = prepared((db) =>
-  db
-    .insert(sessions)
-    .values({
-      id: sql.placeholder('id'),
-      owner: sql.placeholder('owner'),
-      poolId: sql.placeholder('poolId'),
-      status: sql.placeholder('status'),
-      clusterId: sql.placeholder('clusterId'),
-      lastClusterId: sql.placeholder('clusterId'),
-      clusterLockTime: sql.placeholder('clusterLockTime'),
-      servedFrom: sql.placeholder('servedFrom'),
-      strategy: sql.placeholder('strategy'),
-      ticket: sql.placeholder('ticket'),
-      task: sql.placeholder('task'),
-      ttlMinutes: sql.placeholder('ttlMinutes'),
-      createdAt: sql.placeholder('createdAt'),
-      runningAt: sql.placeholder('runningAt'),
-      expiresAt: sql.placeholder('expiresAt'),
-    })
-    .returning()
-    .prepare(),
-);
+const insert = rowInserter<Session>(sessions, [
+  'id',
+  'owner',
+  'poolId',
+  'status',
+  'clusterId',
+  'lastClusterId',
+  'clusterLockTime',
+  'servedFrom',
+  'strategy',
+  'ticket',
+  'task',
+  'ttlMinutes',
+  'createdAt',
+  'runningAt',
+  'expiresAt',
+]);
 
 /** A session as it is made. */
 export type NewSession = Pick<
@@ -76,10 +70,25 @@ export type NewSession = Pick<
   | 'expiresAt'
 >;
 
+/** What the table says of a new session by itself. */
+const AS_MADE = {
+  statusMessage: null,
+  fallbackReason: null,
+  failedWakes: 0,
+  endedAt: null,
+  endReason: null,
+  version: 1,
+} as const;
+
 /** Adds a session. */
 export function insertSession(tx: Tx, session: NewSession, why: Why): Session {
-  const row = insertStatement(tx.db).get({ ...session, createdAt: tx.now });
-  if (row === undefined) throw new Error('an inserted session was not returned');
+  const row: Session = {
+    ...session,
+    lastClusterId: session.clusterId,
+    createdAt: tx.now,
+    ...AS_MADE,
+  };
+  insert(tx.db, row);
   log(tx, undefined, row, why);
   return row;
 }
@@ -121,7 +130,7 @@ export function updateSession(
 
 function save(tx: Tx, before: Session, after: Session, why: Why): Session {
   const row = { ...after, version: before.version + 1 };
-  write(tx.db, row);
+  write(tx.db, before, row);
   log(tx, before, row, why);
   return row;
 }
@@ -141,9 +150,8 @@ const firstWaitingStatement = prepared((db) =>
   db
     .select()
     .from(sessions)
-    .where(sql`${sessions.poolId} = ${sql.placeholder('poolId')} AND status = 'PENDING'`)
+    .where(sql`${sessions.poolId} = ${givenText('poolId')} AND status = 'PENDING'`)
     .orderBy(asc(sessions.ticket))
-    .limit(1)
     .prepare(),
 );
 

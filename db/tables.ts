@@ -375,7 +375,6 @@ export const changes = sqliteTable(
   (t) => [
     index('changes_by_subject').on(t.subjectId, t.seq),
     index('changes_by_pool').on(t.poolId, t.seq),
-    index('changes_by_time').on(t.at),
   ],
 );
 

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, isNull } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
@@ -7,7 +7,7 @@ import { vmName, type VmHandle } from '../schema/model/vm-handle.ts';
 import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { idCondition, rowWriter } from './row.ts';
+import { changesRow, givenText, idCondition, rowWriter } from './row.ts';
 import { vmHandles } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -22,7 +22,7 @@ const ofCluster = prepared((db) =>
   db
     .select()
     .from(vmHandles)
-    .where(eq(vmHandles.clusterId, sql.placeholder('clusterId')))
+    .where(eq(vmHandles.clusterId, givenText('clusterId')))
     .orderBy(asc(vmHandles.role))
     .prepare(),
 );
@@ -79,11 +79,9 @@ export type VmPatch = Partial<
 
 /** Changes a handle; a patch that changes nothing is not a change. */
 export function updateVm(tx: Tx, before: VmHandle, patch: VmPatch, why: Why): VmHandle {
-  const after = { ...before, ...patch };
-  const same = JSON.stringify(after) === JSON.stringify(before);
-  if (same) return before;
-  const row = { ...after, version: before.version + 1 };
-  write(tx.db, row);
+  if (!changesRow(before, patch)) return before;
+  const row = { ...before, ...patch, version: before.version + 1 };
+  write(tx.db, before, row);
   log(tx, before, row, why);
   return row;
 }

@@ -28,8 +28,6 @@ CREATE INDEX `changes_by_pool` ON `changes` (`pool_id`,`seq`);
 
 CREATE INDEX `changes_by_subject` ON `changes` (`subject_id`,`seq`);
 
-CREATE INDEX `changes_by_time` ON `changes` (`at`);
-
 CREATE TABLE `cluster_counts` (
 	`pool_id` text PRIMARY KEY NOT NULL,
 	`creating` integer DEFAULT 0 NOT NULL,
