@@ -157,7 +157,7 @@ describe('spawnVm and destroyVm', () => {
     expect(kit.store.read((db) => db.query.sessions.findMany().sync())).toEqual([]);
   });
 
-  it('destroys the VM with its session; a second call answers the same stopped handle', async () => {
+  it('destroys the VM with its session; a second call answers the same handle', async () => {
     await kit.addPool(MICRO, 1);
     const vm = await kit.done(spawn());
     expect(await kit.refused(kit.verbs(bob).destroyVm(vm.id))).toBeInstanceOf(NotFound);
