@@ -55,7 +55,7 @@ export class Http {
   readonly #streams: EventStreams;
   readonly #endpoint: GraphqlEndpoint;
   readonly #sockets: GraphqlSockets;
-  readonly #playground = new Playground();
+  readonly #playground: Playground;
   readonly #files: StaticFiles;
   readonly #server: Server;
   readonly #responses = new Set<ServerResponse>();
@@ -75,6 +75,7 @@ export class Http {
     this.#endpoint = new GraphqlEndpoint({ ...shared, guard: this.#guard, streams: this.#streams });
     const stopping = () => this.#state === 'STOPPING';
     this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
+    this.#playground = new Playground(!auth.loopbackOnly);
     this.#files = new StaticFiles(settings.clientFolder);
     this.#server = this.#createServer();
   }

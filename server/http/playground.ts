@@ -31,13 +31,21 @@ query Pools {
 }
 `;
 
-/** GraphiQL, from our own files: it works without the internet, subscriptions included. */
+/**
+ * GraphiQL, from our own files: it works without the internet. It subscribes over WebSocket, except
+ * where a token is needed: the headers that people type in there it sends over HTTP only.
+ */
 export class Playground {
+  readonly #subscriptionsProtocol: 'WS' | 'SSE';
   #page: Promise<Page> | undefined;
+
+  constructor(needsToken: boolean) {
+    this.#subscriptionsProtocol = needsToken ? 'SSE' : 'WS';
+  }
 
   /** Sends the page, or nothing to a browser that has it. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#page ??= makePage();
+    this.#page ??= makePage(this.#subscriptionsProtocol);
     const page = await this.#page;
     const headers = {
       'content-type': 'text/html; charset=utf-8',
@@ -59,12 +67,13 @@ function encodingFor({ headers }: IncomingMessage): 'br' | 'gzip' | 'identity' {
 }
 
 /** The library is loaded only when somebody wants the page. */
-async function makePage(): Promise<Page> {
+async function makePage(subscriptionsProtocol: 'WS' | 'SSE'): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({
     title: 'Snapyard playground',
     endpoint: '/graphql',
-    subscriptionsProtocol: 'WS',
+    method: 'POST',
+    subscriptionsProtocol,
     defaultQuery: WELCOME,
   });
   const identity = Buffer.from(html);
