@@ -8,6 +8,7 @@ import type { SubjectType } from '../schema/model/change.ts';
 import { NotFound } from '../schema/model/refusal.ts';
 import type { FeedFor } from './context.ts';
 import { ChangeReader } from './feed/changes.ts';
+import { LogPages } from './feed/log-pages.ts';
 import { streamOf } from './feed/reader.ts';
 import { Turns } from './feed/turns.ts';
 import { UpdateReader } from './feed/updates.ts';
@@ -41,6 +42,7 @@ const WORDS: Readonly<Record<SubjectType, string>> = {
  */
 export function createFeed({ store, world, hub }: FeedParts): FeedFor {
   const stateTurns = new Turns(STATES_AT_ONCE);
+  const log = new LogPages(store);
   return (viewer, slot): Feed => {
     const seen = sessionsSeenBy(viewer);
     const partsOf = (seat: Seat) => ({ store, world, slot, seat, seen });
@@ -48,7 +50,7 @@ export function createFeed({ store, world, hub }: FeedParts): FeedFor {
       changes({ after, filter }) {
         store.read((db) => assertKnown(db, filter, seen));
         return streamOf(hub, (seat) =>
-          new ChangeReader({ ...partsOf(seat), filter, stateTurns }).read(after),
+          new ChangeReader({ ...partsOf(seat), filter, log, stateTurns }).read(after),
         );
       },
       async updates(subject) {

@@ -1,4 +1,4 @@
-import { changesAfter, lastSeq, trimmedUpTo } from '../../db/change.ts';
+import { lastSeq, trimmedUpTo } from '../../db/change.ts';
 import type { Db } from '../../db/connection.ts';
 import type { ReadLease } from '../../db/readers.ts';
 import { presentSubjects } from '../../db/subject.ts';
@@ -6,18 +6,18 @@ import type { ChangeFilter, FeedMessage, ResyncReason } from '../../schema/conte
 import type { Change } from '../../schema/model/change.ts';
 import type { Cursor } from '../../schema/model/cursor.ts';
 import { requestError } from '../../schema/request-error.ts';
+import type { LogPages } from './log-pages.ts';
 import { openForMessage, openForMessages, type ReaderParts } from './reader.ts';
 import type { Turns } from './turns.ts';
 
 /** What a reader of all changes is made of. */
 export interface ChangeReaderParts extends ReaderParts {
   readonly filter: ChangeFilter;
+  readonly log: LogPages;
   /** Those who read a state hold a connection for long: few may at once. */
   readonly stateTurns: Turns;
 }
 
-/** Rows of the log that are read, and held, at once. */
-const PAGE_ROWS = 256;
 const PORTION_SUBJECTS = 200;
 const LONGEST_STATE_MS = 10_000;
 
@@ -51,14 +51,14 @@ export class ChangeReader {
 
   /** The messages behind a cursor, or from the state on. */
   async *read(after: Cursor | undefined): AsyncGenerator<FeedMessage, void, undefined> {
-    const { store, seat } = this.#parts;
+    const { store, seat, log } = this.#parts;
     this.#prev = after ?? null;
     this.#position = after?.seq ?? 0;
     const reason = after && store.read((db) => this.#whyNot(db, after));
     if (after === undefined || reason !== undefined) yield* this.#state(reason);
     while (seat.isOpen) {
-      const rows = store.read((db) => this.#page(db));
-      if (rows === 'LAGGING') yield* this.#state('LAGGING');
+      const rows = log.behind(this.#position);
+      if (rows === undefined) yield* this.#state('LAGGING');
       else if (rows.length > 0) yield* this.#verbs(rows);
       else yield* this.#silence();
     }
@@ -69,11 +69,6 @@ export class ChangeReader {
     if (after.epoch !== this.#parts.slot.epoch) return 'FOREIGN_EPOCH';
     if (after.seq > lastSeq(db)) return 'FUTURE';
     return after.seq < trimmedUpTo(db) ? 'TRIMMED' : undefined;
-  }
-
-  #page(db: Db): Change[] | 'LAGGING' {
-    if (trimmedUpTo(db) > this.#position) return 'LAGGING';
-    return changesAfter(db, this.#position, PAGE_ROWS);
   }
 
   /** One message for each verb of which something is for this reader. */
