@@ -56,7 +56,8 @@ function standing(tx: Tx, pool: ClusterPool): Outcome {
 /** Whether a cluster in ERROR got there since the job began, so that trying again is over. */
 function failedFor(job: Job, cluster: Cluster): boolean {
   const since = (cluster.nextAttemptAt ?? 0) - errorRetryMs(cluster.failuresInRow);
-  return since >= job.createdAt;
+  // What failed in the very moment in which the job was asked for may be why it was.
+  return since > job.createdAt;
 }
 
 function retryFailed(tx: Tx, job: Job, wantedStrategy: ProvisioningStrategy | null): void {

@@ -36,7 +36,7 @@ function findWork(db: Db, now: number): Found {
 /** When the first that waits in a pool has waited too long. */
 function giveUpAt(db: Db, pool: { id: string; maxWaitSeconds: number }): number | undefined {
   const waiting = findOldestWaiting(db, pool.id);
-  return waiting && waiting.createdAt + pool.maxWaitSeconds * 1_000;
+  return waiting === undefined ? undefined : waiting.createdAt + pool.maxWaitSeconds * 1_000;
 }
 
 async function endOverdue(deps: Deps): Promise<void> {

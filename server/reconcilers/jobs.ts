@@ -37,7 +37,7 @@ export function jobs(deps: Deps): Reconciler {
   const looks = new Map<string, Look>();
   return {
     name: 'jobs',
-    find: () => deps.store.read((db) => findWork(deps, db, looks)),
+    find: (now) => deps.store.read((db) => findWork(deps, db, looks, now)),
     pass: (work) =>
       deps.store.transact((tx) => {
         looks.set(work.id, { seq: lastSeq(tx.db), at: deps.world.elapsed() });
@@ -57,19 +57,20 @@ interface Look {
 const LOOK_EVERY_MS = 5_000;
 
 /** Jobs are mostly waiting: a look that finds nothing new would only be repeated without end. */
-function findWork(deps: Deps, db: Db, looks: Map<string, Look>): Found {
+function findWork(deps: Deps, db: Db, looks: Map<string, Look>, now: number): Found {
   const unfinished = findUnfinishedJobs(db);
   const ids = new Set(unfinished.map(({ id }) => id));
   for (const id of looks.keys()) if (!ids.has(id)) looks.delete(id);
   const seq = lastSeq(db);
   const staleAt = deps.world.elapsed() - LOOK_EVERY_MS;
+  const isDue = ({ id, deadlineAt }: Job): boolean => {
+    const look = looks.get(id);
+    return look === undefined || look.seq < seq || look.at <= staleAt || deadlineAt <= now;
+  };
   const ready = unfinished
-    .filter(({ id }) => {
-      const look = looks.get(id);
-      return look === undefined || look.seq < seq || look.at <= staleAt;
-    })
+    .filter(isDue)
     .map(({ id }): Work => ({ id, group: 'jobs', parallel: 8, deadlineMs: 60_000 }));
-  const deadlines = unfinished.map(({ deadlineAt }) => deadlineAt);
+  const deadlines = unfinished.map(({ deadlineAt }) => deadlineAt).filter((at) => at > now);
   return { ready, nextAt: deadlines.length === 0 ? undefined : Math.min(...deadlines) };
 }
 

@@ -36,17 +36,17 @@ export class Failpoints {
 
   /** The provider, telling of the calls by which it changes the world or looks at it. */
   provider(provider: Provider): Provider {
-    const { look, list, ensureCluster, wake, ensureReset, ensureSet, mark, ensureGone } = provider;
+    const p = provider;
     return {
       ...provider,
-      look: (...args) => this.#call('look', () => look(...args)),
-      list: (...args) => this.#call('list', () => list(...args)),
-      ensureCluster: (...args) => this.#call('ensureCluster', () => ensureCluster(...args)),
-      wake: (...args) => this.#call('wake', () => wake(...args)),
-      ensureReset: (...args) => this.#call('ensureReset', () => ensureReset(...args)),
-      ensureSet: (...args) => this.#call('ensureSet', () => ensureSet(...args)),
-      mark: (...args) => this.#call('mark', () => mark(...args)),
-      ensureGone: (...args) => this.#call('ensureGone', () => ensureGone(...args)),
+      look: (...args) => this.#call('look', () => p.look(...args)),
+      list: (...args) => this.#call('list', () => p.list(...args)),
+      ensureCluster: (...args) => this.#call('ensureCluster', () => p.ensureCluster(...args)),
+      wake: (...args) => this.#call('wake', () => p.wake(...args)),
+      ensureReset: (...args) => this.#call('ensureReset', () => p.ensureReset(...args)),
+      ensureSet: (...args) => this.#call('ensureSet', () => p.ensureSet(...args)),
+      mark: (...args) => this.#call('mark', () => p.mark(...args)),
+      ensureGone: (...args) => this.#call('ensureGone', () => p.ensureGone(...args)),
     };
   }
 

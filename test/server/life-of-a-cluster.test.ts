@@ -24,9 +24,10 @@ function open(): Yard {
 
 describe('the life of a cluster', () => {
   it('is made, captured, claimed, reset and free again', async () => {
-    const { world, store, addPool, settled, members, faults } = open();
-    await addPool({ name: 'cks' });
-    await settled('cks', 3);
+    const opened = open();
+    const { world, store, faults } = opened;
+    await opened.addPool({ name: 'cks' });
+    await opened.settled('cks', 3);
     expect(faults).toEqual([]);
     const session = await world.finish(
       store.transact((tx) => {
@@ -43,7 +44,7 @@ describe('the life of a cluster', () => {
       store.transact((tx) => void release(tx, session.id, ending, { cause: 'RELEASE' })),
       LONG,
     );
-    await settled('cks', 3);
+    await opened.settled('cks', 3);
     const states = store
       .read((db) => changesAfter(db, 0, 10_000))
       .filter(({ subjectId, to }) => subjectId === session.lastClusterId && to !== null)
@@ -51,7 +52,7 @@ describe('the life of a cluster', () => {
     expect(states).toEqual(['CREATING', 'AVAILABLE', 'LOCKED', 'RESETTING', 'AVAILABLE']);
     const again = store.read((db) => findCluster(db, session.lastClusterId ?? ''));
     expect(again?.lastReset).not.toBeNull();
-    expect(members('cks').map(({ name }) => name)).toContain('cluster1');
+    expect(opened.members('cks').map(({ name }) => name)).toContain('cluster1');
     expect(faults).toEqual([]);
   });
 });
