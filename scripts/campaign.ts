@@ -1,0 +1,37 @@
+/**
+ * Runs a test at full length:
+ * `npm run check:failpoints -- --seeds 3` kills at every point of the story, for each seed in
+ * another order of what is ready; `npm run check:walks -- --seeds 2000 --seed 1` walks so many
+ * random walks from that seed on;
+ * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often.
+ */
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+const CAMPAIGNS = new Map([
+  ['failpoints', 'test/server/failpoints.test.ts'],
+  ['walks', 'test/server/random-walk.test.ts'],
+  ['kill', 'test/story/kill.test.ts'],
+]);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string' },
+    cycles: { type: 'string' },
+  },
+});
+const [name = ''] = positionals;
+const file = CAMPAIGNS.get(name);
+if (file === undefined) {
+  throw new Error(`no such campaign: ${name}. Campaigns: ${[...CAMPAIGNS.keys()].join(', ')}`);
+}
+const env = {
+  ...process.env,
+  SNAPYARD_CAMPAIGN: name,
+  SNAPYARD_SEED: values.seed,
+  SNAPYARD_SEEDS: values.seeds ?? values.cycles ?? '1',
+};
+const args = ['node_modules/vitest/vitest.mjs', 'run', file];
+process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit', env }).status ?? 1;
