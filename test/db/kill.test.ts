@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { changesAfter } from '../../db/change.ts';
 import { findPoolByName, poolStats } from '../../db/cluster-pool.ts';
@@ -11,7 +12,7 @@ import { openStore } from '../../db/store.ts';
 import { realWorld } from '../../server/world.ts';
 import { seeded } from '../kit/seeded.ts';
 
-const CHILD = join(import.meta.dirname, 'claiming-child.ts');
+const CHILD = fileURLToPath(new URL('claiming-child.ts', import.meta.url));
 const ROUNDS = 6;
 const SEED = 20_260_101;
 
