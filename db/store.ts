@@ -23,8 +23,8 @@ export interface Store {
   readonly installation: Installation;
   /**
    * Runs the body in a transaction of its own and resolves after the durable commit. Bodies of
-   * one turn of the event loop share a commit, each in its savepoint: what one throws rolls back
-   * that one alone.
+   * one turn of the event loop, or of a few that follow each other, share a commit, each in its
+   * savepoint: what one throws rolls back that one alone.
    */
   transact<T>(body: (tx: Tx) => Synchronous<T>): Promise<T>;
   /** Reads committed state, synchronously and in one transaction. */
@@ -46,6 +46,8 @@ interface Queued {
 
 /** Bodies that share a commit at most: enough to hide the sync, few enough to stay short. */
 const LARGEST_BATCH = 64;
+/** Turns of the event loop that a body waits at most for others to share its commit with. */
+const MOST_TURNS = 8;
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 
@@ -159,13 +161,23 @@ class SqliteStore implements Store {
 
   #enqueue(queued: Queued): void {
     this.#queue.push(queued);
-    if (this.#queue.length === 1) this.#world.soon(() => this.#commitBatch());
+    if (this.#queue.length === 1) this.#gather(MOST_TURNS);
+  }
+
+  /** Commits after a turn that brought nothing new: one more body costs less than one more sync. */
+  #gather(turns: number, known = 0): void {
+    this.#world.soon(() => {
+      const { length } = this.#queue;
+      const goesOn = length > known && length < LARGEST_BATCH && turns > 1;
+      if (goesOn) this.#gather(turns - 1, length);
+      else this.#commitBatch();
+    });
   }
 
   #commitBatch(): void {
     const batch = this.#queue.splice(0, LARGEST_BATCH);
     if (batch.length === 0) return;
-    if (this.#queue.length > 0) this.#world.soon(() => this.#commitBatch());
+    if (this.#queue.length > 0) this.#gather(MOST_TURNS);
     this.#logged = false;
     const error = this.#commit(batch);
     for (const queued of batch) queued.settle(error);
