@@ -9,6 +9,8 @@ export interface LoopSettings {
   readonly fault: (error: unknown, about: string) => void;
   /** How long a loop that nobody wakes waits at most before it looks again, in milliseconds. */
   readonly tickMs: number;
+  /** After a look that found nothing, how long nudges wait for the next one, in milliseconds. */
+  readonly calmMs: number;
 }
 
 interface Pass {
@@ -39,6 +41,9 @@ export class Loop {
   readonly #passes = new Map<string, Pass>();
   readonly #restUntil = new Map<string, number>();
   #cancelTimer: Cancel = () => {};
+  /** When the timer looks, by the time that never goes back. */
+  #looksAt = Infinity;
+  #calmUntil = 0;
   #poked = false;
   #stopped = true;
 
@@ -63,6 +68,26 @@ export class Loop {
     });
   }
 
+  /**
+   * Something was committed, most likely something else: a loop that has just found nothing looks
+   * again once it has been calm for a while, however many commits there are meanwhile.
+   */
+  nudge(): void {
+    if (this.#stopped || this.#poked) return;
+    const waitMs = this.#calmUntil - this.#settings.world.elapsed();
+    if (waitMs > 0) this.#lookWithin(waitMs);
+    else this.poke();
+  }
+
+  #lookWithin(ms: number): void {
+    const { world } = this.#settings;
+    const at = world.elapsed() + ms;
+    if (at >= this.#looksAt) return;
+    this.#looksAt = at;
+    this.#cancelTimer();
+    this.#cancelTimer = world.after(ms, () => this.poke());
+  }
+
   /** Aborts what runs, and resolves when it has ended. Stopping twice is harmless. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -73,18 +98,21 @@ export class Loop {
   }
 
   #sweep(): void {
-    const now = this.#settings.world.now();
-    let waitMs = this.#settings.tickMs;
+    const { world, tickMs, calmMs } = this.#settings;
+    const now = world.now();
+    let waitMs = tickMs;
+    this.#calmUntil = 0;
     try {
       const { ready, nextAt } = this.#reconciler.find(now);
+      if (ready.length === 0) this.#calmUntil = world.elapsed() + calmMs;
       // What is due already is among the ready, and the end of its pass pokes.
       if (nextAt !== undefined && nextAt > now) waitMs = Math.min(waitMs, nextAt - now);
       for (const work of ready) waitMs = Math.min(waitMs, this.#consider(work));
     } catch (error) {
       this.#settings.fault(error, `${this.#reconciler.name} cannot look for work`);
     }
-    this.#cancelTimer();
-    this.#cancelTimer = this.#settings.world.after(waitMs, () => this.poke());
+    this.#looksAt = Infinity;
+    this.#lookWithin(waitMs);
   }
 
   /** Starts a pass if there is room; answers when to look at the thing again, in ms. */

@@ -5,7 +5,7 @@ import { expire } from './reconcilers/expire.ts';
 import { inspect } from './reconcilers/inspect.ts';
 import { jobs } from './reconcilers/jobs.ts';
 import { provision } from './reconcilers/provision.ts';
-import type { Deps } from './reconcilers/reconciler.ts';
+import type { Deps, Reconciler } from './reconcilers/reconciler.ts';
 import { recover } from './reconcilers/recover.ts';
 import { removeSet } from './reconcilers/remove-set.ts';
 import { remove } from './reconcilers/remove.ts';
@@ -19,6 +19,9 @@ const TICK_MS = 5_000;
 /** Sessions end at their time by a timer of their own; this is only the net. */
 const SWEEP_MS = 300_000;
 
+/** A loop that has just found nothing looks at most this often when commits follow each other. */
+const CALM_MS = 25;
+
 /** All loops of a server. */
 export interface Loops {
   start(): void;
@@ -30,16 +33,16 @@ export interface Loops {
 export function createLoops(deps: Deps): Loops {
   const { world, fault } = deps;
   const inspector = inspect(deps);
-  const loop = (reconciler: ConstructorParameters<typeof Loop>[0], tickMs = TICK_MS) =>
-    new Loop(reconciler, { world, fault, tickMs });
+  const loop = (reconciler: Reconciler, { tickMs = TICK_MS, calmMs = CALM_MS } = {}) =>
+    new Loop(reconciler, { world, fault, tickMs, calmMs });
   const inspection = loop(inspector);
   const loops = [
-    // Those that somebody waits for are woken first.
-    loop(wake(deps)),
-    loop(provision(deps)),
+    // Those that somebody waits for are woken first, and at once.
+    loop(wake(deps), { calmMs: 0 }),
+    loop(provision(deps), { calmMs: 0 }),
     loop(reset(deps)),
     loop(replenish(deps)),
-    loop(expire(deps), SWEEP_MS),
+    loop(expire(deps), { tickMs: SWEEP_MS }),
     loop(jobs(deps)),
     loop(capture(deps)),
     loop(remove(deps)),
@@ -52,7 +55,7 @@ export function createLoops(deps: Deps): Loops {
   return {
     start: () => {
       unhook = [
-        deps.store.onCommit(() => loops.forEach((each) => each.poke())),
+        deps.store.onCommit(() => loops.forEach((each) => each.nudge())),
         ...watchProviders(deps, (id) => {
           inspector.suspect(id);
           inspection.poke();

@@ -4,7 +4,7 @@ import type { Change } from '../schema/model/change.ts';
 import type { Log } from './http/log.ts';
 
 /** Rows read for one round of lines. */
-const PAGE = 256;
+const PAGE = 1_024;
 
 /**
  * Writes a line for every committed transition, with the ids of all it concerns, so that what
@@ -13,9 +13,13 @@ const PAGE = 256;
 export function logTransitions(store: Store, log: Log): () => void {
   let seq = store.read(lastSeq);
   return store.onCommit(() => {
-    const rows = store.read((db) => changesAfter(db, seq, PAGE));
-    seq = rows.at(-1)?.seq ?? seq;
-    for (const row of rows) if (row.to !== null) log.info(fieldsOf(row), sentenceOf(row));
+    for (let more = true; more;) {
+      const rows = store.read((db) => changesAfter(db, seq, PAGE));
+      seq = rows.at(-1)?.seq ?? seq;
+      for (const row of rows) if (row.to !== null) log.info(fieldsOf(row), sentenceOf(row));
+      // A page that was cut ends with a whole verb, and none is larger than half a page.
+      more = rows.length > PAGE / 2;
+    }
   });
 }
 
