@@ -10,6 +10,10 @@ import type { QemuSettings } from './settings.ts';
 import type { VmRecord } from './vm-record.ts';
 import type { Limit } from './within.ts';
 
+/** How long a QEMU that has hung up may take to end, and how often that is looked at. */
+const EXIT_MS = 1_000;
+const EXIT_LOOK_MS = 5;
+
 /** The two conversations with one running VM: with QEMU, and with the agent in the guest. */
 export interface Link {
   readonly qmp: Qmp;
@@ -106,7 +110,14 @@ export class Links {
 
   #end(record: VmRecord, close: () => void): void {
     close();
-    if (!this.#open.delete(record.uuid)) return;
+    if (this.#open.delete(record.uuid)) void this.#announce(record);
+  }
+
+  /** QEMU hangs up before it ends: told a moment later, the VM is seen to be gone. */
+  async #announce(record: VmRecord): Promise<void> {
+    const latest = this.#world.elapsed() + EXIT_MS;
+    const isUp = () => record.process !== null && isAlive(record.process);
+    while (isUp() && this.#world.elapsed() < latest) await this.#world.sleep(EXIT_LOOK_MS);
     this.#onEnd(record);
   }
 }
