@@ -8,7 +8,9 @@ import { refusals } from './refusal.ts';
 
 const SIZE =
   'Clusters to keep: 1-20 for QEMU and FIRECRACKER, 1-200 for KUBEVIRT, 1-100,000 for SIMULATOR.';
-const MAX_CLUSTERS = 'The most clusters at once, not below `size`; the same as `size` at first.';
+const MAX_CLUSTERS =
+  'The most clusters at once, those made for waiting sessions included; not below `size`. Left ' +
+  'out: `size`, and twice that, within the bounds of the provider, where `whenEmpty` is PROVISION.';
 const SESSION_TTL = 'Minutes a session lasts that does not say for how long.';
 const MAX_TTL = 'Minutes a session may last at most, not below `sessionTtlMinutes`.';
 const MAX_WAIT = 'Seconds after which a session that still waits in the queue fails.';

@@ -4,7 +4,11 @@ import { z } from 'zod';
 import { findDeletedPools, findPools } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
 import type { Store } from '../db/store.ts';
-import { createClusterPoolInput, parseInput, type CreateClusterPoolInput } from '../schema/inputs.ts';
+import {
+  createClusterPoolInput,
+  parseInput,
+  type CreateClusterPoolInput,
+} from '../schema/inputs.ts';
 import { DEFAULT_POOL } from '../schema/model/cluster-pool.ts';
 import { Refusal } from '../schema/model/refusal.ts';
 import { ConfigurationError, type Config } from './config.ts';
