@@ -2,6 +2,7 @@ import { findCluster, updateCluster } from '../db/cluster.ts';
 import { findNotes, writeNote } from '../db/note.ts';
 import { openPhase } from '../db/phase.ts';
 import { findSession, updateSession } from '../db/session.ts';
+import type { Tx } from '../db/tx.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
 import {
   ProviderError,
@@ -30,11 +31,23 @@ export function makeStep(deps: Deps, subject: StepSubject, turn: Turn): Step {
     installation: store.installation.id,
     progress: (name) => tell(deps, subject, name),
     notes: store.read((db) => findNotes(db, subject.id)),
-    note: (key, value) =>
-      store.transact((tx) => {
+    note: async (key, value) => {
+      await store.transact((tx) => {
+        assertNotTakenOver(tx, subject);
         writeNote(tx, { subjectId: subject.id, key, value, fence: subject.fence });
-      }),
+      });
+      turn.signal.throwIfAborted();
+    },
   };
+}
+
+/**
+ * What is announced is made next, and nothing may be made for a cluster that another worker has:
+ * what is removed before it is made has no fence outside that could refuse it.
+ */
+function assertNotTakenOver(tx: Tx, { cluster, fence }: StepSubject): void {
+  if (cluster === undefined || findCluster(tx.db, cluster.id)?.fence === fence) return;
+  throw new ProviderError(`${cluster.name} has been taken over`, { retryable: false });
 }
 
 /** Opens a phase in the timelines of a cluster and of the session that waits for it. */
