@@ -8,7 +8,7 @@ import {
   type Why,
 } from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
-import { rowInserter } from './row.ts';
+import { inOrder, rowInserter } from './row.ts';
 import type { Tx } from './tx.ts';
 import { changes, installation } from './tables.ts';
 
@@ -103,8 +103,7 @@ const afterStatement = prepared((db) =>
     .select()
     .from(changes)
     .where(gt(changes.seq, sql.placeholder('seq')))
-    .orderBy(asc(changes.seq))
-    .limit(sql.placeholder('limit'))
+    .orderBy(inOrder([asc(changes.seq)], 'limit'))
     .prepare(),
 );
 

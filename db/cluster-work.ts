@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, inArray, isNull, notExists, or, sql } from 'drizzle-orm';
 import type { Cluster } from '../schema/model/cluster.ts';
 import { prepared, type Db } from './connection.ts';
+import { givenText, inOrder } from './row.ts';
 import { clusters, snapshots } from './tables.ts';
 
 /** What reconcilers ask about clusters: which of them wait for a worker. */
@@ -8,7 +9,7 @@ import { clusters, snapshots } from './tables.ts';
 /** The states in which a cluster waits for a worker. */
 export type StatusAtWork = 'CREATING' | 'RESETTING' | 'ERROR';
 
-const AT_WORK = sql`${clusters.status} = ${sql.placeholder('status')}
+const AT_WORK = sql`${clusters.status} = ${givenText('status')}
   AND status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL AND removing_at IS NULL`;
 
 /** Creations of a pool that has paused them wait, but for those that somebody waits for. */
@@ -18,6 +19,12 @@ const NOT_PAUSED = sql`(${clusters.sessionId} IS NOT NULL OR ${clusters.status} 
 /** More than can be worked at at once; the rest is found when these are done. */
 const WORK_LIMIT = 256;
 
+const FIRST_WHO_WAIT = [
+  sql`${clusters.sessionId} IS NULL`,
+  asc(clusters.poolId),
+  asc(clusters.number),
+];
+
 const workStatement = prepared((db) =>
   db
     .select()
@@ -26,8 +33,7 @@ const workStatement = prepared((db) =>
       sql`${AT_WORK} AND ${NOT_PAUSED}
         AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
     )
-    .orderBy(sql`${clusters.sessionId} IS NULL`, asc(clusters.poolId), asc(clusters.number))
-    .limit(WORK_LIMIT)
+    .orderBy(inOrder(FIRST_WHO_WAIT, WORK_LIMIT))
     .prepare(),
 );
 
@@ -56,8 +62,7 @@ const removingStatement = prepared((db) =>
     .select()
     .from(clusters)
     .where(sql`${REMOVING} AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`)
-    .orderBy(asc(clusters.removingAt))
-    .limit(WORK_LIMIT)
+    .orderBy(inOrder([asc(clusters.removingAt)], WORK_LIMIT))
     .prepare(),
 );
 
@@ -130,7 +135,7 @@ const neverInspected = prepared((db) =>
     .select()
     .from(clusters)
     .where(sql`${INSPECTED} AND last_health_check IS NULL`)
-    .limit(sql.placeholder('limit'))
+    .orderBy(inOrder([asc(clusters.lastHealthCheck)], 'limit'))
     .prepare(),
 );
 
@@ -142,8 +147,7 @@ const inspectedBetween = prepared((db) =>
       sql`${INSPECTED} AND last_health_check BETWEEN ${sql.placeholder('from')}
         AND ${sql.placeholder('to')}`,
     )
-    .orderBy(asc(clusters.lastHealthCheck))
-    .limit(sql.placeholder('limit'))
+    .orderBy(inOrder([asc(clusters.lastHealthCheck)], 'limit'))
     .prepare(),
 );
 

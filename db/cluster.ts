@@ -10,8 +10,8 @@ import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { recount } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
-import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
-import { givenText, idCondition, rowWriter } from './row.ts';
+import { countRows, toPage, type Page, type PageArgs } from './page.ts';
+import { givenText, idCondition, inOrder, rowWriter } from './row.ts';
 import { clusters } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -31,7 +31,7 @@ const toClaim = prepared((db) =>
       sql`${clusters.poolId} = ${givenText('poolId')}
         AND status = 'AVAILABLE' AND removing_at IS NULL AND job_id IS NULL`,
     )
-    .orderBy(asc(clusters.lastUsedAt), asc(clusters.number))
+    .orderBy(inOrder([asc(clusters.lastUsedAt), asc(clusters.number)], 1))
     .prepare(),
 );
 
@@ -200,16 +200,23 @@ export function findMembers(
     .all();
 }
 
-/** The clusters of a pool in order of their names; removed ones are left out. */
-export function pageOfClusters(db: Db, poolId: string, page: PageArgs): Page<Cluster> {
-  const present = and(eq(clusters.poolId, poolId), isNull(clusters.removedAt));
-  const rows = db
+const pageStatement = prepared((db) =>
+  db
     .select()
     .from(clusters)
-    .where(and(present, behindName(clusters.name, page.after)))
-    .orderBy(asc(clusters.name))
-    .limit(page.first + 1)
-    .all();
+    .where(
+      sql`${clusters.poolId} = ${givenText('poolId')} AND ${clusters.name} > ${givenText('after')}
+        AND removed_at IS NULL`,
+    )
+    .orderBy(inOrder([asc(clusters.name)], 'limit'))
+    .prepare(),
+);
+
+/** The clusters of a pool in order of their names; removed ones are left out. */
+export function pageOfClusters(db: Db, poolId: string, page: PageArgs): Page<Cluster> {
+  // No name is empty: all lie behind it.
+  const rows = pageStatement(db).all({ poolId, after: page.after ?? '', limit: page.first + 1 });
+  const present = and(eq(clusters.poolId, poolId), isNull(clusters.removedAt));
   return toPage(
     rows,
     page,

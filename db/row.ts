@@ -74,11 +74,19 @@ function asStored(value: unknown): unknown {
 
 /**
  * A text given when a statement runs. A plain placeholder makes SQLite prepare a statement that
- * also has an order anew at every run, which costs ten times the run; this hides it. For the same
- * reason such statements have no limit: `get` reads one row, whatever there is.
+ * also has an order anew at every run, which costs ten times the run; this hides it.
  */
 export function givenText(name: string): SQL {
   return sql`cast(${sql.placeholder(name)} AS text)`;
+}
+
+/**
+ * An order, and how many rows of it: so many, or as many as `limit` says when the statement runs.
+ * A plain limit costs as much as a plain placeholder.
+ */
+export function inOrder(order: readonly SQL[], limit: number | 'limit'): SQL {
+  const most = typeof limit === 'number' ? sql.raw(`${limit}`) : sql.placeholder(limit);
+  return sql`${sql.join([...order], sql`, `)} LIMIT cast(${most} AS integer)`;
 }
 
 /** Finds one row by its id with one prepared statement per connection. */

@@ -1,6 +1,7 @@
 import { and, asc, lte, sql } from 'drizzle-orm';
 import type { Session } from '../schema/model/session.ts';
 import { prepared, type Db } from './connection.ts';
+import { givenText, inOrder } from './row.ts';
 import { sessions } from './tables.ts';
 
 /** What the clock does to sessions: whose time is over, and who has waited too long. */
@@ -33,9 +34,8 @@ const oldestWaitingStatement = prepared((db) =>
   db
     .select()
     .from(sessions)
-    .where(sql`${sessions.poolId} = ${sql.placeholder('poolId')} AND status = 'PENDING'`)
-    .orderBy(asc(sessions.createdAt))
-    .limit(1)
+    .where(sql`${sessions.poolId} = ${givenText('poolId')} AND status = 'PENDING'`)
+    .orderBy(inOrder([asc(sessions.createdAt)], 1))
     .prepare(),
 );
 

@@ -6,7 +6,7 @@ import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { givenText, idCondition, rowInserter, rowWriter } from './row.ts';
+import { givenText, idCondition, inOrder, rowInserter, rowWriter } from './row.ts';
 import { sessions } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -151,7 +151,7 @@ const firstWaitingStatement = prepared((db) =>
     .select()
     .from(sessions)
     .where(sql`${sessions.poolId} = ${givenText('poolId')} AND status = 'PENDING'`)
-    .orderBy(asc(sessions.ticket))
+    .orderBy(inOrder([asc(sessions.ticket)], 1))
     .prepare(),
 );
 
@@ -244,8 +244,7 @@ const toWakeStatement = prepared((db) =>
     .select()
     .from(sessions)
     .where(sql`status = 'PROVISIONING' AND ${sessions.clusterLockTime} IS NOT NULL`)
-    .orderBy(asc(sessions.clusterLockTime))
-    .limit(256)
+    .orderBy(inOrder([asc(sessions.clusterLockTime)], 256))
     .prepare(),
 );
 

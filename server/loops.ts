@@ -20,7 +20,7 @@ const TICK_MS = 5_000;
 const SWEEP_MS = 300_000;
 
 /** A loop that has just found nothing looks at most this often when commits follow each other. */
-const CALM_MS = 25;
+const CALM_MS = 50;
 
 /** All loops of a server. */
 export interface Loops {
