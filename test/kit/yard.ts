@@ -82,6 +82,13 @@ function memoryFolder(): string {
 
 const FOR_LONG = { withinMs: 6 * 3_600_000 };
 
+function membersOf(store: Store, poolName: string): Cluster[] {
+  return store.read((db) => {
+    const pool = findPoolByName(db, poolName);
+    return pool === undefined ? [] : findMembers(db, pool.id, CLUSTER_STATUSES, 100_000);
+  });
+}
+
 function openOn(remains: Remains, options: YardOptions): Yard {
   const { folder, life, world, outside } = remains;
   const faults: string[] = [];
@@ -104,11 +111,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const traits = (kind: string) => find(kind)?.capabilities;
   const loops = createLoops({ store, world, provider: find, fault });
   const controlPlane = createControlPlane({ store, findTraits: traits });
-  const members = (name: string) =>
-    raw.read((db) => {
-      const pool = findPoolByName(db, name);
-      return pool === undefined ? [] : findMembers(db, pool.id, CLUSTER_STATUSES, 100_000);
-    });
+  const members = (name: string) => membersOf(raw, name);
   return {
     world,
     store,

@@ -13,7 +13,7 @@ import { differences, Invariants } from '../kit/invariants.ts';
 import { seeded } from '../kit/seeded.ts';
 import { ServerProcess } from '../kit/server-process.ts';
 
-/** Ten clients claim while the server is killed, again and again; nothing they were told is lost. */
+/** Ten clients claim while the server is killed, again and again; what they were told holds. */
 
 vi.setConfig({ testTimeout: 7_200_000 });
 
