@@ -99,15 +99,6 @@ export function stampHealth(tx: Tx, id: string): void {
   if (row !== undefined) write(tx.db, row, { ...row, lastHealthCheck: tx.now });
 }
 
-/** Takes a cluster over: what still acts under its old fence is refused from now on. */
-export function raiseFence(tx: Tx, id: string): Cluster | undefined {
-  const row = findCluster(tx.db, id);
-  if (row === undefined) return undefined;
-  const taken = { ...row, fence: row.fence + 1 };
-  write(tx.db, row, taken);
-  return taken;
-}
-
 function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
   const row = { ...after, version: before.version + 1 };
   write(tx.db, before, row);

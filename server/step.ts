@@ -68,7 +68,7 @@ function tell(deps: Deps, { cluster, fence }: StepSubject, name: string): void {
 }
 
 /** The mark that a worker leaves in the guests at the end of its turn. */
-export function turnMark(fence: number): string {
+function turnMark(fence: number): string {
   return `turn-${fence}`;
 }
 

@@ -65,7 +65,7 @@ export type ProvisioningStrategy = (typeof PROVISIONING_STRATEGIES)[number];
 export const FAILURES_BEFORE_PAUSE = 3;
 
 /** How long a cluster in ERROR waits before its 1st, 2nd, 3rd and later retry, in ms. */
-export const ERROR_RETRY_MS: readonly number[] = [60_000, 300_000, 1_500_000];
+const ERROR_RETRY_MS: readonly number[] = [60_000, 300_000, 1_500_000];
 
 /** The wait before the next retry of a cluster that has failed this many times in a row (>= 1). */
 export function errorRetryMs(failuresInRow: number): number {

@@ -11,7 +11,7 @@ import type { Sighting } from '../providers/provider.ts';
 import type { Deps, Failure, Found, Reconciler, Turn, Work } from './reconciler.ts';
 
 /** How often every cluster that is free or held is looked at. */
-export const INSPECT_EVERY_MS = 300_000;
+const INSPECT_EVERY_MS = 300_000;
 
 const WHY = { cause: 'PROBE' } as const;
 
