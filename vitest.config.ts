@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -12,6 +13,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     pool: 'forks',
+    // Left to itself it uses one worker on two cores, and much of the time is spent waiting.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ['test/kit/node-guard.ts'],
     setupFiles: ['test/kit/leaks.ts'],
     testTimeout: 20_000,

@@ -43,10 +43,7 @@ const STOP_WITHIN_MS = 9_500;
 const CLIENT_FOLDERS = { ts: '../dist/client', js: '../client' } as const;
 
 /** What the operating system says that people can mend: ports, addresses, places for files. */
-const MENDABLE: readonly string[] = [
-  ...['EADDRINUSE', 'EADDRNOTAVAIL', 'ENOTFOUND'],
-  ...['EACCES', 'EPERM', 'ENOTDIR', 'EROFS', 'ENOSPC'],
-];
+const MENDABLE = 'EADDRINUSE EADDRNOTAVAIL ENOTFOUND EACCES EPERM ENOTDIR EROFS ENOSPC'.split(' ');
 
 await run();
 

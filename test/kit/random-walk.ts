@@ -222,7 +222,8 @@ export class RandomWalk {
     const wrong = await strays();
     for (const { name, size } of yard.store.read(findPools)) {
       const free = yard.members(name).filter(({ status }) => status === 'AVAILABLE');
-      if (free.length !== size) wrong.push(`${name} has ${free.length} free of ${size}`);
+      const told = yard.members(name).map((c) => `${c.name} ${c.status}: ${c.statusMessage}`);
+      if (free.length !== size) wrong.push(`${name} is not its size ${size}: ${told.join('; ')}`);
     }
     wrong.push(...this.#invariants.broken(yard.store), ...yard.faults);
     if (wrong.length > 0) throw new Error(`at rest: ${wrong.join('\n')}`);

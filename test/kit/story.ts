@@ -1,8 +1,10 @@
 import { findJob } from '../../db/job.ts';
-import { findPoolByName } from '../../db/cluster-pool.ts';
+import { countMembers } from '../../db/cluster-count.ts';
+import { findPoolByName, findPools } from '../../db/cluster-pool.ts';
 import { findSession } from '../../db/session.ts';
 import { clusters, jobs, sessions, snapshots } from '../../db/tables.ts';
 import type { Store } from '../../db/store.ts';
+import { wantsClusters } from '../../schema/model/cluster-pool.ts';
 import { isUnfinished, type Job } from '../../schema/model/job.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Yard } from './yard.ts';
@@ -133,8 +135,16 @@ function whatIsUnderWay(store: Store): number {
       ...db.select({ status: jobs.status }).from(jobs).all(),
       ...db.select({ status: sessions.status }).from(sessions).all(),
     ];
+    // A loop that found nothing is calm for a moment, and has not seen yet what is missing.
+    const short = findPools(db).filter(
+      (pool) =>
+        wantsClusters(pool) &&
+        pool.replenishPaused === null &&
+        countMembers(db, pool.id) < pool.size,
+    );
     const working = ['CREATING', 'DELETING', 'QUEUED', 'PROVISIONING'];
     const running = db.select().from(jobs).all().filter(isUnfinished);
-    return busy.length + running.length + states.filter((s) => working.includes(s.status)).length;
+    const waiting = states.filter((s) => working.includes(s.status));
+    return busy.length + short.length + running.length + waiting.length;
   });
 }

@@ -26,7 +26,6 @@ CREATE TABLE `changes` (
 --> statement-breakpoint
 CREATE INDEX `changes_by_subject` ON `changes` (`subject_id`,`seq`);--> statement-breakpoint
 CREATE INDEX `changes_by_pool` ON `changes` (`pool_id`,`seq`);--> statement-breakpoint
-CREATE INDEX `changes_by_time` ON `changes` (`at`);--> statement-breakpoint
 CREATE TABLE `cluster_counts` (
 	`pool_id` text PRIMARY KEY NOT NULL,
 	`creating` integer DEFAULT 0 NOT NULL,
@@ -71,6 +70,8 @@ CREATE UNIQUE INDEX `clusters_name_unique` ON `clusters` (`name`);--> statement-
 CREATE UNIQUE INDEX `clusters_by_session` ON `clusters` (`session_id`) WHERE session_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `clusters_to_claim` ON `clusters` (`pool_id`,`last_used_at`,`number`) WHERE status = 'AVAILABLE' AND removing_at IS NULL AND job_id IS NULL;--> statement-breakpoint
 CREATE INDEX `clusters_by_state` ON `clusters` (`pool_id`,`status`,`removing_at`) WHERE removed_at IS NULL;--> statement-breakpoint
+CREATE INDEX `clusters_by_name` ON `clusters` (`pool_id`,`name`) WHERE removed_at IS NULL;--> statement-breakpoint
+CREATE INDEX `clusters_to_inspect` ON `clusters` (`last_health_check`) WHERE status IN ('AVAILABLE', 'LOCKED') AND removing_at IS NULL AND removed_at IS NULL;--> statement-breakpoint
 CREATE INDEX `clusters_at_work` ON `clusters` (`status`,`pool_id`,`number`) WHERE status IN ('CREATING', 'RESETTING', 'ERROR') AND removed_at IS NULL;--> statement-breakpoint
 CREATE INDEX `clusters_removing` ON `clusters` (`removing_at`) WHERE removing_at IS NOT NULL AND removed_at IS NULL;--> statement-breakpoint
 CREATE INDEX `clusters_of_job` ON `clusters` (`job_id`) WHERE job_id IS NOT NULL;--> statement-breakpoint

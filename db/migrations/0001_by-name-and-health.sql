@@ -1,2 +1,0 @@
-CREATE INDEX `clusters_by_name` ON `clusters` (`pool_id`,`name`) WHERE removed_at IS NULL;--> statement-breakpoint
-CREATE INDEX `clusters_to_inspect` ON `clusters` (`last_health_check`) WHERE status IN ('AVAILABLE', 'LOCKED') AND removing_at IS NULL AND removed_at IS NULL;
