@@ -11,8 +11,9 @@ import {
   type OutsideObject,
   type Provider,
   type SetRef,
+  type StepKind,
 } from './providers/provider.ts';
-import type { Deps } from './reconcilers/reconciler.ts';
+import type { Deps, Work } from './reconcilers/reconciler.ts';
 
 /** How rows are called outside: one place makes every name that a provider is given. */
 
@@ -63,4 +64,13 @@ export function clusterObject(cluster: Cluster): OutsideObject {
 export function setObject(snapshot: Snapshot): OutsideObject {
   const { poolId, set } = snapshot;
   return { kind: 'SET', id: setId(snapshot), name: `set ${set}`, poolId };
+}
+
+/** A piece of work at something of a pool, within the limits of the pool's provider. */
+export function workAt(deps: Deps, db: Db, poolId: string, id: string, kind: StepKind): Work {
+  const { provider: group } = getPool(db, poolId);
+  const capabilities = deps.provider(group)?.capabilities;
+  // Without its provider the pass only finds that out, and says so on the row.
+  const parallel = capabilities?.parallel[kind] ?? 1;
+  return { id, group, parallel, deadlineMs: capabilities?.deadlineMs[kind] ?? 1_000 };
 }

@@ -9,7 +9,7 @@ import type { Why } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet, sessionEnded } from '../golden-set.ts';
-import { clusterRef, providerOf, setId } from '../outside.ts';
+import { clusterRef, providerOf, setId, workAt } from '../outside.ts';
 import type { Provider } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
@@ -20,7 +20,6 @@ import {
   type Found,
   type Reconciler,
   type Turn,
-  type Work,
 } from './reconciler.ts';
 
 /**
@@ -44,13 +43,7 @@ export function capture(deps: Deps): Reconciler {
 function findWork(deps: Deps, db: Db, now: number): Found {
   const rows = findSnapshotsAtWork(db, 'CREATING', now).filter((row) => isOurs(db, row));
   const sets = new Map(rows.map((row) => [setId(row), row]));
-  const ready = [...sets].map(([id, row]): Work => {
-    const { provider: kind } = getPool(db, row.poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    const parallel = capabilities?.parallel.capture ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.capture ?? 1_000;
-    return { id, group: kind, parallel, deadlineMs };
-  });
+  const ready = [...sets].map(([id, row]) => workAt(deps, db, row.poolId, id, 'capture'));
   return { ready };
 }
 

@@ -6,7 +6,7 @@ import { loseCluster } from '../../db/hold/release.ts';
 import type { Tx } from '../../db/tx.ts';
 import { recordSighting } from '../../db/vm-handle.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
-import { clusterRef, providerOf } from '../outside.ts';
+import { clusterRef, providerOf, workAt } from '../outside.ts';
 import type { Sighting } from '../providers/provider.ts';
 import type { Deps, Failure, Found, Reconciler, Turn, Work } from './reconciler.ts';
 
@@ -59,12 +59,9 @@ function findWork(
   const suspected = [...suspects].flatMap((id) => findCluster(db, id) ?? []);
   for (const cluster of suspected) if (!isInspected(cluster)) suspects.delete(cluster.id);
   const ready = [...suspected.filter(isInspected), ...due].flatMap((cluster): Work[] => {
-    const { provider: kind } = getPool(db, cluster.poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    if (capabilities === undefined) return [];
-    const { parallel, deadlineMs } = capabilities;
-    const limits = { parallel: parallel.look, deadlineMs: deadlineMs.look };
-    return [{ id: cluster.id, group: kind, ...limits }];
+    // Where there is no provider there is nobody to ask.
+    if (deps.provider(getPool(db, cluster.poolId).provider) === undefined) return [];
+    return [workAt(deps, db, cluster.poolId, cluster.id, 'look')];
   });
   return { ready };
 }

@@ -23,7 +23,7 @@ import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
 import { isCompleteSet, strategyFor, type Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet } from '../golden-set.ts';
-import { clusterObject, clusterRef, providerOf, setObject, setRef } from '../outside.ts';
+import { clusterObject, clusterRef, providerOf, setObject, setRef, workAt } from '../outside.ts';
 import {
   ProviderError,
   type ClusterSource,
@@ -67,9 +67,7 @@ function findWork(deps: Deps, db: Db, now: number): Found {
     const { provider: kind } = getPool(db, cluster.poolId);
     const capabilities = deps.provider(kind)?.capabilities;
     if (capabilities?.goldenState === 'POOL' && waitsForSet(db, cluster)) return [];
-    const parallel = capabilities?.parallel.create ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.create ?? 1_000;
-    return [{ id: cluster.id, group: kind, parallel, deadlineMs }];
+    return [workAt(deps, db, cluster.poolId, cluster.id, 'create')];
   });
   return { ready, nextAt: nextWorkAt(db, 'CREATING', now) };
 }

@@ -2,7 +2,7 @@ import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { deleteNotes } from '../../db/note.ts';
 import { deleteSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
-import { setId, providerOf, setObject } from '../outside.ts';
+import { providerOf, setId, setObject, workAt } from '../outside.ts';
 import { makeStep } from '../step.ts';
 import {
   retryDelayMs,
@@ -11,7 +11,6 @@ import {
   type Found,
   type Reconciler,
   type Turn,
-  type Work,
 } from './reconciler.ts';
 
 /**
@@ -42,13 +41,7 @@ function parse(id: string): SetKey {
 function findWork(deps: Deps, db: Db, now: number): Found {
   const rows = findSnapshotsAtWork(db, 'DELETING', now);
   const sets = new Map(rows.map((row) => [setId(row), row.poolId]));
-  const ready = [...sets].map(([id, poolId]): Work => {
-    const { provider: kind } = getPool(db, poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    const parallel = capabilities?.parallel.remove ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.remove ?? 1_000;
-    return { id, group: kind, parallel, deadlineMs };
-  });
+  const ready = [...sets].map(([id, poolId]) => workAt(deps, db, poolId, id, 'remove'));
   return { ready };
 }
 

@@ -7,7 +7,7 @@ import { closePhase } from '../../db/phase.ts';
 import { deleteSet, findSetsOfCluster } from '../../db/snapshot.ts';
 import { findVmsOfCluster, updateVm } from '../../db/vm-handle.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
-import { clusterObject, providerOf, setObject } from '../outside.ts';
+import { clusterObject, providerOf, setObject, workAt } from '../outside.ts';
 import { makeStep } from '../step.ts';
 import {
   retryDelayMs,
@@ -16,7 +16,6 @@ import {
   type Found,
   type Reconciler,
   type Turn,
-  type Work,
 } from './reconciler.ts';
 
 /**
@@ -35,13 +34,8 @@ export function remove(deps: Deps): Reconciler {
 }
 
 function findWork(deps: Deps, db: Db, now: number): Found {
-  const ready = findRemoving(db, now).map(({ id, poolId }): Work => {
-    const { provider: kind } = getPool(db, poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    const parallel = capabilities?.parallel.remove ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.remove ?? 1_000;
-    return { id, group: kind, parallel, deadlineMs };
-  });
+  const removing = findRemoving(db, now);
+  const ready = removing.map(({ id, poolId }) => workAt(deps, db, poolId, id, 'remove'));
   return { ready, nextAt: nextRemovalAt(db, now) };
 }
 

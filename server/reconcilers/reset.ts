@@ -11,7 +11,7 @@ import { findTemplate } from '../../db/template.ts';
 import { recordSighting } from '../../db/vm-handle.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import { isCompleteSet, type Snapshot } from '../../schema/model/snapshot.ts';
-import { clusterRef, providerOf, setRef } from '../outside.ts';
+import { clusterRef, providerOf, setRef, workAt } from '../outside.ts';
 import type { Provider, Sighting } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
@@ -22,7 +22,6 @@ import {
   type Found,
   type Reconciler,
   type Turn,
-  type Work,
 } from './reconciler.ts';
 
 /**
@@ -44,13 +43,7 @@ export function reset(deps: Deps): Reconciler {
 
 function findWork(deps: Deps, db: Db, now: number): Found {
   const resets = findAtWork(db, 'RESETTING', now).filter(({ work }) => work === 'RESET');
-  const ready = resets.map((cluster): Work => {
-    const { provider: kind } = getPool(db, cluster.poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    const parallel = capabilities?.parallel.reset ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.reset ?? 1_000;
-    return { id: cluster.id, group: kind, parallel, deadlineMs };
-  });
+  const ready = resets.map(({ id, poolId }) => workAt(deps, db, poolId, id, 'reset'));
   return { ready, nextAt: nextWorkAt(db, 'RESETTING', now) };
 }
 

@@ -7,10 +7,10 @@ import { findSession, findToWake } from '../../db/session.ts';
 import { recordSighting } from '../../db/vm-handle.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { Session } from '../../schema/model/session.ts';
-import { clusterRef, providerOf } from '../outside.ts';
+import { clusterRef, providerOf, workAt } from '../outside.ts';
 import type { Sighting } from '../providers/provider.ts';
 import { makeStep } from '../step.ts';
-import type { Deps, Failure, Found, Reconciler, Turn, Work } from './reconciler.ts';
+import type { Deps, Failure, Found, Reconciler, Turn } from './reconciler.ts';
 
 /**
  * Wants: every PROVISIONING session that holds a cluster RUNNING on it.
@@ -29,13 +29,7 @@ export function wake(deps: Deps): Reconciler {
 }
 
 function findWork(deps: Deps, db: Db): Found {
-  const ready = findToWake(db).map((session): Work => {
-    const { provider: kind } = getPool(db, session.poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    const parallel = capabilities?.parallel.wake ?? 1;
-    const deadlineMs = capabilities?.deadlineMs.wake ?? 1_000;
-    return { id: session.id, group: kind, parallel, deadlineMs };
-  });
+  const ready = findToWake(db).map(({ id, poolId }) => workAt(deps, db, poolId, id, 'wake'));
   return { ready };
 }
 
