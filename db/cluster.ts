@@ -10,6 +10,7 @@ import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { recount } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
+import { deleteNotes } from './note.ts';
 import { countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { givenText, idCondition, inOrder, rowWriter } from './row.ts';
 import { clusters } from './tables.ts';
@@ -68,6 +69,8 @@ export function moveCluster(tx: Tx, id: string, move: ClusterMove, why: Why): Cl
   if (row.status !== move.to && !mayMove(CLUSTER_TRANSITIONS, row.status, move.to)) {
     throw new Error(`a cluster cannot go from ${row.status} to ${move.to}`);
   }
+  // Without the note of its source, what is outside is cleared away before it is made again.
+  if (move.to === 'CREATING' && row.status !== 'CREATING') deleteNotes(tx, id);
   const moved = { ...row, ...freshWork(row, move.to), ...move.patch, status: move.to };
   return save(tx, row, moved, why);
 }

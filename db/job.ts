@@ -159,10 +159,3 @@ export function pageOfJobs(db: Db, filter: JobFilter, page: PageArgs): Page<Job>
     .all();
   return toPage(rows, page, timePosition, () => countRows(db, jobs, wanted));
 }
-
-/** The kinds of jobs that make or delete golden states: one of them at a time in a pool. */
-export const SNAPSHOT_JOBS: readonly JobKind[] = [
-  'CREATE_SNAPSHOTS',
-  'RECREATE_SNAPSHOTS',
-  'DELETE_SNAPSHOTS',
-];

@@ -1,11 +1,11 @@
-import { ensureJob, findUnfinishedOf, SNAPSHOT_JOBS, type NewJob } from '../../db/job.ts';
+import { ensureJob, findUnfinishedOf, type NewJob } from '../../db/job.ts';
 import { findSession } from '../../db/session.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { ControlPlane } from '../../schema/context.ts';
 import { globalId } from '../../schema/global-id.ts';
 import type { CreateSnapshotsInput } from '../../schema/inputs.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
-import type { Job, JobKind } from '../../schema/model/job.ts';
+import { SNAPSHOT_JOB_KINDS, type Job, type JobKind } from '../../schema/model/job.ts';
 import { InvalidInput, NotFound, WrongState } from '../../schema/model/refusal.ts';
 import type { CaptureMode } from '../../schema/model/snapshot.ts';
 import { poolNamed, type VerbParts } from './verb.ts';
@@ -73,7 +73,7 @@ function captureMode(
 /** Two jobs at the golden states of one pool would undo each other's work. */
 function ensureOnlyOne(tx: Tx, wanted: NewJob): Job {
   const job = ensureJob(tx, wanted);
-  const unfinished = findUnfinishedOf(tx.db, wanted.poolId, SNAPSHOT_JOBS);
+  const unfinished = findUnfinishedOf(tx.db, wanted.poolId, SNAPSHOT_JOB_KINDS);
   const other = unfinished.find(({ id }) => id !== job.id);
   if (other === undefined) return job;
   const name = `${other.kind} (job ${globalId('Job', other.id)})`;

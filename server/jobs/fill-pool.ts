@@ -2,7 +2,6 @@ import { countByStatus, countMembers } from '../../db/cluster-count.ts';
 import { findMembers, moveCluster, updateCluster } from '../../db/cluster.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import { addCluster } from '../../db/hold/claim.ts';
-import { deleteNotes } from '../../db/note.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import {
@@ -63,8 +62,6 @@ function failedFor(job: Job, cluster: Cluster): boolean {
 function retryFailed(tx: Tx, job: Job, wantedStrategy: ProvisioningStrategy | null): void {
   const why = { cause: 'JOB', jobId: job.id } as const;
   for (const cluster of findMembers(tx.db, job.poolId, ['ERROR'], BATCH)) {
-    // Without the note of its source, what is outside is cleared away before it is made again.
-    deleteNotes(tx, cluster.id);
     const patch = { wantedStrategy, jobId: job.id, fence: cluster.fence + 1 };
     moveCluster(tx, cluster.id, { from: ['ERROR'], to: 'CREATING', patch }, why);
   }

@@ -1,5 +1,4 @@
 import { findCluster, moveCluster, updateCluster } from '../../db/cluster.ts';
-import { deleteNotes } from '../../db/note.ts';
 import { findCurrentSet } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
@@ -40,7 +39,6 @@ function begin(tx: Tx, job: Job, cluster: Cluster): Outcome {
     const patch = { ...taken, work: 'RESET' } as const;
     moveCluster(tx, cluster.id, { from: ['AVAILABLE', 'ERROR'], to: 'RESETTING', patch }, why);
   } else if (cluster.status === 'ERROR') {
-    deleteNotes(tx, cluster.id);
     moveCluster(tx, cluster.id, { from: ['ERROR'], to: 'CREATING', patch: taken }, why);
   } else if (cluster.status === 'LOCKED') {
     return { kind: 'FAILED', error: 'a session holds the cluster' };

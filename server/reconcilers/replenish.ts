@@ -6,7 +6,6 @@ import type { Db } from '../../db/connection.ts';
 import { addCluster, serveWaiting } from '../../db/hold/claim.ts';
 import { removeCluster } from '../../db/hold/release.ts';
 import { hasUnfinishedJob } from '../../db/job.ts';
-import { deleteNotes } from '../../db/note.ts';
 import { countWaiting } from '../../db/session.ts';
 import { findCurrentSet, findTemplateSets, insertSet, moveSnapshot } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
@@ -147,7 +146,6 @@ function retryCluster(tx: Tx, cluster: Cluster): void {
     moveCluster(tx, cluster.id, { from, to: 'RESETTING', patch }, why);
     return;
   }
-  deleteNotes(tx, cluster.id);
   moveCluster(tx, cluster.id, { from, to: 'CREATING', patch: { fence } }, why);
 }
 

@@ -4,7 +4,6 @@ import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { failWork } from '../../db/hold/fail.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
-import { deleteNotes } from '../../db/note.ts';
 import { closePhase } from '../../db/phase.ts';
 import { findCurrentSet } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
@@ -82,8 +81,6 @@ async function putBack(deps: Deps, id: string, turn: Turn): Promise<void> {
 
 async function createAnew(deps: Deps, cluster: Cluster): Promise<void> {
   await deps.store.transact((tx) => {
-    // Without the note of its source, what is outside is cleared away before it is made again.
-    deleteNotes(tx, cluster.id);
     const why = { cause: 'RESET', reason: 'there is no golden state to reset to' } as const;
     const from = ['RESETTING'] as const;
     moveCluster(tx, cluster.id, { from, to: 'CREATING', fence: cluster.fence }, why);
