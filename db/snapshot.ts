@@ -3,6 +3,7 @@ import type { Why } from '../schema/model/change.ts';
 import {
   SNAPSHOT_TRANSITIONS,
   snapshotName,
+  type SetKey,
   type Snapshot,
   type SnapshotStatus,
 } from '../schema/model/snapshot.ts';
@@ -91,15 +92,8 @@ export function moveSnapshot(
 }
 
 /** Moves a whole set: its snapshots are in one state together. Answers those that moved. */
-export function moveSet(
-  tx: Tx,
-  set: { poolId: string; set: number },
-  move: SnapshotMove,
-  why: Why,
-): Snapshot[] {
-  return findSet(tx.db, set.poolId, set.set).flatMap(
-    (row) => moveSnapshot(tx, row.id, move, why) ?? [],
-  );
+export function moveSet(tx: Tx, key: SetKey, move: SnapshotMove, why: Why): Snapshot[] {
+  return findSet(tx.db, key).flatMap((row) => moveSnapshot(tx, row.id, move, why) ?? []);
 }
 
 /** What is known of a captured snapshot. */
@@ -109,25 +103,20 @@ export type Captured = Pick<Snapshot, 'role' | 'sizeBytes' | 'k8sVersion'>;
  * A set has been captured: if it is complete it is READY and becomes the current one of its
  * owner. A set that lacks a role is refused: it would restore half a cluster.
  */
-export function acceptSet(
-  tx: Tx,
-  set: { poolId: string; set: number },
-  captured: readonly Captured[],
-  why: Why,
-): void {
-  for (const row of findSet(tx.db, set.poolId, set.set)) {
+export function acceptSet(tx: Tx, key: SetKey, captured: readonly Captured[], why: Why): void {
+  for (const row of findSet(tx.db, key)) {
     const found = captured.find((one) => one.role === row.role);
-    if (found === undefined) throw new Error(`set ${set.set} has no snapshot of ${row.role}`);
+    if (found === undefined) throw new Error(`set ${key.set} has no snapshot of ${row.role}`);
     const { sizeBytes, k8sVersion } = found;
     const patch = { sizeBytes, k8sVersion, readyAt: tx.now, statusMessage: null };
     moveSnapshot(tx, row.id, { from: ['CREATING'], to: 'READY', patch }, why);
   }
-  switchSet(tx, set, why);
+  switchSet(tx, key, why);
 }
 
 /** Removes the rows of a set whose outside objects are gone. */
-export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
-  for (const row of findSet(tx.db, set.poolId, set.set)) {
+export function deleteSet(tx: Tx, key: SetKey, why: Why): void {
+  for (const row of findSet(tx.db, key)) {
     tx.db.delete(snapshots).where(eq(snapshots.id, row.id)).run();
     const { id: subjectId, poolId, status: from } = row;
     logChange(tx, { type: 'SNAPSHOT', subjectId, kind: 'DELETED', from, poolId }, why);
@@ -138,14 +127,14 @@ export function deleteSet(tx: Tx, set: { poolId: string; set: number }, why: Why
  * Makes a complete set the current one of its owner; the sets before it are to be deleted, those
  * that failed too, so that they do not pile up.
  */
-function switchSet(tx: Tx, set: { poolId: string; set: number }, why: Why): void {
-  const rows = findSet(tx.db, set.poolId, set.set);
+function switchSet(tx: Tx, key: SetKey, why: Why): void {
+  const rows = findSet(tx.db, key);
   const [first] = rows;
   if (first === undefined) return;
   const { poolId, clusterId } = first;
   const all =
     clusterId === null ? findTemplateSets(tx.db, poolId) : findSetsOfCluster(tx.db, clusterId);
-  for (const old of all.filter((row) => row.set !== set.set)) {
+  for (const old of all.filter((row) => row.set !== key.set)) {
     const patch = { current: false };
     moveSnapshot(tx, old.id, { from: ['READY', 'FAILED'], to: 'DELETING', patch }, why);
   }
@@ -174,7 +163,7 @@ const setStatement = prepared((db) =>
 );
 
 /** The snapshots of one set. */
-export function findSet(db: Db, poolId: string, set: number): Snapshot[] {
+export function findSet(db: Db, { poolId, set }: SetKey): Snapshot[] {
   return setStatement(db).all({ poolId, set });
 }
 

@@ -2,15 +2,13 @@ import { findCluster } from '../db/cluster.ts';
 import { acceptSet, findSet } from '../db/snapshot.ts';
 import type { Tx } from '../db/tx.ts';
 import type { Why } from '../schema/model/change.ts';
-import type { Snapshot } from '../schema/model/snapshot.ts';
+import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
 import { clusterRef, setRef } from './outside.ts';
 import { ProviderError, type Provider, type SetSource, type Step } from './providers/provider.ts';
 import type { Deps } from './reconcilers/reconciler.ts';
 
 /** Which set is captured, and whether people use its source meanwhile. */
-export interface Capture {
-  readonly poolId: string;
-  readonly set: number;
+export interface Capture extends SetKey {
   readonly inUse: boolean;
 }
 
@@ -26,7 +24,7 @@ export async function captureSet(
   why: Why,
 ): Promise<void> {
   const { store } = deps;
-  const rows = store.read((db) => findSet(db, capture.poolId, capture.set));
+  const rows = store.read((db) => findSet(db, capture));
   const [first] = rows;
   if (first?.status !== 'CREATING') return;
   const source = sourceOf(deps, first, capture.inUse);

@@ -3,7 +3,7 @@ import type { Db } from '../db/connection.ts';
 import { findTemplate } from '../db/template.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
-import type { Snapshot } from '../schema/model/snapshot.ts';
+import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
 import { vmName } from '../schema/model/vm-handle.ts';
 import {
   ProviderError,
@@ -50,8 +50,14 @@ export function setRef(db: Db, rows: readonly Snapshot[], owner: Cluster | undef
 }
 
 /** The id of a set outside: unique in the installation, as set numbers are in their pool. */
-export function setId(snapshot: Pick<Snapshot, 'poolId' | 'set'>): string {
-  return `${snapshot.poolId}-${snapshot.set}`;
+export function setId({ poolId, set }: SetKey): string {
+  return `${poolId}-${set}`;
+}
+
+/** Which set an id made by `setId` stands for. */
+export function setKey(id: string): SetKey {
+  const at = id.lastIndexOf('-');
+  return { poolId: id.slice(0, at), set: Number(id.slice(at + 1)) };
 }
 
 /** A cluster as an object that can be removed. */

@@ -91,3 +91,19 @@ export function isClaimable(
 export function countsToSize(cluster: Pick<Cluster, 'removingAt' | 'removedAt'>): boolean {
   return cluster.removingAt === null && cluster.removedAt === null;
 }
+
+/** Whether it is RESETTING for this work, and not because it is being removed. */
+export function isResetting(
+  cluster: Pick<Cluster, 'status' | 'work' | 'removingAt'>,
+  work: ClusterWork,
+): boolean {
+  return cluster.status === 'RESETTING' && cluster.work === work && cluster.removingAt === null;
+}
+
+/**
+ * Whether its golden state is worth another try after ERROR: one from which it failed twice
+ * already is not to be had, whatever its row says, and it is made anew.
+ */
+export function isRestorable({ failuresInRow }: Pick<Cluster, 'failuresInRow'>): boolean {
+  return failuresInRow < 2;
+}

@@ -59,6 +59,9 @@ export interface Snapshot {
   readonly version: number;
 }
 
+/** Which set: set numbers are unique in their pool. */
+export type SetKey = Pick<Snapshot, 'poolId' | 'set'>;
+
 /** Whether it can be restored from. */
 export function isReadyToUse(snapshot: Pick<Snapshot, 'status'>): boolean {
   return snapshot.status === 'READY';

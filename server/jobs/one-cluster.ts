@@ -1,7 +1,7 @@
 import { findCluster, moveCluster, updateCluster } from '../../db/cluster.ts';
 import { findCurrentSet } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
-import type { Cluster } from '../../schema/model/cluster.ts';
+import { isRestorable, type Cluster } from '../../schema/model/cluster.ts';
 import type { Job } from '../../schema/model/job.ts';
 import type { JobWork, Outcome } from './outcome.ts';
 
@@ -33,8 +33,7 @@ function begin(tx: Tx, job: Job, cluster: Cluster): Outcome {
   if (cluster.jobId !== null) return { kind: 'FAILED', error: 'another job has reserved it' };
   const golden = findCurrentSet(tx.db, cluster.poolId, cluster.id).length > 0;
   const template = findCurrentSet(tx.db, cluster.poolId, null).length > 0;
-  // A golden state from which it failed twice already is not to be had, whatever its row says.
-  const restorable = (golden || template) && cluster.failuresInRow < 2;
+  const restorable = (golden || template) && isRestorable(cluster);
   if (cluster.status === 'AVAILABLE' || (cluster.status === 'ERROR' && restorable)) {
     const patch = { ...taken, work: 'RESET' } as const;
     moveCluster(tx, cluster.id, { from: ['AVAILABLE', 'ERROR'], to: 'RESETTING', patch }, why);

@@ -6,15 +6,14 @@ import { closePhase } from '../../db/phase.ts';
 import { findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Why } from '../../schema/model/change.ts';
-import type { Cluster } from '../../schema/model/cluster.ts';
+import { isResetting, type Cluster } from '../../schema/model/cluster.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet, sessionEnded } from '../golden-set.ts';
-import { clusterRef, providerOf, setId, workAt } from '../outside.ts';
+import { clusterRef, providerOf, setId, setKey, workAt } from '../outside.ts';
 import type { Provider } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
-  MOST_ATTEMPTS,
-  retryDelayMs,
+  retryInMs,
   type Deps,
   type Failure,
   type Found,
@@ -54,19 +53,16 @@ function isOurs(db: Db, { clusterId }: Snapshot): boolean {
 
 function reservedCluster(db: Db, id: string | null): Cluster | undefined {
   const cluster = id === null ? undefined : findCluster(db, id);
-  const reserved = cluster?.status === 'RESETTING' && cluster.work === 'CAPTURE';
-  return reserved && cluster.removingAt === null ? cluster : undefined;
+  return cluster !== undefined && isResetting(cluster, 'CAPTURE') ? cluster : undefined;
 }
 
-function findRows(db: Db, id: string): { rows: Snapshot[]; first: Snapshot | undefined } {
-  const at = id.lastIndexOf('-');
-  const rows = findSet(db, id.slice(0, at), Number(id.slice(at + 1)));
-  return { rows, first: rows[0] };
+function firstOf(db: Db, id: string): Snapshot | undefined {
+  return findSet(db, setKey(id))[0];
 }
 
 async function take(deps: Deps, id: string, turn: Turn): Promise<void> {
   const { store } = deps;
-  const { first } = store.read((db) => findRows(db, id));
+  const first = store.read((db) => firstOf(db, id));
   if (first?.status !== 'CREATING') return;
   const { kind, cluster } = store.read((db) => ({
     kind: getPool(db, first.poolId).provider,
@@ -113,16 +109,16 @@ async function freeReserved(
 
 async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
   await deps.store.transact((tx) => {
-    const { first } = findRows(tx.db, id);
+    const first = firstOf(tx.db, id);
     if (first === undefined) return;
     const why = { cause: failure.cause, reason: failure.reason, jobId: first.jobId };
     const attempts = first.attempts + 1;
-    const retries = failure.retryable && attempts < MOST_ATTEMPTS;
-    const nextAttemptAt = retries ? tx.now + retryDelayMs(attempts) : null;
+    const retryMs = retryInMs(failure, attempts);
+    const nextAttemptAt = retryMs === undefined ? null : tx.now + retryMs;
     const patch = { attempts, nextAttemptAt, statusMessage: failure.reason };
-    const to = retries ? 'CREATING' : 'FAILED';
+    const to = nextAttemptAt === null ? 'FAILED' : 'CREATING';
     moveSet(tx, first, { from: ['CREATING'], to, patch }, why);
-    if (!retries || first.status !== 'CREATING') resetReserved(tx, first, why);
+    if (nextAttemptAt === null || first.status !== 'CREATING') resetReserved(tx, first, why);
   });
 }
 

@@ -33,8 +33,7 @@ import {
 } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
-  MOST_ATTEMPTS,
-  retryDelayMs,
+  retryInMs,
   type Deps,
   type Failure,
   type Found,
@@ -230,9 +229,8 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
     record(tx, plan.cluster, plan.strategy, failure.reason);
     const why = { cause: failure.cause, jobId: plan.cluster.jobId };
     if (plan.strategy === 'SNAPSHOT') return fallBack(tx, plan.cluster, failure.reason, why);
-    const retries = failure.retryable && plan.cluster.attempts + 1 < MOST_ATTEMPTS;
-    const retryInMs = retries ? retryDelayMs(plan.cluster.attempts + 1) : undefined;
-    failWork(tx, plan.cluster, { reason: failure.reason, retryInMs }, why);
+    const retry = retryInMs(failure, plan.cluster.attempts + 1);
+    failWork(tx, plan.cluster, { reason: failure.reason, retryInMs: retry }, why);
   });
 }
 

@@ -59,12 +59,17 @@ export interface Deps {
   readonly fault: (error: unknown, about: string) => void;
 }
 
-/** Passes at one state that may fail before a cluster becomes ERROR. */
-export const MOST_ATTEMPTS = 3;
+/** Passes at one state that may fail before the work is given up. */
+const MOST_ATTEMPTS = 3;
 
 const FIRST_RETRY_MS = 2_000;
 
 /** The wait before the next attempt after so many failed ones: 2, 10, 50 s, at most 5 min. */
 export function retryDelayMs(attempts: number): number {
   return Math.min(FIRST_RETRY_MS * 5 ** Math.max(attempts - 1, 0), 300_000);
+}
+
+/** The wait after a pass that has failed, or undefined where the work is to be given up. */
+export function retryInMs({ retryable }: Failure, attempts: number): number | undefined {
+  return retryable && attempts < MOST_ATTEMPTS ? retryDelayMs(attempts) : undefined;
 }

@@ -2,7 +2,8 @@ import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { deleteNotes } from '../../db/note.ts';
 import { deleteSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
-import { providerOf, setId, setObject, workAt } from '../outside.ts';
+import type { SetKey } from '../../schema/model/snapshot.ts';
+import { providerOf, setId, setKey, setObject, workAt } from '../outside.ts';
 import { makeStep } from '../step.ts';
 import {
   retryDelayMs,
@@ -22,20 +23,9 @@ export function removeSet(deps: Deps): Reconciler {
   return {
     name: 'remove-set',
     find: (now) => deps.store.read((db) => findWork(deps, db, now)),
-    pass: (work, turn) => clearAway(deps, parse(work.id), turn),
-    failed: (work, failure) => noteFailure(deps, parse(work.id), failure),
+    pass: (work, turn) => clearAway(deps, setKey(work.id), turn),
+    failed: (work, failure) => noteFailure(deps, setKey(work.id), failure),
   };
-}
-
-interface SetKey {
-  readonly poolId: string;
-  readonly set: number;
-}
-
-/** The work's id is the set's own: pool and number. */
-function parse(id: string): SetKey {
-  const at = id.lastIndexOf('-');
-  return { poolId: id.slice(0, at), set: Number(id.slice(at + 1)) };
 }
 
 function findWork(deps: Deps, db: Db, now: number): Found {
@@ -47,7 +37,7 @@ function findWork(deps: Deps, db: Db, now: number): Found {
 
 async function clearAway(deps: Deps, key: SetKey, turn: Turn): Promise<void> {
   const { store } = deps;
-  const [first] = store.read((db) => findSet(db, key.poolId, key.set));
+  const [first] = store.read((db) => findSet(db, key));
   if (first?.status !== 'DELETING') return;
   const provider = providerOf(
     deps,
@@ -63,7 +53,7 @@ async function clearAway(deps: Deps, key: SetKey, turn: Turn): Promise<void> {
 
 async function noteFailure(deps: Deps, key: SetKey, failure: Failure): Promise<void> {
   await deps.store.transact((tx) => {
-    const attempts = (findSet(tx.db, key.poolId, key.set)[0]?.attempts ?? 0) + 1;
+    const attempts = (findSet(tx.db, key)[0]?.attempts ?? 0) + 1;
     const nextAttemptAt = tx.now + retryDelayMs(attempts);
     const patch = { attempts, nextAttemptAt, statusMessage: failure.reason };
     const why = { cause: failure.cause, reason: failure.reason };

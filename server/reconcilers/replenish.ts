@@ -10,7 +10,7 @@ import { countWaiting } from '../../db/session.ts';
 import { findCurrentSet, findTemplateSets, insertSet, moveSnapshot } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import type { Tx } from '../../db/tx.ts';
-import type { Cluster } from '../../schema/model/cluster.ts';
+import { isRestorable, type Cluster } from '../../schema/model/cluster.ts';
 import { errorRetryMs, wantsClusters, type ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { isCompleteSet } from '../../schema/model/snapshot.ts';
 import type { Capabilities } from '../providers/provider.ts';
@@ -141,7 +141,7 @@ function retryCluster(tx: Tx, cluster: Cluster): void {
   const why = { ...WHY, reason: `retry ${cluster.failuresInRow}` };
   const fence = cluster.fence + 1;
   const from = ['ERROR'] as const;
-  if (own.length > 0 && cluster.failuresInRow < 2) {
+  if (own.length > 0 && isRestorable(cluster)) {
     const patch = { work: 'RESET', fence } as const;
     moveCluster(tx, cluster.id, { from, to: 'RESETTING', patch }, why);
     return;

@@ -8,14 +8,13 @@ import { closePhase } from '../../db/phase.ts';
 import { findCurrentSet } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import { recordSighting } from '../../db/vm-handle.ts';
-import type { Cluster } from '../../schema/model/cluster.ts';
+import { isResetting, type Cluster } from '../../schema/model/cluster.ts';
 import { isCompleteSet, type Snapshot } from '../../schema/model/snapshot.ts';
 import { clusterRef, providerOf, setRef, workAt } from '../outside.ts';
 import type { Provider, Sighting } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
-  MOST_ATTEMPTS,
-  retryDelayMs,
+  retryInMs,
   type Deps,
   type Failure,
   type Found,
@@ -48,8 +47,7 @@ function findWork(deps: Deps, db: Db, now: number): Found {
 
 function resettingCluster(db: Db, id: string): Cluster | undefined {
   const cluster = findCluster(db, id);
-  const due = cluster?.status === 'RESETTING' && cluster.work === 'RESET';
-  return due && cluster.removingAt === null ? cluster : undefined;
+  return cluster !== undefined && isResetting(cluster, 'RESET') ? cluster : undefined;
 }
 
 /** The set that a cluster is reset to: its own, or the pool's where all start from that. */
@@ -108,9 +106,8 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
   await deps.store.transact((tx) => {
     const cluster = resettingCluster(tx.db, id);
     if (cluster === undefined) return;
-    const retries = failure.retryable && cluster.attempts + 1 < MOST_ATTEMPTS;
-    const retryInMs = retries ? retryDelayMs(cluster.attempts + 1) : undefined;
     const why = { cause: failure.cause, jobId: cluster.jobId };
-    failWork(tx, cluster, { reason: failure.reason, retryInMs }, why);
+    const retry = retryInMs(failure, cluster.attempts + 1);
+    failWork(tx, cluster, { reason: failure.reason, retryInMs: retry }, why);
   });
 }

@@ -34,6 +34,17 @@ async function connect(subscription: Subscription): Promise<FeedClient> {
   return client;
 }
 
+/** As many as may read the state at once, and none of them takes what it is sent. */
+async function fourSlow(): Promise<FeedClient[]> {
+  const slow = Array.from({ length: 4 }, () => new FeedClient(kit, { viewer: ADMIN }));
+  for (const client of slow) {
+    client.isPaused = true;
+    client.connect();
+  }
+  await kit.world.settle();
+  return slow;
+}
+
 const claim = (who: Viewer, pool = 'cks') => kit.done(kit.verbs(who).createSession({ pool }));
 const touch = (poolId: string, times = 1) =>
   kit.transact((tx) => {
@@ -76,12 +87,7 @@ describe('the state', () => {
 
   it('is read by four at a time, and by a slow one for 10 s at most', async () => {
     await kit.addPool({ size: 250 }, 250);
-    const slow = Array.from({ length: 4 }, () => new FeedClient(kit, { viewer: ADMIN }));
-    for (const client of slow) {
-      client.isPaused = true;
-      client.connect();
-    }
-    await kit.world.settle();
+    const slow = await fourSlow();
     const fifth = await connect({ viewer: ADMIN });
     await kit.world.advance(9_999);
     expect(fifth.messages).toEqual([]);
@@ -97,12 +103,7 @@ describe('the state', () => {
 
   it('that is waited for can be left at once', async () => {
     await kit.addPool({ size: 250 }, 250);
-    const slow = Array.from({ length: 4 }, () => new FeedClient(kit, { viewer: ADMIN }));
-    for (const client of slow) {
-      client.isPaused = true;
-      client.connect();
-    }
-    await kit.world.settle();
+    const slow = await fourSlow();
     const fifth = await connect({ viewer: ADMIN });
     await fifth.drop();
     expect(kit.hub.readers).toBe(4);
