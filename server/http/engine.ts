@@ -3,6 +3,7 @@ import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { Contexts, OpenContext, OpenSubscription } from '../context.ts';
 import { documentCache, noErrorCache } from './document-cache.ts';
+import { documentLimits } from './document-limits.ts';
 import type { Operation } from './operation.ts';
 import { OperationStream, type ResultStream } from './result-stream.ts';
 import type { Shown } from './shown-error.ts';
@@ -41,7 +42,7 @@ export function createEngine({ schema, contexts, shown }: EngineParts): Engine {
     logging: false,
     maskedErrors: false,
     parserAndValidationCache: { documentCache: documentCache(), errorCache: noErrorCache },
-    plugins: [introspectionForAdmins, executeInLentContext(contexts)],
+    plugins: [introspectionForAdmins, documentLimits(), executeInLentContext(contexts)],
   });
   let running = 0;
 

@@ -18,8 +18,19 @@ export interface Limits {
 export const LIMITS: Limits = {
   connections: 12_000,
   webSockets: 10_000,
-  operationsPerSocket: 100,
+  operationsPerSocket: 20,
   pendingOperations: 1_000,
   bodyBytes: 100_000,
   messageBytes: 65_536,
+};
+
+/** What one document may ask for. */
+export interface DocumentLimits {
+  /** Words and signs, comments not counted. */
+  readonly tokens: number;
+}
+
+/** The limits of documents of the product. */
+export const DOCUMENT_LIMITS: DocumentLimits = {
+  tokens: 2_000,
 };
