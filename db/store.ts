@@ -8,6 +8,7 @@ import { DatabaseUnusable, openWriter, type Connection, type Db } from './connec
 import { ensureInstallation, type Installation } from './installation.ts';
 import { holdLockFile } from './lock-file.ts';
 import { Readers, type ReadLease } from './readers.ts';
+import { Stamper } from './stamp.ts';
 import type { Synchronous, Tx } from './tx.ts';
 
 /** What the store needs of the world. */
@@ -65,8 +66,8 @@ function openHeld(path: string, lock: { release(): void }, world: StoreWorld): S
   try {
     const writer = openWriter(path);
     migrate(writer.db, { migrationsFolder: MIGRATIONS });
-    const installation = ensureInstallation(writer.db, world);
-    return new SqliteStore(writer, new Readers(path, world), lock, installation, world);
+    const installation = ensureInstallation(writer.db, path, world);
+    return new SqliteStore(writer, new Readers(path, world), lock, installation, path, world);
   } catch (error) {
     lock.release();
     throw error;
@@ -86,6 +87,7 @@ class SqliteStore implements Store {
   readonly #world: StoreWorld;
   readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement> &
     Record<'save' | 'keep' | 'undo', Database.Statement>;
+  readonly #stamper: Stamper;
   readonly #listeners = new Set<() => void>();
   readonly #queue: Queued[] = [];
   #closing = false;
@@ -97,6 +99,7 @@ class SqliteStore implements Store {
     readers: Readers,
     lock: { release(): void },
     installation: Installation,
+    path: string,
     world: StoreWorld,
   ) {
     this.#writer = writer;
@@ -104,6 +107,12 @@ class SqliteStore implements Store {
     this.#lock = lock;
     this.installation = installation;
     this.#world = world;
+    this.#stamper = new Stamper({
+      path,
+      epoch: installation.epoch,
+      head: () => this.read(lastSeq),
+      now: () => world.now(),
+    });
     const prepare = (sql: string) => writer.raw.prepare(sql);
     this.#statements = {
       begin: prepare('BEGIN IMMEDIATE'),
@@ -153,6 +162,7 @@ class SqliteStore implements Store {
   close(): Promise<void> {
     this.#closing = true;
     while (this.#queue.length > 0) this.#commitBatch();
+    this.#stamper.stamp();
     this.#readers.close();
     this.#writer.raw.close();
     this.#lock.release();
@@ -181,7 +191,10 @@ class SqliteStore implements Store {
     this.#logged = false;
     const error = this.#commit(batch);
     for (const queued of batch) queued.settle(error);
-    if (error === undefined && this.#logged) for (const listener of this.#listeners) listener();
+    if (error !== undefined) return;
+    const logged = this.#logged;
+    if (logged) for (const listener of this.#listeners) listener();
+    this.#stamper.note(logged);
   }
 
   /** Runs a batch in one transaction; answers what kept it from being committed. */

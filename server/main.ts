@@ -78,6 +78,9 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const providers = await openProviders(config, world, log, store);
   const ground = { config, world, log, store, providers };
   const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
+  if (store.installation.wasPutBack) {
+    log.warn('the database was put back since the last server: earlier cursors are not resumed');
+  }
   for (const name of unknownSettings()) log.warn(`${name} is not a setting of this version`);
   for (const line of await ensurePools(store, config, findTraits)) log.warn(line);
   const stopLines = logTransitions(store, log);

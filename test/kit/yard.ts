@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findMembers } from '../../db/cluster.ts';
+import { readStamp, writeStamp } from '../../db/stamp.ts';
 import { openStore, type Store } from '../../db/store.ts';
 import type { CreateClusterPoolInput } from '../../schema/inputs.ts';
 import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
 import type { ControlPlane } from '../../schema/context.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
+import { createContexts, type Contexts } from '../../server/context.ts';
 import { createControlPlane } from '../../server/control-plane.ts';
+import { createFeed } from '../../server/feed.ts';
+import { Hub } from '../../server/hub.ts';
 import { createLoops, type Loops } from '../../server/loops.ts';
 import { addPool } from '../../server/pools.ts';
 import type { Provider } from '../../server/providers/provider.ts';
@@ -33,7 +37,7 @@ export interface YardOptions {
   readonly wrapStore?: (store: Store) => Store;
 }
 
-/** A whole server without its edges: store, loops and simulator, in virtual time. */
+/** A whole server without its edges: store, loops, feed and simulator, in virtual time. */
 export interface Yard {
   readonly world: VirtualWorld;
   readonly store: Store;
@@ -41,6 +45,8 @@ export interface Yard {
   /** What exists outside, whoever made it. */
   readonly outside: SimulatorWorld;
   readonly loops: Loops;
+  /** What operations may use, subscriptions to the feed too. */
+  readonly contexts: Contexts;
   /** Bugs that the loops logged; a test that expects none asserts that it is empty. */
   readonly faults: string[];
   /** The verbs as this viewer may use them; an admin when no role is named. */
@@ -54,7 +60,12 @@ export interface Yard {
   settled(pool: string, count: number, statuses?: readonly Cluster['status'][]): Promise<void>;
   /** What a crash just now would leave, put by; the yard goes on. */
   putBy(): Crashed;
-  /** Ends the process as kill -9 does, and opens another on what is left; its loops stand still. */
+  /**
+   * Ends the process as kill -9 does, at this very moment, whatever is under way; the promise of
+   * whoever drives its time still settles.
+   */
+  kill(): Crashed;
+  /** Kills it, and opens another on what is left; its loops stand still. */
   crash(options?: YardOptions): Yard;
   close(): Promise<void>;
 }
@@ -111,6 +122,14 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const traits = (kind: string) => find(kind)?.capabilities;
   const loops = createLoops({ store, world, provider: find, fault });
   const controlPlane = createControlPlane({ store, findTraits: traits });
+  const hub = new Hub(store, world);
+  const feedFor = createFeed({ store, world, hub });
+  const contexts = createContexts({ store, world, verbsFor: controlPlane, feedFor });
+  const kill = (): Crashed => {
+    world.halt();
+    const left = remainsOf(remains, raw);
+    return { open: (next = {}) => openOn(left, next) };
+  };
   const members = (name: string) => membersOf(raw, name);
   return {
     world,
@@ -118,6 +137,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
     simulator,
     outside,
     loops,
+    contexts,
     faults,
     members,
     as: (name, role = 'ADMIN') => controlPlane({ name, role }),
@@ -134,11 +154,11 @@ function openOn(remains: Remains, options: YardOptions): Yard {
         return all.length === count && all.every(({ status }) => statuses.includes(status));
       }, FOR_LONG),
     putBy: () => putBy(remains),
-    crash: (next = {}) => {
-      world.halt();
-      return openOn(remainsOf(remains, raw), next);
-    },
+    kill,
+    crash: (next = {}) => kill().open(next),
     close: async () => {
+      hub.close();
+      await world.settle();
       await world.finish(loops.stop(), FOR_LONG);
       await world.finish(simulator.close(), FOR_LONG);
       for (const each of [raw, ...remains.graves]) await each.close();
@@ -176,6 +196,9 @@ function copyDatabase(from: string, to: string): void {
   for (const name of ['yard.db', 'yard.db-wal']) {
     if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
   }
+  // The same database after a kill, not one that was put back.
+  const stamp = readStamp(join(from, 'yard.db'));
+  if (stamp !== undefined) writeStamp(join(to, 'yard.db'), stamp);
 }
 
 function copyOf(outside: SimulatorWorld): SimulatorWorld {
