@@ -111,6 +111,8 @@ builder.objectFields(SessionNode, (t) => ({
     type: SessionAccessObject,
     nullable: true,
     description: 'How to get in; for the owner and admins; each read is audited.',
+    // Never read for several at once: each reads under its own name.
+    extensions: { personal: true },
     resolve: (session, _args, { viewer, verbs }) =>
       seesOwner(viewer, session.owner) ? verbs.readAccess(session) : null,
   }),

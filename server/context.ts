@@ -2,12 +2,13 @@ import type { Store } from '../db/store.ts';
 import type { Context, ControlPlane, Feed } from '../schema/context.ts';
 import type { Viewer } from '../schema/model/viewer.ts';
 import type { ControlPlaneFor } from './control-plane.ts';
+import { Place } from './feed/place.ts';
 import { ReadSlot } from './read-slot.ts';
 import { readsFor } from './reads.ts';
 import type { World } from './world.ts';
 
-/** Makes the feed of one viewer, whose messages are read through the slot. */
-export type FeedFor = (viewer: Viewer, slot: ReadSlot) => Feed;
+/** Makes the feed of one viewer, whose messages are read through the slot; see `Place`. */
+export type FeedFor = (viewer: Viewer, slot: ReadSlot, place: Place) => Feed;
 
 /** What contexts are made of. */
 export interface ContextParts {
@@ -35,14 +36,14 @@ export interface Contexts {
   /** For a query or mutation: reads are one transaction, renewed by each verb. */
   open(viewer: Viewer): Promise<OpenContext>;
   /** For a subscription: each message is read in a transaction of its own. */
-  openForSubscription(viewer: Viewer): Promise<OpenSubscription>;
+  openForSubscription(viewer: Viewer, place?: Place): Promise<OpenSubscription>;
 }
 
 /** Makes the contexts of operations, each for one viewer. */
 export function createContexts(parts: ContextParts): Contexts {
   return {
     open: (viewer) => openContext(parts, viewer),
-    openForSubscription: async (viewer) => openSubscription(parts, viewer),
+    openForSubscription: async (viewer, place) => openSubscription(parts, viewer, place),
   };
 }
 
@@ -57,7 +58,7 @@ async function openContext(parts: ContextParts, viewer: Viewer): Promise<OpenCon
   const operation: Operation = { isOpen: true };
   const reads = readsFor(viewer, slot);
   const verbs = renewing(verbsFor(viewer), slot, operation);
-  const context = { viewer, reads, verbs, feed: feedFor(viewer, slot) };
+  const context = { viewer, reads, verbs, feed: feedFor(viewer, slot, new Place()) };
   const close = () => {
     operation.isOpen = false;
     slot.close();
@@ -66,14 +67,18 @@ async function openContext(parts: ContextParts, viewer: Viewer): Promise<OpenCon
   return { context, close };
 }
 
-function openSubscription(parts: ContextParts, viewer: Viewer): OpenSubscription {
+function openSubscription(
+  parts: ContextParts,
+  viewer: Viewer,
+  place = new Place(),
+): OpenSubscription {
   const { store, world, verbsFor, feedFor } = parts;
   const slot = new ReadSlot(store, world, 'READ_NOW');
   const context = {
     viewer,
     reads: readsFor(viewer, slot),
     verbs: verbsFor(viewer),
-    feed: feedFor(viewer, slot),
+    feed: feedFor(viewer, slot, place),
   };
   return { context, executed: () => slot.closeMessage(), close: () => slot.close() };
 }

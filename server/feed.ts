@@ -43,9 +43,9 @@ const WORDS: Readonly<Record<SubjectType, string>> = {
 export function createFeed({ store, world, hub }: FeedParts): FeedFor {
   const stateTurns = new Turns(STATES_AT_ONCE);
   const log = new LogPages(store);
-  return (viewer, slot): Feed => {
+  return (viewer, slot, place): Feed => {
     const seen = sessionsSeenBy(viewer);
-    const partsOf = (seat: Seat) => ({ store, world, slot, seat, seen });
+    const partsOf = (seat: Seat) => ({ store, world, slot, seat, seen, place });
     return {
       changes({ after, filter }) {
         store.read((db) => assertKnown(db, filter, seen));

@@ -12,6 +12,8 @@ export interface Seat {
   wait(ms: number): Promise<void>;
   /** Waits so long whatever is committed; ends early only when the reader leaves. */
   rest(ms: number): Promise<void>;
+  /** Ends a wait as a commit does. */
+  wake(): void;
   /** Gives the place up; harmless when done twice. */
   leave(): void;
 }
@@ -31,7 +33,7 @@ export class Hub {
   constructor(store: Pick<Store, 'onCommit'>, world: Pick<World, 'after'>) {
     this.#world = world;
     this.#stop = store.onCommit(() => {
-      for (const seat of this.#seats) seat.notify();
+      for (const seat of this.#seats) seat.wake();
     });
   }
 
@@ -65,7 +67,7 @@ class HubSeat implements Seat {
   readonly #onLeave: () => void;
   #resolveLeft: () => void = () => undefined;
   #isOpen = true;
-  #wake: (() => void) | undefined;
+  #waking: (() => void) | undefined;
   #isResting = false;
   /** Whether there was a commit that nobody waited for. */
   #missedOne = false;
@@ -99,22 +101,21 @@ class HubSeat implements Seat {
     this.#isOpen = false;
     this.#onLeave();
     this.#resolveLeft();
-    this.#wake?.();
+    this.#waking?.();
   }
 
-  /** There was a commit. */
-  notify(): void {
-    if (this.#wake === undefined || this.#isResting) this.#missedOne = true;
-    else this.#wake();
+  wake(): void {
+    if (this.#waking === undefined || this.#isResting) this.#missedOne = true;
+    else this.#waking();
   }
 
   #sleep(ms: number, isResting: boolean): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
     this.#isResting = isResting;
     return new Promise((resolve) => {
-      const cancel = this.#world.after(ms, () => this.#wake?.());
-      this.#wake = () => {
-        this.#wake = undefined;
+      const cancel = this.#world.after(ms, () => this.#waking?.());
+      this.#waking = () => {
+        this.#waking = undefined;
         cancel();
         resolve();
       };

@@ -83,7 +83,9 @@ const HIDDEN_ACTOR = 'another user';
  */
 export function shownActor(change: Change, viewer: Viewer): string {
   const { actor, owner, sessionId, cause } = change;
-  const known = actor === SYSTEM || actor === viewer.name || viewer.role === 'ADMIN';
+  // A VIEWER does nothing, and what all viewers see is the same: its name does not count.
+  const isSelf = viewer.role === 'USER' && actor === viewer.name;
+  const known = actor === SYSTEM || isSelf || viewer.role === 'ADMIN';
   const visible = owner !== null && seesOwner(viewer, owner);
   const aboutSession =
     owner !== null || sessionId !== null || cause === 'CLAIM' || cause === 'RELEASE';

@@ -23,3 +23,11 @@ export function hasRole(viewer: Viewer, role: Role): boolean {
 export function seesOwner(viewer: Viewer, owner: Session['owner']): boolean {
   return viewer.role === 'ADMIN' || (viewer.role === 'USER' && viewer.name === owner);
 }
+
+/** Those with the same view see the same: all admins, all viewers, and each user for itself. */
+export type View = 'ADMIN' | 'VIEWER' | `USER:${string}`;
+
+/** What a viewer sees depends on this and on nothing else of it. */
+export function viewOf({ role, name }: Viewer): View {
+  return role === 'USER' ? `USER:${name}` : role;
+}

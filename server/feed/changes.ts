@@ -43,25 +43,44 @@ export class ChangeReader {
   #position = 0;
   #prev: Cursor | null = null;
   #sentAt: number;
+  /** Whether the reader knows that it is level; whoever resumes is told, if only by a bookmark. */
+  #isGreeted: boolean;
 
   constructor(parts: ChangeReaderParts) {
     this.#parts = parts;
     this.#sentAt = parts.world.elapsed();
+    this.#isGreeted = parts.place.from !== undefined;
   }
 
-  /** The messages behind a cursor, or from the state on. */
-  async *read(after: Cursor | undefined): AsyncGenerator<FeedMessage, void, undefined> {
-    const { store, seat, log } = this.#parts;
-    this.#prev = after ?? null;
-    this.#position = after?.seq ?? 0;
-    const reason = after && store.read((db) => this.#whyNot(db, after));
-    if (after === undefined || reason !== undefined) yield* this.#state(reason);
+  /** The messages behind a cursor, or from the state on, until the reader meets others. */
+  async *read(asked: Cursor | undefined): AsyncGenerator<FeedMessage, void, undefined> {
+    const { seat, log, place } = this.#parts;
+    yield* this.#begin(asked);
     while (seat.isOpen) {
+      if (this.#standsWithOthers() && place.meet()) return;
       const rows = log.behind(this.#position);
       if (rows === undefined) yield* this.#state('LAGGING');
       else if (rows.length > 0) yield* this.#verbs(rows);
+      else if (place.meeting?.at === undefined && this.#isGreeted && place.meet()) return;
       else yield* this.#silence();
     }
+  }
+
+  async *#begin(asked: Cursor | undefined): AsyncGenerator<FeedMessage, void, undefined> {
+    const { store, place, slot } = this.#parts;
+    const resumed = place.from === undefined ? undefined : { epoch: slot.epoch, seq: place.from };
+    const after = resumed ?? asked;
+    this.#prev = after ?? null;
+    this.#position = after?.seq ?? 0;
+    place.last = this.#position;
+    const reason =
+      asked && resumed === undefined ? store.read((db) => this.#whyNot(db, asked)) : undefined;
+    if (after === undefined || reason !== undefined) yield* this.#state(reason);
+  }
+
+  /** Whether the last message of this reader is the last one of those it is to meet. */
+  #standsWithOthers(): boolean {
+    return this.#isGreeted && this.#prev?.seq === this.#parts.place.meeting?.at;
   }
 
   /** Why this cursor cannot be resumed; undefined when it can. */
@@ -101,12 +120,26 @@ export class ChangeReader {
 
   /** Nothing to read: a bookmark when it is time for one, else a wait. */
   async *#silence(): AsyncGenerator<FeedMessage, void, undefined> {
-    const { seat, world } = this.#parts;
-    const hasMoved = this.#prev === null || this.#position > this.#prev.seq;
-    const silence = hasMoved ? BOOKMARK_AFTER_MS : HEARTBEAT_MS;
-    const left = this.#sentAt + silence - world.elapsed();
-    if (left > 0) await seat.wait(left);
-    else yield this.#message({ kind: 'BOOKMARK' });
+    const { place, world } = this.#parts;
+    const prev = this.#prev?.seq ?? 0;
+    const at = place.meeting?.at ?? this.#position;
+    // Others stand further on, and nothing lies between that is for this reader.
+    if (prev < at && place.meeting !== undefined) return yield this.#bookmark(at);
+    const silence = this.#position > prev ? BOOKMARK_AFTER_MS : HEARTBEAT_MS;
+    const left = this.#isGreeted ? this.#sentAt + silence - world.elapsed() : 0;
+    if (left <= 0) yield this.#bookmark(this.#position);
+    else await this.#wait(left);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { seat, place } = this.#parts;
+    const stop = place.meeting?.onMove(() => seat.wake());
+    await place.wait(seat.wait(ms));
+    stop?.();
+  }
+
+  #bookmark(seq: number): FeedMessage {
+    return this.#message({ kind: 'BOOKMARK' }, seq);
   }
 
   /** The state at one position, in portions, all read in one transaction. */
@@ -159,11 +192,14 @@ export class ChangeReader {
     }
   }
 
-  #message(content: Content): FeedMessage {
-    const cursor = { epoch: this.#parts.slot.epoch, seq: this.#position };
+  #message(content: Content, seq = this.#position): FeedMessage {
+    const { slot, place, world } = this.#parts;
+    const cursor = { epoch: slot.epoch, seq };
     const message = { cursor, prev: this.#prev, ...content };
     this.#prev = cursor;
-    this.#sentAt = this.#parts.world.elapsed();
+    this.#sentAt = world.elapsed();
+    this.#isGreeted = true;
+    place.last = seq;
     return message;
   }
 }

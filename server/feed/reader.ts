@@ -4,6 +4,7 @@ import type { Store } from '../../db/store.ts';
 import type { Hub, Seat } from '../hub.ts';
 import type { ReadSlot } from '../read-slot.ts';
 import type { World } from '../world.ts';
+import type { Place } from './place.ts';
 
 /** What every reader of the log is made of. */
 export interface ReaderParts {
@@ -12,6 +13,7 @@ export interface ReaderParts {
   /** Where the message that is delivered is read. */
   readonly slot: ReadSlot;
   readonly seat: Seat;
+  readonly place: Place;
   /** Whose sessions the reader sees. */
   readonly seen: SessionsSeen;
 }

@@ -38,16 +38,24 @@ export class UpdateReader {
     this.#watched = watched;
   }
 
-  /** The messages, until a final state or the reader's leaving. */
+  /** The messages, until a final state, the reader's leaving, or its going over to others. */
   async *read(): AsyncGenerator<Subject, void, undefined> {
     yield* this.#present();
     while (this.#goesOn) {
-      const { store, seat } = this.#parts;
+      const { store, place } = this.#parts;
       const changed = store.read((db) => this.#changed(db));
       if (changed === 'LAGGING') yield* this.#present();
-      else if (changed.length === 0) await seat.wait(LOOK_MS);
-      else yield* this.#pass(changed);
+      else if (changed.length > 0) yield* this.#pass(changed);
+      else if (place.meeting?.isQuiet === true && place.meet()) return;
+      else await this.#wait();
     }
+  }
+
+  /** Those whom it is to meet may just be told something older: then it looks again soon. */
+  #wait(): Promise<void> {
+    const { seat, place } = this.#parts;
+    if (place.meeting !== undefined) return seat.rest(PASS_MS);
+    return place.wait(seat.wait(LOOK_MS));
   }
 
   get #goesOn(): boolean {
@@ -72,7 +80,7 @@ export class UpdateReader {
   }
 
   async *#pass(changed: readonly Changed[]): AsyncGenerator<Subject, void, undefined> {
-    const { seat, world } = this.#parts;
+    const { seat, world, place } = this.#parts;
     const startedAt = world.elapsed();
     for (const { id, seq } of changed) {
       this.#position = seq;
@@ -80,7 +88,7 @@ export class UpdateReader {
       if (!this.#goesOn) return;
     }
     const left = startedAt + PASS_MS - world.elapsed();
-    if (left > 0) await seat.rest(left);
+    if (left > 0) await place.wait(seat.rest(left));
   }
 
   /** Tells one thing as it is now; what is gone altogether cannot be told. */

@@ -2,18 +2,25 @@ import { type ExecutionResult, type GraphQLSchema, NoSchemaIntrospectionCustomRu
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { Contexts, OpenContext, OpenSubscription } from '../context.ts';
+import { Place } from '../feed/place.ts';
+import type { World } from '../world.ts';
 import { documentCache, noErrorCache } from './document-cache.ts';
 import { documentLimits } from './document-limits.ts';
+import { Groups } from './groups.ts';
 import type { Operation } from './operation.ts';
-import { OperationStream, type ResultStream } from './result-stream.ts';
+import { isStream, OperationStream, type ResultStream } from './result-stream.ts';
+import { type ShareKeyOf, shareKeys } from './share-key.ts';
 import type { Shown } from './shown-error.ts';
+import type { Source, Subscription } from './subscription.ts';
 
 /** Runs operations. There is one way to the schema, and every transport takes it. */
 export interface Engine {
   /** Never rejects: whatever goes wrong is in the result, as its caller may read it. */
-  run(operation: Operation, viewer: Viewer): Promise<ExecutionResult | ResultStream>;
+  run(operation: Operation, viewer: Viewer): Promise<ExecutionResult | Subscription>;
   /** How many operations have no answer yet; open subscriptions are not among them. */
   running(): number;
+  /** The subscriptions that are open. */
+  readonly groups: Groups;
 }
 
 /** What an engine is made of. */
@@ -21,12 +28,18 @@ export interface EngineParts {
   readonly schema: GraphQLSchema;
   readonly contexts: Contexts;
   readonly shown: Shown;
+  readonly world: World;
 }
 
 /** An operation on its way through the pipeline, with the context that was lent for it. */
 interface Run {
+  readonly operation: Operation;
   readonly viewer: Viewer;
+  /** Where a subscription begins. */
+  readonly place: Place;
   readonly lent: { once?: OpenContext; stream?: OpenSubscription };
+  /** What a subscription has in common with others; undefined when it may not be shared. */
+  shareKey?: string | undefined;
 }
 
 /** The pipeline asks for a Fetch request, of which it reads no more than that it is a POST. */
@@ -36,39 +49,63 @@ const POST = new Request('http://localhost/graphql', { method: 'POST' });
  * Makes the engine. Yoga's pipeline does the work: parse, validate, execute, each cached or
  * extended by plugins. Its HTTP layer, which costs more than all of that, is not used.
  */
-export function createEngine({ schema, contexts, shown }: EngineParts): Engine {
+export function createEngine(parts: EngineParts): Engine {
+  const pipeline = createPipeline(parts);
+  const groups = new Groups(parts.world);
+  let running = 0;
+
+  /** A source that was opened again stands beside others: only the first makes a subscription. */
+  const open = async (run: Run): Promise<ExecutionResult | Source> => {
+    running += 1;
+    const result = await pipeline(run);
+    running -= 1;
+    return isStream(result) ? { stream: result, place: run.place } : result;
+  };
+
+  return {
+    groups,
+    running: () => running,
+    async run(operation, viewer) {
+      const run = runOf(operation, viewer, new Place());
+      const result = await open(run);
+      if (!('stream' in result)) return result;
+      const again = (place: Place) => open(runOf(operation, viewer, place));
+      return groups.subscribe(run.shareKey, result, again);
+    },
+  };
+}
+
+function runOf(operation: Operation, viewer: Viewer, place: Place): Run {
+  return { operation, viewer, place, lent: {} };
+}
+
+/** Parses, validates and executes; never rejects. */
+function createPipeline({ schema, contexts, shown }: EngineParts) {
   const { getResultForParams } = createYoga<{ run: Run }>({
     schema,
     logging: false,
     maskedErrors: false,
     parserAndValidationCache: { documentCache: documentCache(), errorCache: noErrorCache },
-    plugins: [introspectionForAdmins, documentLimits(), executeInLentContext(contexts)],
+    plugins: [
+      introspectionForAdmins,
+      documentLimits(),
+      executeInLentContext(contexts, shareKeys(schema)),
+    ],
   });
-  let running = 0;
-
-  const answer = async (params: object, run: Run) => {
-    const result = await getResultForParams({ params, request: POST }, { run });
-    if (!isAsyncIterable(result)) return shown.result(result ?? {});
-    return new OperationStream(result[Symbol.asyncIterator](), run.lent.stream, shown);
-  };
-
-  return {
-    running: () => running,
-    async run(operation, viewer) {
-      const run: Run = { viewer, lent: {} };
-      running += 1;
-      try {
-        const result = await answer(operation, run);
-        if (!(result instanceof OperationStream)) run.lent.stream?.close();
-        return result;
-      } catch (error) {
-        run.lent.stream?.close();
-        return shown.failure(error);
-      } finally {
-        run.lent.once?.close();
-        running -= 1;
-      }
-    },
+  return async (run: Run): Promise<ExecutionResult | ResultStream> => {
+    const params: object = run.operation;
+    try {
+      const result = await getResultForParams({ params, request: POST }, { run });
+      if (isAsyncIterable(result))
+        return new OperationStream(result[Symbol.asyncIterator](), run.lent.stream, shown);
+      run.lent.stream?.close();
+      return shown.result(result ?? {});
+    } catch (error) {
+      run.lent.stream?.close();
+      return shown.failure(error);
+    } finally {
+      run.lent.once?.close();
+    }
   };
 }
 
@@ -80,15 +117,16 @@ const introspectionForAdmins: Plugin<{ run: Run }> = {
 };
 
 /** Opens a context only for what has passed validation, and resolves it there. */
-function executeInLentContext(contexts: Contexts): Plugin<{ run: Run }> {
+function executeInLentContext(contexts: Contexts, shareKeyOf: ShareKeyOf): Plugin<{ run: Run }> {
   return {
     async onExecute({ context: { run }, executeFn, setExecuteFn }) {
       const open = await contexts.open(run.viewer);
       run.lent.once = open;
       setExecuteFn((args): unknown => executeFn({ ...args, contextValue: open.context }));
     },
-    async onSubscribe({ context: { run }, subscribeFn, setSubscribeFn }) {
-      const open = await contexts.openForSubscription(run.viewer);
+    async onSubscribe({ args, context: { run }, subscribeFn, setSubscribeFn }) {
+      const open = await contexts.openForSubscription(run.viewer, run.place);
+      run.shareKey = shareKeyOf(run.operation, args.document, run.viewer);
       run.lent.stream = open;
       setSubscribeFn((args): unknown => subscribeFn({ ...args, contextValue: open.context }));
     },

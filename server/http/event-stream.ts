@@ -1,76 +1,118 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { requestError } from '../../schema/request-error.ts';
+import type { Auth, Identity } from '../auth.ts';
 import type { World } from '../world.ts';
-import { isStream, type ResultStream } from './result-stream.ts';
+import { Batch, type Outlet } from './outlet.ts';
+import { Subscription } from './subscription.ts';
 
 /** Proxies and browsers give up on a stream that is silent for longer. */
 const PING_MS = 12_000;
+/** Revoked tokens are found within this time. */
+const LOOK_MS = 5_000;
 
 /** Sends results as server-sent events, in the form of the GraphQL over SSE protocol. */
 export class EventStreams {
   readonly #world: World;
-  readonly #open = new Set<ResultStream>();
+  readonly #auth: Auth;
+  readonly #open = new Set<ServerResponse>();
 
-  constructor(world: World) {
+  constructor(world: World, auth: Auth) {
     this.#world = world;
+    this.#auth = auth;
   }
 
-  /** Sends one result after the other, each when the reader has taken the one before it. */
-  async send(response: ServerResponse, result: ExecutionResult | ResultStream): Promise<void> {
+  /** Sends one result after the other, until there is no more or the reader has gone. */
+  async send(
+    response: ServerResponse,
+    result: ExecutionResult | Subscription,
+    identity: Identity,
+  ): Promise<void> {
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
     response.write(':\n\n');
-    if (isStream(result)) await this.#sendStream(response, result);
-    else await write(response, `event: next\ndata: ${JSON.stringify(result)}\n\n`);
-    response.end('event: complete\ndata:\n\n');
+    if (result instanceof Subscription) return await this.#sendAll(response, result, identity);
+    response.write(Batch.of(result).events);
+    response.end(COMPLETE);
   }
 
-  async #sendStream(response: ServerResponse, stream: ResultStream): Promise<void> {
-    const stopPings = this.#ping(response);
-    const leave = () => void stream.return();
-    response.once('close', leave);
-    this.#open.add(stream);
-    try {
-      for await (const result of stream) {
-        await write(response, `event: next\ndata: ${JSON.stringify(result)}\n\n`);
-      }
-    } finally {
-      this.#open.delete(stream);
-      response.off('close', leave);
-      stopPings();
-    }
+  async #sendAll(
+    response: ServerResponse,
+    subscription: Subscription,
+    identity: Identity,
+  ): Promise<void> {
+    const outlet = new EventOutlet(response);
+    const stopPings = this.#every(PING_MS, () => outlet.ping());
+    const stopLooking = this.#every(LOOK_MS, () => {
+      if (!this.#auth.isValid(identity)) outlet.refuse();
+    });
+    this.#open.add(response);
+    subscription.start(outlet);
+    await new Promise<void>((resolve) => void response.once('close', resolve));
+    this.#open.delete(response);
+    stopPings();
+    stopLooking();
+    subscription.end();
   }
 
-  #ping(response: ServerResponse): () => void {
+  #every(ms: number, act: () => void): () => void {
     let cancel = () => {};
     const again = () => {
-      if (!response.writableNeedDrain) response.write(':\n\n');
-      cancel = this.#world.after(PING_MS, again);
+      cancel = this.#world.after(ms, () => {
+        again();
+        act();
+      });
     };
-    cancel = this.#world.after(PING_MS, again);
+    again();
     return () => cancel();
   }
 
-  /** Ends all streams. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#open].map((stream) => stream.return()));
+  /** Breaks all streams off: without `complete` their readers know that there is more to come. */
+  close(): void {
+    for (const response of this.#open) response.end();
   }
 }
 
-/** Waits until the reader has room for more, or has gone. */
-async function write(response: ServerResponse, text: string): Promise<void> {
-  if (response.destroyed || response.write(text)) return;
-  const gone = new AbortController();
-  try {
-    await Promise.race([
-      once(response, 'drain', { signal: gone.signal }),
-      once(response, 'close', { signal: gone.signal }),
-    ]);
-  } finally {
-    gone.abort();
+const COMPLETE = 'event: complete\ndata:\n\n';
+const NOTHING = Buffer.alloc(0);
+
+/** A response that is a stream of events. */
+class EventOutlet implements Outlet {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  get hasRoom(): boolean {
+    return this.#response.writableLength === 0;
+  }
+
+  room(): Promise<void> {
+    const { socket } = this.#response;
+    if (socket === null || socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => void socket.write(NOTHING, () => resolve()));
+  }
+
+  write(batch: Batch): void {
+    if (!this.#response.writableEnded) this.#response.write(batch.events);
+  }
+
+  complete(): void {
+    this.#response.end(COMPLETE);
+  }
+
+  ping(): void {
+    if (this.hasRoom) this.#response.write(':\n\n');
+  }
+
+  /** Whoever showed a token that is no longer good gets nothing more. */
+  refuse(): void {
+    const error = requestError('UNAUTHENTICATED', 'the token of this stream is no longer good');
+    this.write(Batch.of({ errors: [error] }));
+    this.complete();
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
-import type { Auth } from '../auth.ts';
+import type { Auth, Identity } from '../auth.ts';
 import { answer, answerResult, HttpRefusal } from './answer.ts';
 import { readJson } from './body.ts';
 import type { Engine } from './engine.ts';
@@ -8,7 +8,7 @@ import type { EventStreams } from './event-stream.ts';
 import type { Guard } from './guard.ts';
 import type { Limits } from './limits.ts';
 import { parseOperation, type Operation } from './operation.ts';
-import { isStream, type ResultStream } from './result-stream.ts';
+import { Subscription } from './subscription.ts';
 
 /** What the endpoint is made of. */
 export interface EndpointParts {
@@ -17,6 +17,12 @@ export interface EndpointParts {
   readonly guard: Guard;
   readonly limits: Limits;
   readonly streams: EventStreams;
+}
+
+/** What an operation came to, and who asked for it. */
+interface Answered {
+  readonly identity: Identity;
+  readonly result: ExecutionResult | Subscription;
 }
 
 const GRAPHQL_JSON = 'application/graphql-response+json';
@@ -35,21 +41,22 @@ export class GraphqlEndpoint {
     if (request.method === 'OPTIONS') return answerPreflight(response);
     if (request.method !== 'POST')
       throw new HttpRefusal(405, 'BAD_INPUT', 'GraphQL is sent by POST', { allow: 'POST' });
-    const result = await this.#run(request);
+    const { identity, result } = await this.#run(request);
     const { accept = '' } = request.headers;
-    if (isSentAsEvents(accept, result)) return await this.#parts.streams.send(response, result);
+    if (isSentAsEvents(accept, result))
+      return await this.#parts.streams.send(response, result, identity);
     const mediaType = accept.includes(GRAPHQL_JSON) ? GRAPHQL_JSON : 'application/json';
-    const single = isStream(result) ? await refuseStream(result) : result;
+    const single = result instanceof Subscription ? refuseStream(result) : result;
     answerResult(response, statusOf(single, mediaType), mediaType, single);
   }
 
-  async #run(request: IncomingMessage): Promise<ExecutionResult | ResultStream> {
+  async #run(request: IncomingMessage): Promise<Answered> {
     const { auth, engine, limits } = this.#parts;
     const identity = auth.authenticate(request.headers.authorization);
     if (identity === undefined) throw unauthenticated();
     if (engine.running() >= limits.pendingOperations) throw overloaded();
     const operation = asHttp(await readJson(request, limits.bodyBytes));
-    return await engine.run(operation, identity.viewer);
+    return { identity, result: await engine.run(operation, identity.viewer) };
   }
 
   #letOriginRead({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
@@ -60,9 +67,9 @@ export class GraphqlEndpoint {
 }
 
 /** One result is JSON for everybody who also takes that: clients name all they can read. */
-function isSentAsEvents(accept: string, result: ExecutionResult | ResultStream): boolean {
+function isSentAsEvents(accept: string, result: ExecutionResult | Subscription): boolean {
   if (!accept.includes('text/event-stream')) return false;
-  return isStream(result) || !accept.includes('json');
+  return result instanceof Subscription || !accept.includes('json');
 }
 
 function answerPreflight(response: ServerResponse): void {
@@ -93,8 +100,8 @@ function asHttp(message: unknown): Operation {
 }
 
 /** A subscription has no one answer. */
-async function refuseStream(stream: ResultStream): Promise<ExecutionResult> {
-  await stream.return();
+function refuseStream(subscription: Subscription): never {
+  subscription.end();
   const message = 'subscriptions are sent over WebSocket, or with "Accept: text/event-stream"';
   throw new HttpRefusal(406, 'BAD_INPUT', message);
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, type GraphQLSchema, parse } from 'graphql';
 import {
   type ConnectionInitMessage,
@@ -12,11 +11,14 @@ import { requestError, type RequestErrorCode } from '../../schema/request-error.
 import type { Auth, Identity } from '../auth.ts';
 import type { Engine } from './engine.ts';
 import type { Limits } from './limits.ts';
-import { isStream, type ResultStream } from './result-stream.ts';
+import { Subscription } from './subscription.ts';
+import { type WebSocketLine, WebSocketOutlet } from './web-socket-line.ts';
 
 /** What is kept of a connection. */
 export interface Connection {
-  readonly request: IncomingMessage;
+  readonly line: WebSocketLine;
+  /** What the request said of its caller; browsers cannot say anything there. */
+  readonly authorization: string | undefined;
   /** Who it is; nobody before `connection_init`. */
   identity?: Identity | undefined;
 }
@@ -52,22 +54,60 @@ export function speakProtocol(parts: ProtocolParts): Server<Connection> {
       extra.identity = parts.auth.authenticate(authorizationOf(connectionParams, extra));
       return extra.identity !== undefined;
     },
-    async onSubscribe(context, _id, payload) {
+    async onSubscribe(context, id, payload) {
       const result = await run(context, payload, parts);
-      if (!isStream(result) && !('data' in result)) return result.errors ?? [];
+      if (!(result instanceof Subscription) && !('data' in result)) return result.errors ?? [];
       const args = { schema: parts.schema, document: EXECUTED };
-      results.set(args, result);
+      results.set(args, asOperationResult(result, id, context.extra));
       return args;
     },
     execute: (args) => results.get(args) ?? {},
   });
 }
 
+function asOperationResult(
+  result: ExecutionResult | Subscription,
+  id: string,
+  { line }: Connection,
+): OperationResult {
+  return result instanceof Subscription ? delivering(result, id, line) : result;
+}
+
+/**
+ * A subscription as the library holds it: a stream that never has anything, because what it has
+ * is written beside it, and that ends when either side is through. So the library knows of the
+ * operation from its beginning to its end, and of nothing in between.
+ */
+function delivering(
+  subscription: Subscription,
+  id: string,
+  line: WebSocketLine,
+): AsyncIterableIterator<never, undefined> {
+  const { promise, resolve } = Promise.withResolvers<IteratorReturnResult<undefined>>();
+  const over = () => resolve({ done: true, value: undefined });
+  let hasStarted = false;
+  return {
+    next() {
+      if (!hasStarted) subscription.start(new WebSocketOutlet(line, id, over));
+      hasStarted = true;
+      return promise;
+    },
+    return() {
+      subscription.end();
+      over();
+      return promise;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 async function run(
   context: Context<Payload, Connection>,
   operation: SubscribePayload,
   parts: ProtocolParts,
-): Promise<ExecutionResult | ResultStream> {
+): Promise<ExecutionResult | Subscription> {
   const { identity } = context.extra;
   if (identity === undefined || !parts.auth.isValid(identity))
     return refused('UNAUTHENTICATED', 'the token of this connection is no longer good');
@@ -94,7 +134,7 @@ function whyBusy(
 }
 
 /** Browsers cannot set headers of a WebSocket: the token comes in `connection_init`. */
-function authorizationOf(parameters: Payload, { request }: Connection): string | undefined {
+function authorizationOf(parameters: Payload, { authorization }: Connection): string | undefined {
   const given = parameters?.['Authorization'] ?? parameters?.['authorization'];
-  return typeof given === 'string' ? given : request.headers.authorization;
+  return typeof given === 'string' ? given : authorization;
 }

@@ -5,6 +5,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { World } from '../world.ts';
 import { type Connection, type ProtocolParts, speakProtocol } from './graphql-protocol.ts';
 import type { Log } from './log.ts';
+import { WebSocketLine } from './web-socket-line.ts';
 
 /** What the sockets are made of. */
 export interface SocketParts extends ProtocolParts {
@@ -15,10 +16,14 @@ export interface SocketParts extends ProtocolParts {
 /** Revoked tokens are found within this time, dead lines within twice this time. */
 const BEAT_MS = 5_000;
 
+/** How many beats long a line may take nothing of what was written. */
+const MOST_STUCK_BEATS = 5;
+
 /** How long sockets may take to say goodbye. */
 const CLOSE_MS = 1_000;
 
-const GOING_AWAY = 1001;
+const SERVICE_RESTART = 1012;
+const TRY_AGAIN_LATER = 1013;
 const FORBIDDEN = 4403;
 const INTERNAL = 4500;
 
@@ -51,7 +56,8 @@ export class GraphqlSockets {
   /** Makes a WebSocket of a request that may come in. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, { request });
+      const line = new WebSocketLine(webSocket, socket);
+      this.#open(webSocket, { line, authorization: request.headers.authorization });
     });
   }
 
@@ -93,12 +99,24 @@ export class GraphqlSockets {
   }
 
   /** A line that has not answered since the last beat is dead; so is the right to a revoked one. */
-  #beat(socket: WebSocket, { identity }: Connection): void {
-    if (this.#silent.has(socket)) return socket.terminate();
+  #beat(socket: WebSocket, { identity, line }: Connection): void {
+    if (socket.readyState !== socket.OPEN) return;
     if (identity !== undefined && !this.#parts.auth.isValid(identity))
       return socket.close(FORBIDDEN, 'Forbidden');
+    line.beat();
+    if (line.stuckFor > MOST_STUCK_BEATS) return this.#cut(socket);
+    // Behind what it has not taken, no ping can reach it.
+    if (line.stuckFor > 0) return;
+    if (this.#silent.has(socket)) return socket.terminate();
     this.#silent.add(socket);
     socket.ping();
+  }
+
+  /** Whoever takes nothing for so long may come again and go on; its memory is for others. */
+  #cut(socket: WebSocket): void {
+    socket.close(TRY_AGAIN_LATER, 'Too slow');
+    const cancel = this.#parts.world.after(CLOSE_MS, () => socket.terminate());
+    socket.once('close', cancel);
   }
 
   /** Sends everybody away; clients come back by themselves, to whoever listens then. */
@@ -106,7 +124,7 @@ export class GraphqlSockets {
     this.#cancelBeat();
     const sockets = [...this.#connections.keys()];
     const gone = Promise.all(sockets.map(closed));
-    for (const socket of sockets) socket.close(GOING_AWAY, 'Going away');
+    for (const socket of sockets) socket.close(SERVICE_RESTART, 'Service restart');
     const cancel = this.#parts.world.after(CLOSE_MS, () => {
       for (const socket of sockets) socket.terminate();
     });

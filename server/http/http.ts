@@ -69,8 +69,8 @@ export class Http {
     this.#limits = settings.limits ?? LIMITS;
     this.#guard = createGuard(settings.origins, auth.loopbackOnly);
     this.#shown = shownResults(world, log);
-    this.#engine = createEngine({ schema, contexts, shown: this.#shown });
-    this.#streams = new EventStreams(world);
+    this.#engine = createEngine({ schema, contexts, world, shown: this.#shown });
+    this.#streams = new EventStreams(world, auth);
     const shared = { engine: this.#engine, auth, limits: this.#limits };
     this.#endpoint = new GraphqlEndpoint({ ...shared, guard: this.#guard, streams: this.#streams });
     const stopping = () => this.#state === 'STOPPING';
@@ -123,7 +123,7 @@ export class Http {
     this.#state = 'STOPPING';
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const response of this.#responses) response.shouldKeepAlive = false;
-    await this.#streams.close();
+    this.#streams.close();
     await this.#drain();
     await this.#sockets.close();
     this.#server.closeAllConnections();

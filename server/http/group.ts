@@ -1,0 +1,164 @@
+import type { ExecutionResult } from 'graphql';
+import { Place } from '../feed/place.ts';
+import type { World } from '../world.ts';
+import { Batch, serialised } from './outlet.ts';
+import type { Source, Subscription } from './subscription.ts';
+
+/** What a group is made of. */
+export interface GroupParts {
+  readonly world: World;
+  /** Runs the operation that all of the group asked, from a place on. */
+  readonly open: (place: Place) => Promise<Source | ExecutionResult>;
+  /** The last one has left. */
+  readonly onEmpty: () => void;
+}
+
+/** Results of one batch at most: what an unhappy reader may hold unsent. */
+const MOST_BATCH_BYTES = 32_768;
+/** Readers that are written to in one turn of the event loop. */
+const AT_ONCE = 500;
+
+/**
+ * Those who asked the same and may see the same. The log is read, the operation executed and its
+ * result serialised once for all of them: the stream of the first who was level goes on for the
+ * group, whoever stays. All stand at one position, so each result fits all of them.
+ *
+ * Each has taken what it was sent before it is sent more. Who has not leaves the group, so that
+ * it neither holds the others up nor lets anything pile up here.
+ */
+export class Group {
+  readonly #parts: GroupParts;
+  readonly #members = new Set<Subscription>();
+  readonly #wakes = new Set<() => void>();
+  /** Subscriptions that belong here, also those that are on their own at present. */
+  #count = 0;
+  #source: Source | undefined;
+  #at: number | undefined;
+  #isBusy = false;
+
+  constructor(parts: GroupParts) {
+    this.#parts = parts;
+  }
+
+  /** The position of the last message that all have; undefined while nobody reads for them. */
+  get at(): number | undefined {
+    return this.#source === undefined ? undefined : this.#at;
+  }
+
+  /** Whether all that was read has been sent, and nothing is being read. */
+  get isQuiet(): boolean {
+    return this.#source === undefined || (!this.#isBusy && this.#source.place.isWaiting);
+  }
+
+  /** How many are told together. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** A subscription belongs here from now on. */
+  enter(): void {
+    this.#count += 1;
+  }
+
+  /** A subscription is over. */
+  leave(subscription: Subscription): void {
+    this.#members.delete(subscription);
+    this.#count -= 1;
+    if (this.#members.size === 0) this.#endSource();
+    if (this.#count === 0) this.#parts.onEmpty();
+  }
+
+  /** Takes in a subscription that stands where all stand; see `Meeting`. */
+  admit(subscription: Subscription, source: Source | undefined): 'JOINED' | 'LEADS' {
+    this.#members.add(subscription);
+    if (this.#source !== undefined || source === undefined) return 'JOINED';
+    this.#source = source;
+    this.#at = source.place.last;
+    return 'LEADS';
+  }
+
+  /** Whether this source reads for the group, or did so to the end. */
+  isLedBy(source: Source): boolean {
+    return this.#source === source;
+  }
+
+  /** Calls back when all have moved on; returns how to stop. */
+  onMove(wake: () => void): () => void {
+    this.#wakes.add(wake);
+    return () => void this.#wakes.delete(wake);
+  }
+
+  /** Opens the operation for one that goes on alone. */
+  async openAt(from: number, subscription: Subscription): Promise<Source | ExecutionResult> {
+    return await this.#parts.open(new Place(from, subscription));
+  }
+
+  /** Tells all what its source reads, from this result on, until there is no more. */
+  async lead(source: Source, first: IteratorResult<ExecutionResult>): Promise<void> {
+    let next = first;
+    while (next.done !== true && this.#source === source) {
+      this.#isBusy = true;
+      next = await this.#tellTogether(source, next.value);
+    }
+    if (this.#source !== source) return;
+    this.#source = undefined;
+    this.#isBusy = false;
+    for (const member of [...this.#members]) member.complete();
+  }
+
+  /** Tells what can be read within this turn in one batch; answers what comes behind it. */
+  async #tellTogether(
+    { stream, place }: Source,
+    first: ExecutionResult,
+  ): Promise<IteratorResult<ExecutionResult>> {
+    const results = [serialised(first)];
+    let bytes = results[0]?.length ?? 0;
+    let last = place.last;
+    let upcoming = stream.next();
+    const turnOver = this.#nextTurn();
+    while (bytes < MOST_BATCH_BYTES) {
+      const next = await Promise.race([upcoming, turnOver]);
+      if (next === undefined || next.done === true) break;
+      const result = serialised(next.value);
+      results.push(result);
+      bytes += result.length;
+      last = place.last;
+      upcoming = stream.next();
+    }
+    await this.#send(new Batch(results), last);
+    if (this.#source?.place === place) this.#isBusy = false;
+    return await upcoming;
+  }
+
+  async #send(batch: Batch, last: number): Promise<void> {
+    const before = this.#at ?? last;
+    this.#at = last;
+    let written = 0;
+    for (const member of [...this.#members]) {
+      if (!this.#members.has(member)) continue;
+      if (!member.take(batch)) this.#leaveBehind(member, before);
+      written += 1;
+      if (written % AT_ONCE === 0) await this.#nextTurn();
+    }
+    for (const wake of this.#wakes) wake();
+    // What was written is on its way before anybody is asked whether there is room.
+    await this.#nextTurn();
+  }
+
+  #leaveBehind(member: Subscription, from: number): void {
+    this.#members.delete(member);
+    void member.resume(from);
+    if (this.#members.size === 0) this.#endSource();
+  }
+
+  #endSource(): void {
+    const source = this.#source;
+    this.#source = undefined;
+    this.#isBusy = false;
+    void source?.stream.return();
+  }
+
+  #nextTurn(): Promise<undefined> {
+    return new Promise((resolve) => this.#parts.world.soon(() => resolve(undefined)));
+  }
+}

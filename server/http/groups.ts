@@ -1,0 +1,43 @@
+import type { ExecutionResult } from 'graphql';
+import type { Place } from '../feed/place.ts';
+import type { World } from '../world.ts';
+import { Group } from './group.ts';
+import { type Source, Subscription } from './subscription.ts';
+
+/** All open subscriptions, by what they have in common. */
+export class Groups {
+  readonly #world: World;
+  readonly #shared = new Map<string, Group>();
+  /** Groups of one, for what may not be shared, are counted only. */
+  #alone = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** How many groups there are. */
+  get size(): number {
+    return this.#shared.size + this.#alone;
+  }
+
+  /** A subscription that joins those with the same key; without a key nobody joins it. */
+  subscribe(
+    key: string | undefined,
+    source: Source,
+    open: (place: Place) => Promise<Source | ExecutionResult>,
+  ): Subscription {
+    const group = (key === undefined ? undefined : this.#shared.get(key)) ?? this.#add(key, open);
+    return new Subscription(group, source);
+  }
+
+  #add(key: string | undefined, open: (place: Place) => Promise<Source | ExecutionResult>): Group {
+    const onEmpty = () => {
+      if (key === undefined) this.#alone -= 1;
+      else this.#shared.delete(key);
+    };
+    const group = new Group({ world: this.#world, open, onEmpty });
+    if (key === undefined) this.#alone += 1;
+    else this.#shared.set(key, group);
+    return group;
+  }
+}
