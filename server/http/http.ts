@@ -75,7 +75,7 @@ export class Http {
     this.#endpoint = new GraphqlEndpoint({ ...shared, guard: this.#guard, streams: this.#streams });
     const stopping = () => this.#state === 'STOPPING';
     this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
-    this.#playground = new Playground(!auth.loopbackOnly);
+    this.#playground = new Playground(auth);
     this.#files = new StaticFiles(settings.clientFolder);
     this.#server = this.#createServer();
   }

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import { post, send, serve } from '../kit/served.ts';
+import { bearer, makeTokens, post, send, serve } from '../kit/served.ts';
 
 /** A folder as the dashboard's build leaves it, with a secret beside it. */
 function makeClient(): string {
@@ -101,18 +102,20 @@ test('the playground is one page that needs nothing from anywhere else', async (
   expect(page.headers).toMatchObject({
     'content-type': 'text/html; charset=utf-8',
     'content-encoding': 'br',
-    vary: 'Accept-Encoding',
+    vary: 'Accept-Encoding, Authorization',
   });
   expect(page.bytes.length).toBeLessThan(3_000_000);
   const html = brotliDecompressSync(page.bytes).toString();
   expect(html).toContain('Snapyard playground');
-  // Before the scripts, all of which are inline, nothing is fetched; later the policy forbids it.
   const tags = html.match(/<(script|link|img|iframe|style|base)\b[^>]{0,300}>/g) ?? [];
   const external = tags.filter((tag) => /\b(src|href)\s*=\s*["']?(https?:)?\/\//.test(tag));
   expect(external).toEqual([]);
   const policy = page.headers['content-security-policy'] ?? '';
-  expect(policy).toContain("default-src 'self' blob: data:");
+  expect(policy).toContain("default-src 'self';");
   expect(policy).not.toMatch(/https?:/);
+  const script = /<script>([^]*)<\/script>/.exec(html)?.[1] ?? '';
+  const hash = createHash('sha256').update(script).digest('base64');
+  expect(policy).toContain(`script-src 'sha256-${hash}';`);
 
   const gzip = await send(`${url}/playground`, { headers: { 'accept-encoding': 'gzip' } });
   expect(gunzipSync(gzip.bytes).toString()).toBe(html);
@@ -122,6 +125,29 @@ test('the playground is one page that needs nothing from anywhere else', async (
     headers: { 'if-none-match': page.headers.etag ?? '' },
   });
   expect([again.status, again.bytes.length]).toEqual([304, 0]);
+});
+
+test('where there are tokens the playground is for admins', async () => {
+  const tokens = makeTokens();
+  const { url } = await serve({ auth: tokens.auth });
+  const [root, wall] = [tokens.add('root', 'ADMIN'), tokens.add('wall', 'VIEWER')];
+  const open = (authorization?: string) =>
+    send(`${url}/playground`, { headers: { ...(authorization && { authorization }) } });
+  const basic = (password: string) => `Basic ${btoa(`anybody:${password}`)}`;
+
+  const stranger = await open();
+  expect([stranger.status, stranger.headers['www-authenticate']]).toEqual([
+    401,
+    'Basic realm="Snapyard playground", charset="UTF-8"',
+  ]);
+  expect(stranger.text).not.toContain('GraphiQL');
+  for (const other of [basic(wall), basic('wrong'), basic(''), 'Basic', 'Basic Zm9v', bearer(wall)])
+    expect((await open(typeof other === 'string' ? other : other.authorization)).status).toBe(401);
+  expect((await open(basic(root))).text).toContain('Snapyard playground');
+  expect((await open(bearer(root).authorization)).status).toBe(200);
+  // What a browser sends by itself must not open the API, which would let other pages use it.
+  const { status } = await post({ url }, '{ cursor }', { authorization: basic(root) });
+  expect(status).toBe(401);
 });
 
 test('what the playground asks first is answered', async () => {
