@@ -12,6 +12,7 @@ import { createFeed } from './feed.ts';
 import { Http } from './http/http.ts';
 import { Hub } from './hub.ts';
 import { createLoops } from './loops.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
 import { type Provider, ProviderError } from './providers/provider.ts';
@@ -91,13 +92,16 @@ async function serve(config: Config, log: Logger): Promise<void> {
     fault: (error, about) => log.error({ err: error }, about),
   });
   const hub = new Hub(store, world);
-  const http = createHttp(ground, hub, findTraits);
+  const feed = { readers: () => hub.readers, lagRows: () => undefined };
+  const metrics = createMetrics({ store, world, feed });
+  const http = createHttp(ground, hub, findTraits, metrics);
   const address = await http.listen();
   loops.start();
   http.markReady();
   say(`Snapyard is ready: ${address} (playground: ${address}/playground)`);
   onSignal(ground, async () => {
     await http.stop();
+    metrics.close();
     hub.close();
     await loops.stop();
     stopLines();
@@ -152,16 +156,17 @@ async function openQemu(
   });
 }
 
-function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits): Http {
+function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: Metrics): Http {
   const { config, world, log, store } = ground;
-  const verbsFor = createControlPlane({ store, findTraits });
+  const verbsFor = metrics.timing(createControlPlane({ store, findTraits }));
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor, feedFor });
   const folder = import.meta.url.endsWith('.ts') ? CLIENT_FOLDERS.ts : CLIENT_FOLDERS.js;
   const { host, port, origins } = config;
   const clientFolder = join(import.meta.dirname, folder);
   const settings = { host, port, origins, clientFolder };
-  return new Http({ world, log, schema, contexts, auth: openAuth(config, log), settings });
+  const auth = openAuth(config, log);
+  return new Http({ world, log, schema, contexts, auth, settings, metrics });
 }
 
 function openAuth(config: Config, log: Logger): Auth {

@@ -22,6 +22,11 @@ export class EventStreams {
     this.#auth = auth;
   }
 
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** Sends one result after the other, until there is no more or the reader has gone. */
   async send(
     response: ServerResponse,

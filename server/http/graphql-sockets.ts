@@ -48,6 +48,11 @@ export class GraphqlSockets {
     this.#scheduleBeat();
   }
 
+  /** How many are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
   /** Whether there is room for another. */
   get isFull(): boolean {
     return this.#connections.size >= this.#parts.limits.webSockets;

@@ -55,6 +55,11 @@ export class Group {
     return this.#members.size;
   }
 
+  /** How many belong here, also those that are on their own at present. */
+  get subscriptions(): number {
+    return this.#count;
+  }
+
   /** A subscription belongs here from now on. */
   enter(): void {
     this.#count += 1;

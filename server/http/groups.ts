@@ -20,6 +20,12 @@ export class Groups {
     return this.#shared.size + this.#alone;
   }
 
+  /** How many subscriptions there are. */
+  get subscriptions(): number {
+    const shared = [...this.#shared.values()].map((group) => group.subscriptions);
+    return shared.reduce((sum, count) => sum + count, this.#alone);
+  }
+
   /** A subscription that joins those with the same key; without a key nobody joins it. */
   subscribe(
     key: string | undefined,

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import { assertSafeHost, type Auth } from '../auth.ts';
 import type { Contexts } from '../context.ts';
+import type { Metrics } from '../metrics.ts';
 import type { World } from '../world.ts';
 import { answerResult, answerText, HttpRefusal } from './answer.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -12,6 +13,7 @@ import { GraphqlSockets } from './graphql-sockets.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import type { Log } from './log.ts';
+import { MetricsPage } from './metrics-page.ts';
 import { Playground } from './playground.ts';
 import { type Shown, shownResults } from './shown-error.ts';
 import { StaticFiles } from './static-files.ts';
@@ -36,6 +38,8 @@ export interface HttpParts {
   readonly contexts: Contexts;
   readonly auth: Auth;
   readonly settings: HttpSettings;
+  /** What `/metrics` shows; without it there is no such page. */
+  readonly metrics?: Metrics | undefined;
 }
 
 const GRAPHQL = '/graphql';
@@ -56,6 +60,7 @@ export class Http {
   readonly #endpoint: GraphqlEndpoint;
   readonly #sockets: GraphqlSockets;
   readonly #playground: Playground;
+  readonly #metrics: MetricsPage;
   readonly #files: StaticFiles;
   readonly #server: Server;
   readonly #responses = new Set<ServerResponse>();
@@ -77,6 +82,13 @@ export class Http {
     this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
     this.#playground = new Playground(auth);
     this.#files = new StaticFiles(settings.clientFolder);
+    this.#metrics = new MetricsPage(parts.metrics, auth, {
+      operations: () => this.#engine.running(),
+      webSockets: () => this.#sockets.size,
+      eventStreams: () => this.#streams.size,
+      subscriptions: () => this.#engine.groups.subscriptions,
+      groups: () => this.#engine.groups.size,
+    });
     this.#server = this.#createServer();
   }
 
@@ -160,6 +172,7 @@ export class Http {
     }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new HttpRefusal(405, 'BAD_INPUT', 'only GET', { allow: 'GET, HEAD' });
+    if (path === '/metrics') return await this.#metrics.handle(request, response);
     if (path === GRAPHQL || path === '/playground') {
       return await this.#playground.handle(request, response);
     }
