@@ -3,7 +3,8 @@
  * `npm run check:failpoints -- --seeds 3` kills at every point of the story, for each seed in
  * another order of what is ready; `npm run check:walks -- --seeds 2000 --seed 1` walks so many
  * random walks from that seed on;
- * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often.
+ * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often;
+ * `npm run check:hostile -- --documents 10000 --seed 1` sends so many documents in bad faith.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
   ['walks', 'test/server/random-walk.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
+  ['hostile', 'test/security/hostile.test.ts'],
 ]);
 
 const { values, positionals } = parseArgs({
@@ -20,6 +22,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string' },
     cycles: { type: 'string' },
+    documents: { type: 'string' },
   },
 });
 const [name = ''] = positionals;
@@ -31,7 +34,7 @@ const env = {
   ...process.env,
   SNAPYARD_CAMPAIGN: name,
   SNAPYARD_SEED: values.seed,
-  SNAPYARD_SEEDS: values.seeds ?? values.cycles ?? '1',
+  SNAPYARD_SEEDS: values.seeds ?? values.cycles ?? values.documents ?? '1',
 };
 const args = ['node_modules/vitest/vitest.mjs', 'run', file];
 process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit', env }).status ?? 1;

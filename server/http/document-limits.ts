@@ -15,6 +15,7 @@ import { badInput } from '../../schema/request-error.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { type Cost, costOf } from './document-cost.ts';
 import { assertShape } from './document-shape.ts';
+import { assertVariables } from './document-variables.ts';
 import { DOCUMENT_LIMITS, type DocumentLimits } from './limits.ts';
 import { withoutUntoldNames } from './untold-names.ts';
 
@@ -40,7 +41,15 @@ interface Executed {
  * worked out each time. A document that is refused for its shape is not kept by any cache.
  */
 export function documentLimits(limits: DocumentLimits = DOCUMENT_LIMITS): Plugin<Asked> {
-  return { ...atParsing(limits), ...atValidation(limits), ...atExecution(limits) };
+  return {
+    onParams({ params, setResult }) {
+      const refusal = refusalOf(() => assertVariables(params.variables, limits));
+      if (refusal !== undefined) setResult({ errors: [refusal] });
+    },
+    ...atParsing(limits),
+    ...atValidation(limits),
+    ...atExecution(limits),
+  };
 }
 
 function atParsing({ tokens, ...limits }: DocumentLimits): Pick<Plugin<Asked>, 'onParse'> {

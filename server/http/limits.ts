@@ -40,6 +40,10 @@ export interface DocumentLimits {
   readonly rootFields: number;
   /** Objects an operation may lead to, in the worst case: see `costOf`. */
   readonly cost: number;
+  /** Lists and objects within one another, in the variables. */
+  readonly variableDepth: number;
+  /** Values in the variables, lists and objects among them. */
+  readonly variableValues: number;
   /** Mistakes of a document or its variables that are told in one answer. */
   readonly mistakes: number;
 }
@@ -56,5 +60,7 @@ export const DOCUMENT_LIMITS: DocumentLimits = {
   directives: 8,
   rootFields: 20,
   cost: 10_000,
+  variableDepth: 16,
+  variableValues: 1_000,
   mistakes: 5,
 };

@@ -13,6 +13,9 @@ const CALLERS_FAULT: readonly unknown[] = [
   'BAD_REQUEST',
 ];
 
+/** As much as anybody reads. */
+const LONGEST_MESSAGE = 500;
+
 /**
  * The one place that decides which errors callers read. Errors of ours that carry a code, and
  * what is wrong with the request itself, are shown; everything else is a fault: it is logged once
@@ -53,7 +56,12 @@ function shownAsItIs(error: GraphQLError): GraphQLError | undefined {
 }
 
 function withCode(error: GraphQLError, code: string): GraphQLError {
-  return new GraphQLError(error.message, { ...placeOf(error), extensions: { code } });
+  return new GraphQLError(shortened(error.message), { ...placeOf(error), extensions: { code } });
+}
+
+/** Messages repeat what the caller sent, and several may repeat the same. */
+function shortened(message: string): string {
+  return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message;
 }
 
 function masked(error: GraphQLError, world: World, log: Log): GraphQLError {

@@ -166,6 +166,23 @@ test.each([
   expect([server.contexts.opened(), server.errors]).toEqual([0, []]);
 });
 
+const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+
+test.each<[string, (n: number) => unknown]>([
+  ['nested 16 levels deep', (n) => nested(14 + n)],
+  ['the variables hold', (n) => Array.from({ length: 998 + n }, () => 1)],
+])('variables are bounded: %s', async (said, value) => {
+  const server = await serve();
+  const query = 'query ($a: Int) { cursor @skip(if: false) }';
+  const ask = async (n: number) => {
+    const { json } = await post(server, { query, variables: { b: value(n) } });
+    return json.errors?.[0];
+  };
+  expect((await ask(1))?.message).toContain('"$a" is never used');
+  expect((await ask(2))?.message).toContain(said);
+  expect((await ask(2))?.extensions).toEqual({ code: 'BAD_INPUT' });
+});
+
 test('mistakes are told a few at a time', async () => {
   const wrong = Array.from({ length: 10 }, (_, i) => `wrong${i}`).join(' ');
   const { json } = await post(await serve(), `{ ${wrong} }`);
