@@ -101,7 +101,10 @@ function assertWhole(raw: Database.Database): void {
   if (dangling !== undefined) throw new Error('it has rows that point to nothing');
 }
 
-/** Keeps the present files under another name, and leaves no log that the copy would take for its own. */
+/**
+ * Keeps the present files under another name, and leaves no write-ahead log that the copy would
+ * take for its own.
+ */
 function keepAside(path: string, aside: string): void {
   emptyLog(path);
   // Only a database that SQLite cannot open still has one.

@@ -48,5 +48,5 @@ function add(db: Db, row: Row): Row {
 }
 
 function goesOn(stamp: Stamp | undefined, epoch: string, head: number): boolean {
-  return stamp !== undefined && stamp.epoch === epoch && stamp.head <= head;
+  return stamp?.epoch === epoch && stamp.head <= head;
 }

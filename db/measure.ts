@@ -155,7 +155,8 @@ function countTransitions(db: Db, within: Stretch): Omit<Logged, 'upTo' | 'recor
       SELECT pools.name AS pool, changes.at - coalesce((
         SELECT began.at FROM changes AS began
         WHERE began.subject_id = changes.subject_id AND began.seq < changes.seq
-          AND began.to_state = 'RESETTING' ORDER BY began.seq DESC LIMIT 1), changes.at) AS durationMs
+          AND began.to_state = 'RESETTING' ORDER BY began.seq DESC LIMIT 1), changes.at
+      ) AS durationMs
       FROM changes JOIN pools ON pools.id = pool_id
       WHERE ${within} AND type = 'CLUSTER' AND from_state = 'RESETTING' AND cause = 'RESET'
         AND to_state IN ('AVAILABLE', 'LOCKED')`),

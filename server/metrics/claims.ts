@@ -37,8 +37,14 @@ export function timingClaims(
       };
     };
     const claims: Claims = {
-      createSession: timed(verbs.createSession, ({ status }) => status),
-      spawnVm: timed(verbs.spawnVm, () => 'SPAWNED'),
+      createSession: timed(
+        (input) => verbs.createSession(input),
+        ({ status }) => status,
+      ),
+      spawnVm: timed(
+        (input) => verbs.spawnVm(input),
+        () => 'SPAWNED',
+      ),
     };
     return { ...verbs, ...claims };
   };

@@ -9,6 +9,7 @@ import { type Auth, loopbackAuth, tokenAuth } from '../../server/auth.ts';
 import { Http, type HttpSettings } from '../../server/http/http.ts';
 import { LIMITS, type Limits } from '../../server/http/limits.ts';
 import { newToken, readTokens, watchTokens, writeTokens } from '../../server/token-file.ts';
+import type { Metrics } from '../../server/metrics.ts';
 import { realWorld, type World } from '../../server/world.ts';
 import { type FakeContexts, fakeContexts, type FakePorts } from './fake-context.ts';
 
@@ -18,6 +19,7 @@ export interface Serving extends FakePorts {
   world?: World;
   limits?: Partial<Limits>;
   settings?: Partial<HttpSettings>;
+  metrics?: Metrics;
 }
 
 /** A server on a free port, over fake ports; it is stopped when the test ends. */
@@ -45,6 +47,7 @@ export async function serve(serving: Serving = {}): Promise<Served> {
     schema,
     contexts,
     auth: serving.auth ?? loopbackAuth(),
+    metrics: serving.metrics,
     settings: {
       host: '127.0.0.1',
       port: 0,
