@@ -1,49 +1,13 @@
-import { gql } from '@urql/core';
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import type { ClusterStatus } from '../schema/model/cluster.ts';
-import type { ClusterPoolStats, ProvisioningStrategy } from '../schema/model/cluster-pool.ts';
-import { type Cluster, CLUSTER_STATUS_LABELS, ClusterStrip } from './cluster.tsx';
-import { type Answers, RefusalNote, whyNot } from './refusal.tsx';
-
-/** A pool as the page knows it. */
-export interface ClusterPool {
-  readonly id: string;
-  readonly name: string;
-  readonly provider: string;
-  readonly size: number;
-  readonly strategy: ProvisioningStrategy;
-  readonly replenishPaused: string | null;
-  readonly deletedAt: string | null;
-  readonly allowedActions: readonly string[];
-  readonly stats: ClusterPoolStats;
-}
-
-/** What the page asks of a pool. */
-export const CLUSTER_POOL_FIELDS = gql`
-  fragment ClusterPoolFields on ClusterPool {
-    id
-    name
-    provider
-    size
-    strategy
-    replenishPaused
-    deletedAt
-    allowedActions
-    stats {
-      totalClusters
-      availableClusters
-      lockedClusters
-      resettingClusters
-      errorClusters
-      creatingClusters
-      queuedSessions
-    }
-  }
-`;
+import { CLUSTER_STATUS_LABELS, ClusterStrip } from './cluster.tsx';
+import { graphql } from './graphql.ts';
+import { RefusalNote, whyNot } from './refusal.tsx';
+import type { Cluster, ClusterPool } from './subject.ts';
 
 /** Claims a cluster of a pool. */
-export const CLAIM = gql<Answers, { pool: string }>`
+export const CLAIM = graphql(`
   mutation Claim($pool: String!) {
     createSession(input: { pool: $pool }) {
       __typename
@@ -58,7 +22,7 @@ export const CLAIM = gql<Answers, { pool: string }>`
       }
     }
   }
-`;
+`);
 
 /** The last refusal, and how many clusters were available then. */
 const NO_REFUSAL: { text: string | null; availableClusters: number } = {
@@ -110,7 +74,7 @@ function describe({ provider, size, strategy }: ClusterPool): string {
   return `${provider.toLowerCase()} · size ${size} · ${source}`;
 }
 
-function Counts({ stats }: { stats: ClusterPoolStats }) {
+function Counts({ stats }: { stats: ClusterPool['stats'] }) {
   return (
     <dl className="counts">
       {CLUSTER_STATUS_LABELS.map(([status, label]) => (
@@ -132,7 +96,7 @@ function Counts({ stats }: { stats: ClusterPoolStats }) {
   );
 }
 
-function count(stats: ClusterPoolStats, status: ClusterStatus): number {
+function count(stats: ClusterPool['stats'], status: ClusterStatus): number {
   return {
     AVAILABLE: stats.availableClusters,
     LOCKED: stats.lockedClusters,

@@ -1,38 +1,6 @@
 import { memo } from 'react';
-import { gql } from '@urql/core';
 import type { ClusterStatus } from '../schema/model/cluster.ts';
-
-/** A cluster as the page knows it. */
-export interface Cluster {
-  readonly id: string;
-  readonly name: string;
-  readonly status: ClusterStatus;
-  readonly statusMessage: string | null;
-  readonly removingAt: string | null;
-  readonly removedAt: string | null;
-  readonly pool: { readonly id: string };
-  /** Null also to those who may not see whose it is. */
-  readonly assignedSession: { readonly id: string; readonly owner: string } | null;
-}
-
-/** What the page asks of a cluster. */
-export const CLUSTER_FIELDS = gql`
-  fragment ClusterFields on Cluster {
-    id
-    name
-    status
-    statusMessage
-    removingAt
-    removedAt
-    pool {
-      id
-    }
-    assignedSession {
-      id
-      owner
-    }
-  }
-`;
+import type { Cluster } from './subject.ts';
 
 /** The states, each with its word, in the order in which people look for them. */
 export const CLUSTER_STATUS_LABELS: readonly (readonly [ClusterStatus, string])[] = [

@@ -1,11 +1,22 @@
 /**
- * What other front-ends take from here: a client whose `changes` subscription survives broken
- * lines and server restarts, and the bookkeeping that makes its messages into a state.
+ * What other front-ends take from here: a client that is always right again by itself, whatever
+ * happens to the line or the server. See docs/client.md.
  */
-export { EMPTY_FEED, receive, reopened, startedAgain, toldHead } from './feed.ts';
+export { createSnapyardClient } from './snapyard-client.ts';
+export type { SnapyardClient, SnapyardOptions } from './snapyard-client.ts';
+export type { TokenSource } from './token-keeper.ts';
+export { standingOf } from './live-feed.ts';
+export type { LiveView, Standing, Viewer } from './live-feed.ts';
 export type { Feed, Things } from './feed.ts';
-export { LiveFeed } from './live-feed.ts';
-export type { LiveView, TokenStore, Viewer } from './live-feed.ts';
-export { createConnection } from './urql.ts';
-export type { Connection } from './urql.ts';
-export type { ConnectionOptions } from './socket.ts';
+export type { Change, ChangeFilter, FeedMessage, Subject } from './feed-message.ts';
+export { graphql } from './graphql.ts';
+export type { FragmentOf, ResultOf, VariablesOf } from './graphql.ts';
+export {
+  CLUSTER_FIELDS,
+  CLUSTER_POOL_FIELDS,
+  JOB_FIELDS,
+  SESSION_FIELDS,
+  SNAPSHOT_FIELDS,
+  VM_HANDLE_FIELDS,
+} from './subject.ts';
+export type { Cluster, ClusterPool, Job, Session, Snapshot, VmHandle } from './subject.ts';

@@ -1,14 +1,27 @@
-import { type Client, gql } from '@urql/core';
-import { EMPTY_FEED, type Feed, receive, reopened, startedAgain, toldHead } from './feed.ts';
-import { CHANGES, type FeedMessage } from './feed-message.ts';
-import { codeOf, UNAUTHENTICATED } from './socket.ts';
-import { type Connection, createConnection } from './urql.ts';
+import { formatDocument, stringifyDocument } from '@urql/core';
+import { EMPTY_FEED, type Feed, receive, reopened, toldHead } from './feed.ts';
+import { CHANGES, type Change, type ChangeFilter, type FeedMessage } from './feed-message.ts';
+import { graphql, type ResultOf } from './graphql.ts';
+import { Pace } from './pace.ts';
+import { ResumingSubscription, type Sink } from './resume.ts';
+import { codeOf, type Line, UNAUTHENTICATED } from './socket.ts';
+
+/** Who we are, and how far the log has come. */
+export const POSITION = graphql(`
+  query Position {
+    viewer {
+      name
+      role
+    }
+    cursor
+  }
+`);
+
+/** Who we are, and how far the log has come. */
+export type Position = ResultOf<typeof POSITION>;
 
 /** Who the server takes us for. */
-export interface Viewer {
-  readonly name: string;
-  readonly role: string;
-}
+export type Viewer = Position['viewer'];
 
 /** What there is to show, at one moment. */
 export interface LiveView {
@@ -18,130 +31,174 @@ export interface LiveView {
   readonly viewer: Viewer | null;
   /** Whether the server wants a token: the first, or another than the one it was shown. */
   readonly tokenWanted: 'NONE' | 'FIRST' | 'OTHER';
+  /** Why there is no feed and will be none, such as NOT_FOUND for a filter; null while there is. */
+  readonly refusal: string | null;
 }
 
-/** Where the token is kept. */
-export interface TokenStore {
-  readonly read: () => string | null;
-  readonly keep: (token: string) => void;
+/** LIVE when everything is shown as it is, CATCHING_UP while it may not be, AWAY without a line. */
+export type Standing = 'LIVE' | 'CATCHING_UP' | 'AWAY';
+
+/** How far what is shown can be trusted. */
+export function standingOf({ isConnected, feed }: LiveView): Standing {
+  if (!isConnected) return 'AWAY';
+  return feed.isLevel ? 'LIVE' : 'CATCHING_UP';
 }
 
-/** Who we are, and how far the log has come. */
-export const POSITION = gql<{ viewer: Viewer; cursor: string }, Record<string, never>>`
-  query Position {
-    viewer {
-      name
-      role
-    }
-    cursor
-  }
-`;
+/** What a feed is made of. */
+export interface LiveFeedParts {
+  readonly line: Line;
+  readonly filter: ChangeFilter | undefined;
+  /** Asks the server who we are and how far it is; undefined when there is no answer. */
+  readonly askPosition: () => Promise<Position | undefined>;
+}
 
-/** Changes come faster than eyes: listeners are told at most so often. */
-const TELL_EVERY_MS = 16;
+/** Messages that are kept to be told once more; beyond them everything is asked for anew. */
+const RECENT_KEPT = 200;
 
-/** The feed of a server as it happens, through broken lines, restarts and other tokens. */
+interface Told {
+  readonly moment: number;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * The feed of a server as it happens, through broken lines and restarts. It is told twice: to
+ * whoever listens, as a view of everything, and to the cache, message by message.
+ */
 export class LiveFeed {
-  readonly #connection: Connection;
-  readonly #tokens: TokenStore;
+  readonly #parts: LiveFeedParts;
   readonly #listeners = new Set<() => void>();
+  readonly #sinks = new Set<Sink>();
+  readonly #pace = new Pace((message) => this.#deliver(message));
   #view: LiveView = {
     feed: EMPTY_FEED,
     isConnected: false,
     viewer: null,
     tokenWanted: 'NONE',
+    refusal: null,
   };
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #subscription: { unsubscribe: () => void } | undefined;
+  #subscription: ResumingSubscription | undefined;
   /** Rises with every line, so that answers to an earlier one are not taken for news. */
-  #line = 0;
+  #lineNumber = 0;
+  /** Rises with every message, so that answers can be told from older than a message. */
+  #moment = 0;
+  #stateAt = 0;
+  readonly #recent: Told[] = [];
 
-  constructor(url: string, tokens: TokenStore) {
-    this.#tokens = tokens;
-    this.#connection = createConnection({
-      url,
-      token: () => tokens.read(),
-      cursor: () => this.#view.feed.cursor,
-      onOpened: () => this.#onOpened(),
-      onClosed: () => this.#change({ isConnected: false }),
-      onRefused: (code) => this.#onRefused(code),
-    });
-    this.#subscribe();
-  }
-
-  /** For queries and mutations. */
-  get client(): Client {
-    return this.#connection.client;
+  constructor(parts: LiveFeedParts) {
+    this.#parts = parts;
   }
 
   /** What there is to show now; the same object until something changes. */
   readonly read = (): LiveView => this.#view;
 
-  /** Tells when there is something new to show. */
+  /** Tells when there is something new to show, until the answer is called. */
   readonly listen = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
 
-  /** Goes on as whoever this token stands for; what was shown to somebody else is forgotten. */
-  readonly signIn = (token: string): void => {
-    this.#tokens.keep(token);
-    this.#change({ feed: EMPTY_FEED, viewer: null, tokenWanted: 'NONE' });
-    this.#subscribe();
-  };
+  /** Begins to follow the server. */
+  start(): void {
+    const { line, filter } = this.#parts;
+    const variables = filter === undefined ? { after: null } : { after: null, filter };
+    this.#subscription = new ResumingSubscription(
+      // As the cache asks, which wants to know the type of everything.
+      { query: stringifyDocument(formatDocument(CHANGES)), variables },
+      {
+        next: ({ data }) => this.#pace.add((data as ResultOf<typeof CHANGES>).changes),
+        error: (error) => this.#refused(codeOf(error)),
+        complete: () => {},
+      },
+      line,
+    );
+  }
 
-  /** Ends it all. */
+  /** Ends it. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#subscription?.unsubscribe();
-    this.#connection.close();
+    this.#pace.clear();
+    this.#subscription?.end();
+    this.#listeners.clear();
+    for (const sink of this.#sinks) sink.complete();
   }
 
-  #subscribe(): void {
-    this.#subscription?.unsubscribe();
-    const messages = this.client.subscription(CHANGES, { after: null });
-    this.#subscription = messages.subscribe(({ data }) => {
-      if (data != null) this.#receive(data.changes);
-    });
+  /** Brings every message from now on, until the answer is called. */
+  follow(sink: Sink): () => void {
+    this.#sinks.add(sink);
+    return () => this.#sinks.delete(sink);
   }
 
-  #receive(message: FeedMessage): void {
-    const feed = receive(this.#view.feed, message);
-    if (feed !== 'GAP') return this.#change({ feed });
-    this.#change({ feed: startedAgain(this.#view.feed) });
-    this.#connection.restart();
+  /** The number of the last message. */
+  get moment(): number {
+    return this.#moment;
   }
 
-  #onOpened(): void {
-    this.#line += 1;
+  /** Whether a state has come since, so that what was asked for before may lack anything. */
+  hasStateSince(moment: number): boolean {
+    return this.#stateAt > moment;
+  }
+
+  /**
+   * Tells the changes since a moment once more: an answer that was asked for then, and has come
+   * only now, may have put something older in their place. Answers whether all are still known.
+   */
+  repeat(since: number): boolean {
+    const missed = this.#recent.filter(({ moment }) => moment > since);
+    const { cursor } = this.#view.feed;
+    if (missed.length > 0 && cursor !== null) {
+      const changes = missed.flatMap((told) => told.changes);
+      this.#tell({ __typename: 'FeedChanges', cursor, prev: cursor, changes });
+    }
+    const [oldest] = this.#recent;
+    return oldest === undefined || oldest.moment <= since + 1 || this.#recent.length < RECENT_KEPT;
+  }
+
+  /** A line is there. */
+  lineOpened(): void {
+    this.#lineNumber += 1;
     this.#change({ isConnected: true, feed: reopened(this.#view.feed) });
-    void this.#askPosition(this.#line);
+    void this.#askPosition(this.#lineNumber);
+  }
+
+  /** The line is gone. */
+  lineClosed(): void {
+    this.#change({ isConnected: false });
+  }
+
+  /** The server wants another token, and there is none; what was for other eyes is forgotten. */
+  tokenRefused(hadToken: boolean): void {
+    const tokenWanted = hadToken ? 'OTHER' : 'FIRST';
+    this.#pace.clear();
+    this.#change({ tokenWanted, feed: EMPTY_FEED, viewer: null });
   }
 
   async #askPosition(line: number): Promise<void> {
-    const { data, error } = await this.#connection.client.query(POSITION, {}).toPromise();
-    if (error !== undefined) this.#onRefused(codeOf(error.graphQLErrors));
-    if (data === undefined || line !== this.#line) return;
-    this.#change({ viewer: data.viewer, feed: toldHead(this.#view.feed, data.cursor) });
+    const position = await this.#parts.askPosition();
+    if (position === undefined || line !== this.#lineNumber) return;
+    const { viewer, cursor } = position;
+    this.#change({ viewer, feed: toldHead(this.#view.feed, cursor) });
   }
 
-  #onRefused(code: string): void {
-    if (code === UNAUTHENTICATED) this.#askForToken();
-    // A server of another make cannot read the cursor.
-    if (code === 'BAD_INPUT') this.#change({ feed: startedAgain(this.#view.feed) });
+  #refused(code: string): void {
+    if (code !== UNAUTHENTICATED) this.#change({ refusal: code });
   }
 
-  /** What was for somebody else's eyes goes with its token. */
-  #askForToken(): void {
-    const tokenWanted = this.#tokens.read() === null ? 'FIRST' : 'OTHER';
-    this.#change({ tokenWanted, feed: EMPTY_FEED, viewer: null });
+  #deliver(message: FeedMessage): void {
+    this.#moment += 1;
+    if (message.__typename === 'FeedState' && !message.more) this.#stateAt = this.#moment;
+    if (message.__typename === 'FeedChanges') {
+      this.#recent.push({ moment: this.#moment, changes: message.changes });
+      if (this.#recent.length > RECENT_KEPT) this.#recent.shift();
+    }
+    this.#tell(message);
+    this.#change({ feed: receive(this.#view.feed, message) });
+  }
+
+  #tell(message: FeedMessage): void {
+    for (const sink of this.#sinks) sink.next({ data: { changes: message } });
   }
 
   #change(change: Partial<LiveView>): void {
     this.#view = { ...this.#view, ...change };
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      for (const listener of this.#listeners) listener();
-    }, TELL_EVERY_MS);
+    for (const listener of this.#listeners) listener();
   }
 }

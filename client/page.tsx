@@ -1,21 +1,24 @@
 import { useMemo, useSyncExternalStore } from 'react';
-import { byName, type Cluster } from './cluster.tsx';
+import { byName } from './cluster.tsx';
 import { ClusterPoolCard } from './cluster-pool.tsx';
-import { ConnectionMark, type Standing, standingOf } from './connection-mark.tsx';
+import { ConnectionMark } from './connection-mark.tsx';
 import type { Things } from './feed.ts';
-import type { LiveFeed, LiveView, Viewer } from './live-feed.ts';
+import { type LiveView, type Standing, standingOf, type Viewer } from './live-feed.ts';
 import { SessionList } from './session.tsx';
+import type { SnapyardClient } from './snapyard-client.ts';
+import type { Cluster } from './subject.ts';
 import { TokenForm } from './token.tsx';
 
 /** The page: every pool, every session, as it happens. */
-export function Page({ live }: { live: LiveFeed }) {
-  const view = useSyncExternalStore(live.listen, live.read);
+export function Page(props: { feed: SnapyardClient['feed']; onToken: (token: string) => void }) {
+  const { feed, onToken } = props;
+  const view = useSyncExternalStore(feed.listen, feed.read);
   const standing = standingOf(view);
   return (
     <>
       <PageHead viewer={view.viewer} standing={standing} />
       <main data-standing={standing}>
-        <Content view={view} onToken={live.signIn} />
+        <Content view={view} onToken={onToken} />
       </main>
     </>
   );

@@ -1,52 +1,13 @@
-import { gql } from '@urql/core';
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import type { EndReason, SessionStatus } from '../schema/model/session.ts';
-import { type Answers, RefusalNote, whyNot } from './refusal.tsx';
+import { graphql } from './graphql.ts';
+import { RefusalNote, whyNot } from './refusal.tsx';
+import type { Session } from './subject.ts';
 import { TimeLeft } from './time-left.tsx';
 
-/** A session as the page knows it. */
-export interface Session {
-  readonly id: string;
-  readonly owner: string;
-  readonly status: SessionStatus;
-  readonly statusMessage: string | null;
-  readonly queuePosition: number | null;
-  readonly createdAt: string;
-  readonly expiresAt: string | null;
-  readonly endedAt: string | null;
-  readonly endReason: EndReason | null;
-  readonly allowedActions: readonly string[];
-  readonly pool: { readonly id: string; readonly name: string };
-  readonly assignedCluster: { readonly id: string; readonly name: string } | null;
-}
-
-/** What the page asks of a session. */
-export const SESSION_FIELDS = gql`
-  fragment SessionFields on Session {
-    id
-    owner
-    status
-    statusMessage
-    queuePosition
-    createdAt
-    expiresAt
-    endedAt
-    endReason
-    allowedActions
-    pool {
-      id
-      name
-    }
-    assignedCluster {
-      id
-      name
-    }
-  }
-`;
-
 /** Ends a session. */
-export const RELEASE = gql<Answers, { sessionId: string }>`
+export const RELEASE = graphql(`
   mutation Release($sessionId: ID!) {
     releaseSession(input: { sessionId: $sessionId }) {
       __typename
@@ -58,7 +19,7 @@ export const RELEASE = gql<Answers, { sessionId: string }>`
       }
     }
   }
-`;
+`);
 
 const LABELS: Readonly<Record<SessionStatus, string>> = {
   PENDING: 'Waiting',

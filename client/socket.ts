@@ -1,25 +1,23 @@
 import { type Client as Socket, createClient } from 'graphql-ws';
+import { authorizationOf, type TokenKeeper } from './token-keeper.ts';
 
-/** What a connection asks of whoever keeps it. */
-export interface ConnectionOptions {
+/** What a line asks of whoever keeps it. */
+export interface LineOptions {
   /** Where the server answers; absolute. */
   readonly url: string;
-  /** The bearer token to show; null for none. */
-  readonly token: () => string | null;
-  /** What `after` of a subscription is when it begins or goes on. */
-  readonly cursor: () => string | null;
-  /** A line is there: subscriptions begin, or go on, right after this. */
+  readonly keeper: TokenKeeper;
+  /** The server has let us in. */
   readonly onOpened: () => void;
-  /** It is gone; another is being made, unless the token is to blame. */
+  /** It is gone; who still subscribes makes another. */
   readonly onClosed: () => void;
-  /** A subscription was refused with this code; it is tried again, unless the token is to blame. */
-  readonly onRefused: (code: string) => void;
 }
 
 const PING_EVERY_MS = 5_000;
 const PONG_WITHIN_MS = 3_000;
-const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 3_000;
+const OPEN_WITHIN_MS = 8_000;
+const LOOK_EVERY_MS = 2_000;
+/** A clock that jumped so far ahead has slept, and the line with it. */
+const SLEPT_MS = 10_000;
 
 /** Closes that tell of the token: none was shown, or it is not, or no longer, good. */
 const TOKEN_CLOSES: readonly unknown[] = [4401, 4403];
@@ -27,37 +25,91 @@ const TOKEN_CLOSES: readonly unknown[] = [4401, 4403];
 /** The code of a refusal that another token would not meet. */
 export const UNAUTHENTICATED = 'UNAUTHENTICATED';
 
-/** The WebSocket to the server, made anew for as long as anybody subscribes. */
-export function createSocket(options: ConnectionOptions): Socket {
-  let pongTimer: ReturnType<typeof setTimeout> | undefined;
-  const socket = createClient({
-    url: options.url.replace(/^http/, 'ws'),
-    connectionParams: () => authorizationOf(options.token()),
-    keepAlive: PING_EVERY_MS,
-    retryAttempts: Infinity,
-    retryWait,
-    shouldRetry: (error) => codeOf(error) !== UNAUTHENTICATED,
-    on: {
-      connected: options.onOpened,
-      closed() {
-        clearTimeout(pongTimer);
-        options.onClosed();
-      },
-      // A line may be dead without having been closed.
-      ping(received) {
-        if (!received) pongTimer = setTimeout(() => socket.terminate(), PONG_WITHIN_MS);
-      },
-      pong(received) {
-        if (received) clearTimeout(pongTimer);
-      },
-    },
-  });
-  return socket;
-}
+/**
+ * The one WebSocket to the server, there for as long as anybody subscribes. It notices by itself
+ * when it is dead, though nobody closed it. It never retries: who subscribes does, in its own time.
+ */
+export class Line {
+  readonly socket: Socket;
+  readonly keeper: TokenKeeper;
+  readonly #options: LineOptions;
+  #shown: string | null = null;
+  #isOpen = false;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #sleepWatch: ReturnType<typeof setInterval> | undefined;
 
-/** The header, or its counterpart in `connection_init`, that shows a token. */
-export function authorizationOf(token: string | null): Record<string, string> {
-  return token === null ? {} : { authorization: `Bearer ${token}` };
+  constructor(options: LineOptions) {
+    this.#options = options;
+    this.keeper = options.keeper;
+    this.socket = createClient({
+      url: options.url.replace(/^http/, 'ws'),
+      connectionParams: () => this.#introduce(),
+      keepAlive: PING_EVERY_MS,
+      retryAttempts: 0,
+      on: {
+        connecting: () => this.#begun(),
+        connected: () => this.#opened(),
+        closed: () => this.#ended(),
+        error: () => this.#ended(),
+        ping: (received) => {
+          if (!received) this.#within(PONG_WITHIN_MS);
+        },
+        pong: (received) => {
+          if (received) clearTimeout(this.#deadline);
+        },
+      },
+    });
+  }
+
+  /** The token that the server was shown on this line. */
+  get shown(): string | null {
+    return this.#shown;
+  }
+
+  /** Gives the line up: whoever subscribes is told, and makes another. */
+  drop(): void {
+    this.socket.terminate();
+  }
+
+  /** Ends it: one that is open ends with its last subscription, one that is being made might not. */
+  close(): void {
+    if (!this.#isOpen) this.drop();
+  }
+
+  async #introduce(): Promise<Record<string, string>> {
+    this.#shown = await this.keeper.read();
+    return authorizationOf(this.#shown);
+  }
+
+  #begun(): void {
+    this.#within(OPEN_WITHIN_MS);
+    clearInterval(this.#sleepWatch);
+    let lookedAt = Date.now();
+    this.#sleepWatch = setInterval(() => {
+      if (Date.now() - lookedAt > SLEPT_MS) this.drop();
+      lookedAt = Date.now();
+    }, LOOK_EVERY_MS);
+  }
+
+  #opened(): void {
+    this.#isOpen = true;
+    clearTimeout(this.#deadline);
+    this.#options.onOpened();
+  }
+
+  #ended(): void {
+    clearTimeout(this.#deadline);
+    clearInterval(this.#sleepWatch);
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#options.onClosed();
+  }
+
+  /** Something must happen within this time, or the line is dead. */
+  #within(ms: number): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.drop(), ms);
+  }
 }
 
 /** The code of what ended a subscription: GraphQL errors, or the close of its socket. */
@@ -70,13 +122,13 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'UNKNOWN';
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+/** The code with which a socket was closed; undefined for what is no close. */
+export function closeCodeOf(error: unknown): number | undefined {
+  const code = isObject(error) ? error['code'] : undefined;
+  return typeof code === 'number' ? code : undefined;
 }
 
-/** Waits longer each time, and never as long as others: they all lost the server at once. */
-function retryWait(retries: number): Promise<void> {
-  const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** retries);
-  const wait = longest * (0.5 + Math.random() / 2);
-  return new Promise((resolve) => setTimeout(resolve, wait));
+/** Whether it is an object, whose fields may then be looked at. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

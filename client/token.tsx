@@ -1,12 +1,11 @@
 import { type SubmitEvent, useState } from 'react';
-import type { TokenStore } from './live-feed.ts';
 
 const KEY = 'snapyard-token';
 
 /** Keeps the token until the tab is closed. */
-export const tabTokenStore: TokenStore = {
+export const tabTokenStore = {
   read: () => sessionStorage.getItem(KEY),
-  keep: (token) => sessionStorage.setItem(KEY, token),
+  keep: (token: string) => sessionStorage.setItem(KEY, token),
 };
 
 /** What the server says before anybody is known, and to a token that it does not know. */

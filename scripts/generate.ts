@@ -3,6 +3,7 @@
  * - schema/schema.graphql from schema/index.ts
  * - db/migrations from db/tables.ts (`npm run generate -- --name add-labels` names a new one)
  * - test/db/schema.sql, the tables as the migrations make them
+ * - client/generated, what the client knows of the schema
  *
  * With --check nothing is written: it fails when a file would change or is not in git.
  */
@@ -24,12 +25,20 @@ import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
 import { type GraphQLSchema, printSchema } from 'graphql';
 import drizzle from '../drizzle.config.ts';
+import { clientSchemaFiles } from './client-schema.ts';
 
-const OUTPUTS = ['schema/schema.graphql', 'db/migrations/**/*.*', 'test/db/schema.sql'];
+const OUTPUTS = [
+  'schema/schema.graphql',
+  'db/migrations/**/*.*',
+  'test/db/schema.sql',
+  'client/generated/*.ts',
+];
 
 /** Writes every derived file below `root`; the sources are those of the working tree. */
 async function generateInto(root: string, migrationName: string): Promise<void> {
-  write(root, 'schema/schema.graphql', await printOurSchema());
+  const printed = await printOurSchema();
+  write(root, 'schema/schema.graphql', printed);
+  for (const [path, text] of clientSchemaFiles(printed)) write(root, path, text);
   runDrizzleKit(join(root, 'db/migrations'), migrationName);
   write(root, 'test/db/schema.sql', dumpTables(join(root, 'db/migrations')));
 }
@@ -95,7 +104,12 @@ async function findDifferences(): Promise<string[]> {
 }
 
 function listUntracked(): string[] {
-  const paths = ['schema/schema.graphql', 'db/migrations', 'test/db/schema.sql'];
+  const paths = [
+    'schema/schema.graphql',
+    'db/migrations',
+    'test/db/schema.sql',
+    'client/generated',
+  ];
   const args = ['ls-files', '--others', '--exclude-standard', '--', ...paths];
   const listed = execFileSync('git', args, { encoding: 'utf8' });
   return listed

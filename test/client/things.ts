@@ -1,16 +1,28 @@
-import type { Cluster } from '../../client/cluster.tsx';
-import type { ClusterPool } from '../../client/cluster-pool.tsx';
-import type { Session } from '../../client/session.tsx';
+import type { Cluster, ClusterPool, Session } from '../../client/subject.ts';
+
+const AT = '2026-01-01T00:00:00.000Z';
 
 /** A pool as the feed brings it. */
 export function aPool(values: Partial<ClusterPool> = {}): ClusterPool {
   return {
     id: 'pool-1',
+    version: 1,
     name: 'cks',
     provider: 'SIMULATOR',
     size: 3,
+    maxClusters: 3,
+    lazy: false,
+    identity: 'REKEYED',
+    recycle: 'RESET',
+    whenEmpty: 'REFUSE',
     strategy: 'SNAPSHOT',
     replenishPaused: null,
+    sessionTtlMinutes: 60,
+    maxTtlMinutes: 240,
+    maxSessionsPerOwner: null,
+    maxWaitSeconds: 600,
+    snapshotMaxAgeSeconds: 3_600,
+    createdAt: AT,
     deletedAt: null,
     allowedActions: ['createSession'],
     stats: {
@@ -30,13 +42,23 @@ export function aPool(values: Partial<ClusterPool> = {}): ClusterPool {
 export function aCluster(values: Partial<Cluster> = {}): Cluster {
   return {
     id: 'cluster-1',
+    version: 1,
     name: 'cluster1',
+    namespace: 'cluster1',
     status: 'AVAILABLE',
     statusMessage: null,
+    lockTime: null,
+    lastHealthCheck: null,
+    lastReset: null,
+    createdAt: AT,
     removingAt: null,
     removedAt: null,
-    pool: { id: 'pool-1' },
+    allowedActions: [],
+    pool: { id: 'pool-1', name: 'cks' },
     assignedSession: null,
+    vms: [],
+    controlPlaneVM: null,
+    workerNodeVM: null,
     ...values,
   };
 }
@@ -45,17 +67,25 @@ export function aCluster(values: Partial<Cluster> = {}): Cluster {
 export function aSession(values: Partial<Session> = {}): Session {
   return {
     id: 'session-1',
+    version: 1,
     owner: 'ada',
     status: 'RUNNING',
     statusMessage: null,
     queuePosition: null,
-    createdAt: '2026-01-01T00:00:00.000Z',
+    strategy: null,
+    servedFrom: 'POOL',
+    fallbackReason: null,
+    createdAt: AT,
+    clusterLockTime: AT,
+    runningAt: AT,
     expiresAt: '2026-01-01T01:00:00.000Z',
     endedAt: null,
     endReason: null,
-    allowedActions: ['releaseSession'],
+    allowedActions: ['extendSession', 'releaseSession'],
     pool: { id: 'pool-1', name: 'cks' },
     assignedCluster: { id: 'cluster-1', name: 'cluster1' },
+    vms: [],
+    timeline: [],
     ...values,
   };
 }

@@ -24,9 +24,13 @@ export const RULES: ReadonlyMap<string, Rule> = new Map([
   ['exports are documented', docComments],
 ]);
 
-/** All TypeScript of the working tree: tracked, or new and not ignored. */
+/** Printed by `npm run generate`, for programs to read. */
+const PRINTED = ':!client/generated';
+
+/** All TypeScript of the working tree that people write: tracked, or new and not ignored. */
 export function readRepository(): Source[] {
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.ts', '*.tsx'];
+  const kinds = ['*.ts', '*.tsx', PRINTED];
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...kinds];
   const listed = execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
   const present = [...new Set(listed)].filter((path) => existsSync(path));
   return present.map((path) => parseSource(path, readFileSync(path, 'utf8')));

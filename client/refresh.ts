@@ -1,0 +1,140 @@
+import { type Client, type Exchange, mapExchange, type Operation } from '@urql/core';
+import type { LiveFeed } from './live-feed.ts';
+
+/** What has become old is asked for anew after this time, and not more often. */
+const REFRESH_AFTER_MS = 100;
+
+/** Queries that nobody shows any more, of which it is still known how old they are. */
+const REMEMBERED = 1_000;
+
+/** A query that somebody shows. */
+interface Shown {
+  readonly operation: Operation;
+  /** The names of all fields it asks for. */
+  readonly fields: ReadonlySet<string>;
+}
+
+/**
+ * Asks anew for what the feed makes old and does not bring: lists, and what is derived. Until the
+ * answer is there, what was shown stays. It also knows when an answer was asked for, so that one
+ * that comes late does not pass for the present.
+ */
+export class Refresher {
+  readonly #feed: LiveFeed;
+  readonly #shown = new Map<number, Shown>();
+  /** When the last answer to a query was asked for, in messages of the feed. */
+  readonly #answered = new Map<number, number>();
+  readonly #underWay = new Map<number, number>();
+  readonly #marks = new Map<string, number>();
+  #client: Client | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(feed: LiveFeed) {
+    this.#feed = feed;
+  }
+
+  /** Stands before the cache: knows what is shown, and has old answers replaced. */
+  readonly beforeCache: Exchange = (input) => {
+    this.#client = input.client;
+    return mapExchange({ onOperation: (operation) => this.#watch(operation) })(input);
+  };
+
+  /** Stands behind the cache: knows what is asked of the server, and since when. */
+  readonly behindCache: Exchange = mapExchange({
+    onOperation: ({ kind, key }) => {
+      if (kind === 'teardown') this.#underWay.delete(key);
+      if (kind !== 'query' && kind !== 'mutation') return;
+      if (!this.#underWay.has(key)) this.#underWay.set(key, this.#feed.moment);
+    },
+    onResult: ({ operation: { kind, key } }) => {
+      const since = this.#underWay.get(key);
+      if (since === undefined) return;
+      this.#underWay.delete(key);
+      if (kind === 'query') this.#answer(key, since);
+      // Once the cache has taken it in.
+      if (since < this.#feed.moment) queueMicrotask(() => this.#catchUp(since));
+    },
+  });
+
+  /** These fields are old wherever they are shown. */
+  mark(fields: Iterable<string>): void {
+    for (const field of fields) this.#marks.set(field, this.#feed.moment);
+    this.#schedule();
+  }
+
+  /** Looks again at what is old: a state has come. */
+  markAll(): void {
+    this.#schedule();
+  }
+
+  /** Ends it. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#client = undefined;
+  }
+
+  #watch(operation: Operation): Operation {
+    const { kind, key, context } = operation;
+    if (kind === 'teardown') this.#shown.delete(key);
+    if (kind !== 'query' || context.requestPolicy === 'cache-only') return operation;
+    const shown = { operation, fields: this.#shown.get(key)?.fields ?? fieldsIn(operation) };
+    const isNew = !this.#shown.has(key);
+    this.#shown.set(key, shown);
+    if (!isNew || context.requestPolicy !== 'cache-first' || !this.#isOld(shown)) return operation;
+    return { ...operation, context: { ...context, requestPolicy: 'cache-and-network' } };
+  }
+
+  #answer(key: number, since: number): void {
+    this.#answered.delete(key);
+    this.#answered.set(key, since);
+    const [oldest] = this.#answered.keys();
+    if (oldest !== undefined && this.#answered.size > REMEMBERED) this.#answered.delete(oldest);
+  }
+
+  #catchUp(since: number): void {
+    if (!this.#feed.repeat(since)) for (const { fields } of this.#shown.values()) this.mark(fields);
+    this.#schedule();
+  }
+
+  #isOld({ operation, fields }: Shown): boolean {
+    const since = this.#answered.get(operation.key);
+    if (since === undefined) return false;
+    if (this.#feed.hasStateSince(since)) return true;
+    return [...fields].some((field) => (this.#marks.get(field) ?? 0) > since);
+  }
+
+  #schedule(): void {
+    if (this.#client === undefined) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const old = [...this.#shown.values()].filter((shown) => this.#isOld(shown));
+      for (const shown of old) this.#ask(shown);
+    }, REFRESH_AFTER_MS);
+  }
+
+  #ask({ operation }: Shown): void {
+    const client = this.#client;
+    // What is under way is looked at again when its answer comes.
+    if (client === undefined || this.#underWay.has(operation.key)) return;
+    const context = { ...operation.context, requestPolicy: 'network-only' as const };
+    client.reexecuteOperation(client.createRequestOperation('query', operation, context));
+  }
+}
+
+/** The names of all fields of an operation and its fragments. */
+function fieldsIn({ query }: Operation): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (selectionSet: SelectionSet | undefined) => {
+    for (const selection of selectionSet?.selections ?? []) {
+      if (selection.kind === 'Field') names.add(selection.name.value);
+      if (selection.kind !== 'FragmentSpread') visit(selection.selectionSet);
+    }
+  };
+  for (const definition of query.definitions) {
+    if ('selectionSet' in definition) visit(definition.selectionSet);
+  }
+  return names;
+}
+
+type Definition = Operation['query']['definitions'][number];
+type SelectionSet = Extract<Definition, { kind: 'FragmentDefinition' }>['selectionSet'];
