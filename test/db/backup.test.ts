@@ -217,7 +217,7 @@ async function liveAndDie(args: readonly string[], afterMs: number): Promise<num
 }
 
 const SEED = 20_261_121;
-const KILLS = 4;
+const KILLS = 3;
 
 describe(`kill -9 (seed ${SEED})`, () => {
   it('while a database is opened and closed never changes its epoch', async () => {
@@ -360,7 +360,7 @@ class Fate {
 }
 
 describe('a random fate', () => {
-  it.each([1, 2, 3, 4, 5])('leaves no reader with a wrong state (seed %i)', async (seed) => {
+  it.each([1, 2, 3, 4])('leaves no reader with a wrong state (seed %i)', async (seed) => {
     const random = seeded(seed);
     const fate = new Fate(random, seed);
     await fate.kit.addPool({ size: 4 }, 3);
