@@ -26,6 +26,8 @@ builder.queryFields((t) => ({
     type: ViewerObject,
     authScopes: forViewer,
     description: 'Who the server takes the caller for.',
+    // Those who see the same are not the same.
+    extensions: { personal: true },
     resolve: (_root, _args, { viewer }) => viewer,
   }),
   cursor: t.field({

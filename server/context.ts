@@ -37,11 +37,16 @@ export interface Contexts {
   open(viewer: Viewer): Promise<OpenContext>;
   /** For a subscription: each message is read in a transaction of its own. */
   openForSubscription(viewer: Viewer, place?: Place): Promise<OpenSubscription>;
+  /** A number that is another after each commit that anybody can see. */
+  moment(): number;
 }
 
 /** Makes the contexts of operations, each for one viewer. */
 export function createContexts(parts: ContextParts): Contexts {
+  let moment = 0;
+  parts.store.onCommit(() => void (moment += 1));
   return {
+    moment: () => moment,
     open: (viewer) => openContext(parts, viewer),
     openForSubscription: async (viewer, place) => openSubscription(parts, viewer, place),
   };

@@ -47,7 +47,7 @@ export function answerText(
   answer(response, status, { ...type, ...headers }, `${text}\n`);
 }
 
-/** Sends the result of an operation. Nothing may keep it: it is what this caller may see now. */
+/** Sends the result of an operation. */
 export function answerResult(
   response: ServerResponse,
   status: number,
@@ -55,6 +55,17 @@ export function answerResult(
   result: ExecutionResult,
   headers: OutgoingHttpHeaders = {},
 ): void {
+  answerJson(response, status, mediaType, JSON.stringify(result), headers);
+}
+
+/** Sends JSON. Nothing may keep it: it is what this caller may see now. */
+export function answerJson(
+  response: ServerResponse,
+  status: number,
+  mediaType: string,
+  body: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
   const type = { 'content-type': `${mediaType}; charset=utf-8`, 'cache-control': 'no-store' };
-  answer(response, status, { ...type, ...headers }, JSON.stringify(result));
+  answer(response, status, { ...type, ...headers }, body);
 }

@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpRefusal } from './answer.ts';
 
-/** Reads a JSON body of at most so many bytes. */
-export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+/** Reads the text of a JSON body of at most so many bytes. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   assertJson(request);
-  const text = await readText(request, maxBytes);
+  return await readText(request, maxBytes);
+}
+
+/** What a body says. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

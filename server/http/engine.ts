@@ -9,7 +9,7 @@ import { documentLimits } from './document-limits.ts';
 import { Groups } from './groups.ts';
 import type { Operation } from './operation.ts';
 import { isStream, OperationStream, type ResultStream } from './result-stream.ts';
-import { type ShareKeyOf, shareKeys } from './share-key.ts';
+import { Sharing } from './sharing.ts';
 import type { Shown } from './shown-error.ts';
 import type { Source, Subscription } from './subscription.ts';
 
@@ -19,6 +19,8 @@ export interface Engine {
   run(operation: Operation, viewer: Viewer): Promise<ExecutionResult | Subscription>;
   /** How many operations have no answer yet; open subscriptions are not among them. */
   running(): number;
+  /** Whether everybody with the same view who asks the same now would get this very result. */
+  isForAll(result: ExecutionResult): boolean;
   /** The subscriptions that are open. */
   readonly groups: Groups;
 }
@@ -40,6 +42,8 @@ interface Run {
   readonly lent: { once?: OpenContext; stream?: OpenSubscription };
   /** What a subscription has in common with others; undefined when it may not be shared. */
   shareKey?: string | undefined;
+  /** Whether it is a query, and asks for nothing that is for one person only. */
+  isForAll?: boolean;
 }
 
 /** The pipeline asks for a Fetch request, of which it reads no more than that it is a POST. */
@@ -51,6 +55,7 @@ const POST = new Request('http://localhost/graphql', { method: 'POST' });
  */
 export function createEngine(parts: EngineParts): Engine {
   const pipeline = createPipeline(parts);
+  const forAll = new WeakSet<ExecutionResult>();
   const groups = new Groups(parts.world);
   let running = 0;
 
@@ -65,9 +70,11 @@ export function createEngine(parts: EngineParts): Engine {
   return {
     groups,
     running: () => running,
+    isForAll: (result) => forAll.has(result) && result.errors === undefined,
     async run(operation, viewer) {
       const run = runOf(operation, viewer, new Place());
       const result = await open(run);
+      if (run.isForAll === true && !('stream' in result)) forAll.add(result);
       if (!('stream' in result)) return result;
       const again = (place: Place) => open(runOf(operation, viewer, place));
       return groups.subscribe(run.shareKey, result, again);
@@ -89,7 +96,7 @@ function createPipeline({ schema, contexts, shown }: EngineParts) {
     plugins: [
       introspectionForAdmins,
       documentLimits(),
-      executeInLentContext(contexts, shareKeys(schema)),
+      executeInLentContext(contexts, new Sharing(schema)),
     ],
   });
   return async (run: Run): Promise<ExecutionResult | ResultStream> => {
@@ -117,16 +124,17 @@ const introspectionForAdmins: Plugin<{ run: Run }> = {
 };
 
 /** Opens a context only for what has passed validation, and resolves it there. */
-function executeInLentContext(contexts: Contexts, shareKeyOf: ShareKeyOf): Plugin<{ run: Run }> {
+function executeInLentContext(contexts: Contexts, sharing: Sharing): Plugin<{ run: Run }> {
   return {
-    async onExecute({ context: { run }, executeFn, setExecuteFn }) {
+    async onExecute({ args, context: { run }, executeFn, setExecuteFn }) {
+      run.isForAll = sharing.isQueryForAll(args.document, args.operationName);
       const open = await contexts.open(run.viewer);
       run.lent.once = open;
       setExecuteFn((args): unknown => executeFn({ ...args, contextValue: open.context }));
     },
     async onSubscribe({ args, context: { run }, subscribeFn, setSubscribeFn }) {
       const open = await contexts.openForSubscription(run.viewer, run.place);
-      run.shareKey = shareKeyOf(run.operation, args.document, run.viewer);
+      run.shareKey = sharing.keyOf(run.operation, args.document, run.viewer);
       run.lent.stream = open;
       setSubscribeFn((args): unknown => subscribeFn({ ...args, contextValue: open.context }));
     },

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { viewOf } from '../../schema/model/viewer.ts';
 import type { Auth, Identity } from '../auth.ts';
-import { answer, answerResult, HttpRefusal } from './answer.ts';
-import { readJson } from './body.ts';
+import { answer, answerJson, HttpRefusal } from './answer.ts';
+import { parseJson, readBody } from './body.ts';
 import type { Engine } from './engine.ts';
 import type { EventStreams } from './event-stream.ts';
 import type { Guard } from './guard.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 import type { Limits } from './limits.ts';
 import { parseOperation, type Operation } from './operation.ts';
 import { Subscription } from './subscription.ts';
@@ -17,12 +19,15 @@ export interface EndpointParts {
   readonly guard: Guard;
   readonly limits: Limits;
   readonly streams: EventStreams;
+  readonly kept: KeptAnswers;
 }
 
-/** What an operation came to, and who asked for it. */
-interface Answered {
+/** A request that may come in. */
+interface Asked {
   readonly identity: Identity;
-  readonly result: ExecutionResult | Subscription;
+  readonly body: string;
+  /** What kinds of answers the caller can read. */
+  readonly accept: string;
 }
 
 const GRAPHQL_JSON = 'application/graphql-response+json';
@@ -41,22 +46,40 @@ export class GraphqlEndpoint {
     if (request.method === 'OPTIONS') return answerPreflight(response);
     if (request.method !== 'POST')
       throw new HttpRefusal(405, 'BAD_INPUT', 'GraphQL is sent by POST', { allow: 'POST' });
-    const { identity, result } = await this.#run(request);
-    const { accept = '' } = request.headers;
-    if (isSentAsEvents(accept, result))
-      return await this.#parts.streams.send(response, result, identity);
-    const mediaType = accept.includes(GRAPHQL_JSON) ? GRAPHQL_JSON : 'application/json';
-    const single = result instanceof Subscription ? refuseStream(result) : result;
-    answerResult(response, statusOf(single, mediaType), mediaType, single);
+    const asked = await this.#read(request);
+    const question = `${viewOf(asked.identity.viewer)}\n${asked.body}`;
+    const kept = await this.#parts.kept.find(question);
+    if (kept !== undefined && isJsonRead(asked.accept))
+      return answerJson(response, 200, mediaTypeOf(asked.accept), kept);
+    const answering = this.#answer(asked, response);
+    await this.#parts.kept.make(question, answering);
   }
 
-  async #run(request: IncomingMessage): Promise<Answered> {
+  /** Runs what was asked and answers it; resolves to what may be kept of that. */
+  async #answer(
+    { identity, body, accept }: Asked,
+    response: ServerResponse,
+  ): Promise<string | undefined> {
+    const { engine, streams } = this.#parts;
+    const result = await engine.run(asHttp(body), identity.viewer);
+    if (isSentAsEvents(accept, result)) {
+      await streams.send(response, result, identity);
+      return undefined;
+    }
+    const single = result instanceof Subscription ? refuseStream(result) : result;
+    const mediaType = mediaTypeOf(accept);
+    const text = JSON.stringify(single);
+    answerJson(response, statusOf(single, mediaType), mediaType, text);
+    return engine.isForAll(single) ? text : undefined;
+  }
+
+  async #read(request: IncomingMessage): Promise<Asked> {
     const { auth, engine, limits } = this.#parts;
-    const identity = auth.authenticate(request.headers.authorization);
+    const { authorization, accept = '' } = request.headers;
+    const identity = auth.authenticate(authorization);
     if (identity === undefined) throw unauthenticated();
     if (engine.running() >= limits.pendingOperations) throw overloaded();
-    const operation = asHttp(await readJson(request, limits.bodyBytes));
-    return { identity, result: await engine.run(operation, identity.viewer) };
+    return { identity, accept, body: await readBody(request, limits.bodyBytes) };
   }
 
   #letOriginRead({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
@@ -66,10 +89,18 @@ export class GraphqlEndpoint {
   }
 }
 
+function mediaTypeOf(accept: string): string {
+  return accept.includes(GRAPHQL_JSON) ? GRAPHQL_JSON : 'application/json';
+}
+
+function isJsonRead(accept: string): boolean {
+  return !accept.includes('text/event-stream') || accept.includes('json');
+}
+
 /** One result is JSON for everybody who also takes that: clients name all they can read. */
 function isSentAsEvents(accept: string, result: ExecutionResult | Subscription): boolean {
   if (!accept.includes('text/event-stream')) return false;
-  return result instanceof Subscription || !accept.includes('json');
+  return result instanceof Subscription || !isJsonRead(accept);
 }
 
 function answerPreflight(response: ServerResponse): void {
@@ -91,7 +122,8 @@ function overloaded(): HttpRefusal {
   return new HttpRefusal(503, 'UNAVAILABLE', message, { 'retry-after': '1' });
 }
 
-function asHttp(message: unknown): Operation {
+function asHttp(body: string): Operation {
+  const message = parseJson(body);
   try {
     return parseOperation(message);
   } catch (error) {

@@ -11,6 +11,7 @@ import { EventStreams } from './event-stream.ts';
 import { GraphqlEndpoint } from './graphql-endpoint.ts';
 import { GraphqlSockets } from './graphql-sockets.ts';
 import { createGuard, type Guard } from './guard.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { MetricsPage } from './metrics-page.ts';
@@ -77,7 +78,12 @@ export class Http {
     this.#engine = createEngine({ schema, contexts, world, shown: this.#shown });
     this.#streams = new EventStreams(world, auth);
     const shared = { engine: this.#engine, auth, limits: this.#limits };
-    this.#endpoint = new GraphqlEndpoint({ ...shared, guard: this.#guard, streams: this.#streams });
+    this.#endpoint = new GraphqlEndpoint({
+      ...shared,
+      guard: this.#guard,
+      streams: this.#streams,
+      kept: new KeptAnswers(world, () => contexts.moment()),
+    });
     const stopping = () => this.#state === 'STOPPING';
     this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
     this.#playground = new Playground(auth);

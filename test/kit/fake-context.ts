@@ -131,6 +131,8 @@ export interface FakePorts {
   rows?: FakeRows;
   verbs?: Partial<ControlPlane>;
   feed?: Partial<Feed>;
+  /** Which moment it is; another each time when left out, for fakes change at any time. */
+  moment?: () => number;
 }
 
 /** A context over the ports. */
@@ -170,6 +172,7 @@ export function fakeContexts(ports: FakePorts = {}): FakeContexts {
   const shared = { ...ports, rows: ports.rows ?? fakeRows() };
   let lent = 0;
   let opened = 0;
+  let moments = 0;
   let executed = 0;
   const lend = (viewer: Viewer) => {
     lent += 1;
@@ -179,6 +182,7 @@ export function fakeContexts(ports: FakePorts = {}): FakeContexts {
   return {
     lent: () => lent,
     opened: () => opened,
+    moment: ports.moment ?? (() => (moments += 1)),
     executed: () => executed,
     open: (viewer) => Promise.resolve(lend(viewer)),
     openForSubscription: (viewer) =>

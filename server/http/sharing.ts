@@ -1,20 +1,15 @@
 import {
   type DefinitionNode,
   type DocumentNode,
+  getOperationAST,
   type GraphQLSchema,
   isObjectType,
   Kind,
+  OperationTypeNode,
   visit,
 } from 'graphql';
 import { type Viewer, viewOf } from '../../schema/model/viewer.ts';
 import type { Operation } from './operation.ts';
-
-/** Tells which subscriptions can be told together. */
-export type ShareKeyOf = (
-  operation: Operation,
-  document: DocumentNode,
-  viewer: Viewer,
-) => string | undefined;
 
 /** What sharing depends on in a document. */
 interface Traits {
@@ -25,21 +20,45 @@ interface Traits {
 }
 
 /**
- * Equal keys, equal results: the same document, the same variables but for the one that says
- * where to begin, and the same view. Undefined for what is read for one person only (a field
- * whose `extensions.personal` is true), because such reads are recorded under that one's name.
+ * Tells what can be made once for several. Whatever is read for one person only (a field whose
+ * `extensions.personal` is true) never is, because such reads are recorded under that one's name,
+ * or tell it who it is.
  */
-export function shareKeys(schema: GraphQLSchema): ShareKeyOf {
-  const personal = personalFields(schema);
-  const known = new WeakMap<DocumentNode, Traits>();
-  return ({ query, operationName, variables }, document, viewer) => {
-    const traits = known.get(document) ?? traitsOf(document, personal);
-    known.set(document, traits);
-    if (traits.isPersonal) return undefined;
-    const given = Object.entries(variables ?? {}).filter(([name]) => name !== traits.beginning);
+export class Sharing {
+  readonly #personal: ReadonlySet<string>;
+  readonly #known = new WeakMap<DocumentNode, Traits>();
+
+  constructor(schema: GraphQLSchema) {
+    this.#personal = personalFields(schema);
+  }
+
+  /** Whether all with the same view get the same of this operation, and asking changes nothing. */
+  isQueryForAll(document: DocumentNode, operationName: string | null | undefined): boolean {
+    const operation = getOperationAST(document, operationName)?.operation;
+    return operation === OperationTypeNode.QUERY && !this.#traitsOf(document).isPersonal;
+  }
+
+  /**
+   * Equal keys, equal results: the same document, the same variables but for the one that says
+   * where to begin, and the same view. Undefined when nobody may share it.
+   */
+  keyOf(
+    { query, operationName, variables }: Operation,
+    document: DocumentNode,
+    viewer: Viewer,
+  ): string | undefined {
+    const { isPersonal, beginning } = this.#traitsOf(document);
+    if (isPersonal) return undefined;
+    const given = Object.entries(variables ?? {}).filter(([name]) => name !== beginning);
     given.sort(([a], [b]) => (a < b ? -1 : 1));
     return JSON.stringify([viewOf(viewer), operationName ?? null, given, query]);
-  };
+  }
+
+  #traitsOf(document: DocumentNode): Traits {
+    const traits = this.#known.get(document) ?? traitsOf(document, this.#personal);
+    this.#known.set(document, traits);
+    return traits;
+  }
 }
 
 function personalFields(schema: GraphQLSchema): ReadonlySet<string> {
