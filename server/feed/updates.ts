@@ -14,6 +14,8 @@ export interface Watched {
   /** Takes note of what is being told; true when nothing can follow it. */
   isFinal(db: Db, id: string): boolean;
   readonly type: Subject['type'];
+  /** Whether things can go while it goes on. */
+  readonly isMany: boolean;
 }
 
 /** At most 20 messages a second about one thing. */
@@ -40,10 +42,13 @@ export class UpdateReader {
 
   /** The messages, until a final state, the reader's leaving, or its going over to others. */
   async *read(): AsyncGenerator<Subject, void, undefined> {
-    yield* this.#present();
+    const { store, place } = this.#parts;
+    // One that goes on has been told what is there, and is told also what has gone since.
+    if (this.#watched.isMany && place.from !== undefined) this.#position = place.from;
+    else yield* this.#present();
     while (this.#goesOn) {
-      const { store, place } = this.#parts;
       const changed = store.read((db) => this.#changed(db));
+      if (changed !== 'LAGGING') place.last = this.#position;
       if (changed === 'LAGGING') yield* this.#present();
       else if (changed.length > 0) yield* this.#pass(changed);
       else if (place.meeting?.isQuiet === true && place.meet()) return;
@@ -84,6 +89,7 @@ export class UpdateReader {
     const startedAt = world.elapsed();
     for (const { id, seq } of changed) {
       this.#position = seq;
+      place.last = seq;
       yield* this.#tell(id);
       if (!this.#goesOn) return;
     }

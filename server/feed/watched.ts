@@ -16,6 +16,7 @@ const AT_ONCE = 100;
 export function watchOne({ type, id }: Subject): Watched {
   return {
     type,
+    isMany: false,
     present: (_db, last) => (last === '' ? [id] : []),
     changed: (db, after) => lastChanges(db, id, after),
     isFinal: (db) => type === 'JOB' && hasFinished(db, id),
@@ -59,6 +60,7 @@ export function watchPool(type: Exclude<SubjectType, 'SESSION'>, poolId: string)
   const scope = { poolId, seen: 'NONE' } as const;
   return {
     type,
+    isMany: true,
     present: (db, last) => presentAfter(db, type, scope, last, AT_ONCE),
     changed: (db, after) => changedInPool(db, { poolId, type, after }, AT_ONCE),
     isFinal: () => false,
