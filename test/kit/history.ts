@@ -16,6 +16,9 @@ import { LIVE_SESSION_STATUSES } from '../../schema/model/session.ts';
 import { VM_PHASES } from '../../schema/model/vm-handle.ts';
 import { ADMIN, addFreeCluster, viewer, type TestStore } from './store.ts';
 
+/** What a history needs of the place it happens in. */
+export type HistoryKit = Pick<TestStore, 'store' | 'world' | 'verbs' | 'done' | 'transact'>;
+
 /** The people of random histories. */
 export const PEOPLE = ['ada', 'ben', 'cyd'];
 
@@ -34,20 +37,25 @@ export class RandomHistory {
   }
 
   /** Does up to four things at once; refusals are part of life. */
-  async step(kit: TestStore): Promise<void> {
+  async step(kit: HistoryKit): Promise<void> {
     const acts = Array.from({ length: 1 + this.#below(4) }, () => this.#act(kit));
     await kit.done(Promise.all(acts.map(orRefused)));
     this.#keep(kit);
   }
 
   /** Forgets the beginning of the log. */
-  async trim(kit: TestStore): Promise<void> {
+  async trim(kit: HistoryKit): Promise<void> {
     const keepRows = this.#below(30);
     await kit.world.advance(1);
     await kit.transact((tx) => trimChanges(tx, { keepMs: 0, keepRows }, ALL));
   }
 
-  #keep(kit: TestStore): void {
+  /** The database was put back: what is behind its end has never been. */
+  forget(): void {
+    this.log.length = 0;
+  }
+
+  #keep(kit: HistoryKit): void {
     const last = this.log.at(-1)?.seq ?? 0;
     this.log.push(...kit.store.read((db) => changesAfter(db, last, 100_000)));
   }
@@ -60,7 +68,7 @@ export class RandomHistory {
     return list[this.#below(list.length)];
   }
 
-  #act(kit: TestStore): Promise<unknown> {
+  #act(kit: HistoryKit): Promise<unknown> {
     const pool = this.#oneOf(POOLS) ?? 'cks';
     const who = viewer(this.#oneOf(PEOPLE) ?? 'ada');
     const act = this.#oneOf([
@@ -82,20 +90,20 @@ export class RandomHistory {
     return act?.() ?? Promise.resolve();
   }
 
-  #sessions(kit: TestStore) {
+  #sessions(kit: HistoryKit) {
     return kit.store
       .read((db) => db.query.sessions.findMany().sync())
       .filter(({ status }) => LIVE_SESSION_STATUSES.some((one) => one === status));
   }
 
-  async #release(kit: TestStore): Promise<void> {
+  async #release(kit: HistoryKit): Promise<void> {
     const session = this.#oneOf(this.#sessions(kit));
     if (session === undefined) return;
     const by = this.#random() < 0.2 ? ADMIN : viewer(session.owner);
     await kit.verbs(by).releaseSession(session.id);
   }
 
-  async #extend(kit: TestStore): Promise<void> {
+  async #extend(kit: HistoryKit): Promise<void> {
     const session = this.#oneOf(this.#sessions(kit));
     if (session === undefined) return;
     const minutes = 30 + this.#below(300);
@@ -103,7 +111,7 @@ export class RandomHistory {
   }
 
   #work(
-    kit: TestStore,
+    kit: HistoryKit,
     poolName: string,
     body: (tx: Tx, pool: ClusterPool) => void,
   ): Promise<void> {
@@ -162,7 +170,7 @@ export class RandomHistory {
     if (this.#random() < 0.5) deleteSet(tx, set, WHY);
   }
 
-  async #jobs(kit: TestStore, pool: string): Promise<void> {
+  async #jobs(kit: HistoryKit, pool: string): Promise<void> {
     const verbs = kit.verbs(ADMIN);
     const jobs = kit.store.read((db) => db.query.jobs.findMany().sync());
     const job = this.#oneOf(jobs.filter(({ status }) => ['QUEUED', 'RUNNING'].includes(status)));
@@ -175,7 +183,7 @@ export class RandomHistory {
   }
 
   /** Deletes a pool, or makes one; the first stays. */
-  async #renew(kit: TestStore, name: string): Promise<void> {
+  async #renew(kit: HistoryKit, name: string): Promise<void> {
     if (name === 'cks') return;
     const isThere = kit.store.read((db) => findPoolByName(db, name)) !== undefined;
     const whenEmpty = this.#oneOf(['REFUSE', 'QUEUE', 'PROVISION'] as const);
