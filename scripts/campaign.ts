@@ -1,8 +1,7 @@
 /**
  * Runs a test at full length:
  * `npm run check:failpoints -- --seeds 3` kills at every point of the story, for each seed in
- * another order of what is ready; `npm run check:walks -- --seeds 2000 --seed 1` walks so many
- * random walks from that seed on;
+ * another order of what is ready;
  * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often;
  * `npm run check:hostile -- --documents 10000 --seed 1` sends so many documents in bad faith.
  */
@@ -11,7 +10,6 @@ import { parseArgs } from 'node:util';
 
 const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
-  ['walks', 'test/server/random-walk.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
   ['hostile', 'test/security/hostile.test.ts'],
 ]);

@@ -8,6 +8,9 @@ import type { Viewer } from '../../schema/model/viewer.ts';
 import { sessionsSeenBy } from '../../server/reads.ts';
 import type { TestStore } from './store.ts';
 
+/** Where a client of the feed finds its server. */
+type Served = Pick<TestStore, 'contexts'>;
+
 /** Objects by type and id, as a client of the feed holds them. */
 type State = Map<string, unknown>;
 
@@ -33,14 +36,14 @@ export class FeedClient {
   isPaused = false;
   /** What ended the connection, when that was an error. */
   error: unknown;
-  readonly #kit: TestStore;
+  readonly #kit: Served;
   readonly #subscription: Subscription;
   #last: Cursor | null = null;
   #isComplete = true;
   #stop: (() => Promise<unknown>) | undefined;
   #resume: (() => void) | undefined;
 
-  constructor(kit: TestStore, subscription: Subscription) {
+  constructor(kit: Served, subscription: Subscription) {
     this.#kit = kit;
     this.#subscription = subscription;
   }
@@ -68,7 +71,7 @@ export class FeedClient {
     this.#resume?.();
   }
 
-  async #run(kit: TestStore): Promise<void> {
+  async #run(kit: Served): Promise<void> {
     const { viewer, filter = {} } = this.#subscription;
     const operation = await kit.contexts.openForSubscription(viewer);
     const { context } = operation;
@@ -159,7 +162,10 @@ function unless<Row>(row: Row | undefined, isGone: (row: Row) => boolean): Row |
 }
 
 /** What a client of the feed should hold now. */
-export async function stateNow(kit: TestStore, subscription: Subscription): Promise<State> {
+export async function stateNow(
+  kit: Pick<TestStore, 'contexts' | 'store' | 'done'>,
+  subscription: Subscription,
+): Promise<State> {
   const operation = await kit.done(kit.contexts.open(subscription.viewer));
   const scope = { ...subscription.filter, seen: sessionsSeenBy(subscription.viewer) };
   const state: State = new Map();

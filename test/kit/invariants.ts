@@ -1,37 +1,65 @@
 import { changesAfter } from '../../db/change.ts';
 import type { Db } from '../../db/connection.ts';
 import type { Store } from '../../db/store.ts';
-import { clusterCounts, clusters, jobs, pools, sessions, snapshots } from '../../db/tables.ts';
-import type { Change } from '../../schema/model/change.ts';
-import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
-import { isLive, type Session } from '../../schema/model/session.ts';
-import type { Snapshot } from '../../schema/model/snapshot.ts';
+import type { Change, SubjectType } from '../../schema/model/change.ts';
+import { CLUSTER_STATUSES, CLUSTER_TRANSITIONS, type Cluster } from '../../schema/model/cluster.ts';
+import { JOB_TRANSITIONS } from '../../schema/model/job.ts';
+import { isLive, SESSION_TRANSITIONS, type Session } from '../../schema/model/session.ts';
+import { SNAPSHOT_TRANSITIONS, type Snapshot } from '../../schema/model/snapshot.ts';
 import { setId } from '../../server/outside.ts';
 import type { Provider } from '../../server/providers/provider.ts';
+import { readAllRows, type AllRows } from './all-rows.ts';
 
 /** Each row of the log tells of at least one more that was written: together they are 256. */
 const MOST_LOGGED_AT_ONCE = 128;
 
+/** Where each state may lead, and under `new` those in which a thing may begin. */
+const LEGAL: Readonly<Partial<Record<SubjectType, Readonly<Record<string, readonly string[]>>>>> = {
+  SESSION: { ...SESSION_TRANSITIONS, new: ['PENDING', 'PROVISIONING', 'RUNNING'] },
+  CLUSTER: { ...CLUSTER_TRANSITIONS, new: ['CREATING'] },
+  SNAPSHOT: { ...SNAPSHOT_TRANSITIONS, new: ['CREATING'] },
+  JOB: { ...JOB_TRANSITIONS, new: ['QUEUED'] },
+};
+
+/** What a watcher remembers of a cluster. */
+interface Held {
+  readonly fence: number;
+  readonly sessionId: string | null;
+}
+
 /**
  * What must hold after every commit, whatever has happened. One watcher follows one database,
- * through crashes too; it remembers what it saw last of versions, states and queues.
+ * through crashes too; it remembers what it saw last of versions, states, fences and queues.
  */
 export class Invariants {
   #seq = 0;
   readonly #versions = new Map<string, number>();
   readonly #states = new Map<string, string | null>();
   readonly #queues = new Map<string, string[]>();
+  readonly #held = new Map<string, Held>();
+  readonly #clusterOf = new Map<string, string>();
+
+  /** The position up to which the log was followed: what lies behind it is not asked for again. */
+  get followed(): number {
+    return this.#seq;
+  }
 
   /** What does not hold now, a line each. */
   broken(store: Store): string[] {
-    return store.read((db) => [
-      ...brokenHolds(db),
-      ...brokenCounts(db),
-      ...brokenQueues(db),
-      ...brokenSets(db),
-      ...this.#brokenVersions(db),
-      ...this.#brokenLog(db),
-    ]);
+    return store.read((db) => {
+      const rows = readAllRows(db);
+      return [
+        ...brokenHolds(rows),
+        ...brokenTimes(rows),
+        ...brokenCounts(rows),
+        ...brokenQueues(rows),
+        ...brokenSets(rows),
+        ...this.#brokenVersions(rows),
+        ...this.#brokenFences(rows),
+        ...this.#brokenStays(rows),
+        ...this.#brokenLog(db),
+      ];
+    });
   }
 
   /** Throws when something does not hold. */
@@ -40,18 +68,36 @@ export class Invariants {
     if (lines.length > 0) throw new Error(`invariants broken:\n  ${lines.join('\n  ')}`);
   }
 
-  #brokenVersions(db: Db): string[] {
-    return [clusters, sessions, pools, snapshots, jobs].flatMap((table) =>
-      db
-        .select({ id: table.id, version: table.version })
-        .from(table)
-        .all()
-        .flatMap(({ id, version }) => {
-          const before = this.#versions.get(id) ?? 0;
-          this.#versions.set(id, version);
-          return version < before ? [`version of ${id} fell from ${before} to ${version}`] : [];
-        }),
-    );
+  #brokenVersions({ clusters, sessions, pools, snapshots, jobs }: AllRows): string[] {
+    return [clusters, sessions, pools, snapshots, jobs].flat().flatMap(({ id, version }) => {
+      const before = this.#versions.get(id) ?? 0;
+      this.#versions.set(id, version);
+      return version < before ? [`version of ${id} fell from ${before} to ${version}`] : [];
+    });
+  }
+
+  /** A fence never falls, and rises whenever a cluster goes to another. */
+  #brokenFences({ clusters }: AllRows): string[] {
+    return clusters.flatMap(({ id, name, fence, status, sessionId }) => {
+      const before = this.#held.get(id);
+      const holder = status === 'LOCKED' ? sessionId : null;
+      this.#held.set(id, { fence, sessionId: holder });
+      if (before === undefined) return [];
+      if (fence < before.fence) return [`fence of ${name} fell from ${before.fence} to ${fence}`];
+      const isTaken = holder !== before.sessionId && fence === before.fence;
+      return isTaken ? [`cluster ${name} went to ${holder} without a new fence`] : [];
+    });
+  }
+
+  /** Whoever runs on a cluster stays on it to the end. */
+  #brokenStays({ sessions }: AllRows): string[] {
+    return sessions.flatMap(({ id, status, clusterId, lastClusterId }) => {
+      const before = this.#clusterOf.get(id);
+      const now = status === 'RUNNING' ? clusterId : lastClusterId;
+      if (status === 'RUNNING' && clusterId !== null) this.#clusterOf.set(id, clusterId);
+      if (before === undefined || before === now) return [];
+      return [`session ${id} ran on ${before} and is now on ${now}`];
+    });
   }
 
   /** Follows the log to its end: positions rise, states chain, queues are served in order. */
@@ -73,9 +119,11 @@ export class Invariants {
     if (row.to === null && row.from === null) return [];
     const before = this.#states.get(row.subjectId) ?? null;
     this.#states.set(row.subjectId, row.to);
-    const chain = `${row.type} ${row.subjectId}: ${row.from} -> ${row.to} after ${before}`;
-    const torn = row.from === before ? [] : [chain];
-    return row.type === 'SESSION' ? [...torn, ...this.#followQueue(row)] : torn;
+    const move = `${row.type} ${row.subjectId}: ${row.from} -> ${row.to}`;
+    const torn = row.from === before ? [] : [`${move} after ${before}`];
+    const legal = isLegal(row) ? [] : [`${move} is no legal move`];
+    const served = row.type === 'SESSION' ? this.#followQueue(row) : [];
+    return [...torn, ...legal, ...served];
   }
 
   #followQueue({ poolId, subjectId, from, to }: Change): string[] {
@@ -88,18 +136,18 @@ export class Invariants {
   }
 }
 
-function brokenHolds(db: Db): string[] {
-  const all = db.select().from(sessions).all();
-  const byId = new Map(all.map((session) => [session.id, session]));
-  const byCluster = new Map(
-    db
-      .select()
-      .from(clusters)
-      .all()
-      .map((cluster) => [cluster.id, cluster]),
-  );
+/** Whether the table of its noun lets it go so; what is deleted has no state any more. */
+function isLegal({ type, kind, from, to }: Change): boolean {
+  const table = LEGAL[type];
+  if (table === undefined || (kind === 'DELETED' && to === null)) return true;
+  return to !== null && (table[from ?? 'new'] ?? []).includes(to);
+}
+
+function brokenHolds({ sessions, clusters }: AllRows): string[] {
+  const byId = new Map(sessions.map((session) => [session.id, session]));
+  const byCluster = new Map(clusters.map((cluster) => [cluster.id, cluster]));
   return [
-    ...all.flatMap((session) => brokenSession(session, byCluster)),
+    ...sessions.flatMap((session) => brokenSession(session, byCluster)),
     ...[...byCluster.values()].flatMap((cluster) => brokenCluster(cluster, byId)),
   ];
 }
@@ -135,49 +183,39 @@ function brokenCluster(cluster: Cluster, byId: Map<string, Session>): string[] {
   return wrong.filter(([is]) => is).map(([, what]) => `${status} cluster ${name} ${what}`);
 }
 
-function brokenCounts(db: Db): string[] {
-  const present = db.select().from(clusters).all();
-  return db
-    .select()
-    .from(clusterCounts)
-    .all()
-    .flatMap(({ poolId, ...kept }) => {
-      const mine = present.filter((c) => c.poolId === poolId && c.removedAt === null);
-      const staying = mine.filter(({ removingAt }) => removingAt === null);
-      const counted: Record<string, number> = { removing: mine.length - staying.length };
-      for (const status of CLUSTER_STATUSES) {
-        counted[status.toLowerCase()] = staying.filter((c) => c.status === status).length;
-      }
-      const wrong = Object.entries(kept).filter(([name, count]) => counted[name] !== count);
-      return wrong.map(([name, count]) => `pool ${poolId} counts ${count} ${name}`);
-    });
+/** Time ends no session before its time. */
+function brokenTimes({ sessions }: AllRows): string[] {
+  return sessions
+    .filter(({ endReason }) => endReason === 'EXPIRED')
+    .filter(({ endedAt, expiresAt }) => (endedAt ?? 0) < (expiresAt ?? Infinity))
+    .map(({ id, endedAt, expiresAt }) => `session ${id} expired at ${endedAt}, not ${expiresAt}`);
+}
+
+function brokenCounts({ clusters, counts }: AllRows): string[] {
+  return counts.flatMap(({ poolId, ...kept }) => {
+    const mine = clusters.filter((c) => c.poolId === poolId && c.removedAt === null);
+    const staying = mine.filter(({ removingAt }) => removingAt === null);
+    const counted: Record<string, number> = { removing: mine.length - staying.length };
+    for (const status of CLUSTER_STATUSES) {
+      counted[status.toLowerCase()] = staying.filter((c) => c.status === status).length;
+    }
+    const wrong = Object.entries(kept).filter(([name, count]) => counted[name] !== count);
+    return wrong.map(([name, count]) => `pool ${poolId} counts ${count} ${name}`);
+  });
 }
 
 /** Nobody waits while a cluster is free. */
-function brokenQueues(db: Db): string[] {
-  const waiting = new Set(
-    db
-      .select()
-      .from(sessions)
-      .all()
-      .filter(({ status }) => status === 'PENDING')
-      .map(({ poolId }) => poolId),
-  );
-  return db
-    .select()
-    .from(clusters)
-    .all()
+function brokenQueues({ clusters, sessions }: AllRows): string[] {
+  const queued = sessions.filter(({ status }) => status === 'PENDING');
+  const waiting = new Set(queued.map(({ poolId }) => poolId));
+  return clusters
     .filter((c) => c.status === 'AVAILABLE' && c.removingAt === null && waiting.has(c.poolId))
     .map(({ name }) => `cluster ${name} is free while somebody waits`);
 }
 
 /** A current set is READY as a whole, and its owner has one only. */
-function brokenSets(db: Db): string[] {
-  const current = db
-    .select()
-    .from(snapshots)
-    .all()
-    .filter((row) => row.current);
+function brokenSets({ snapshots }: AllRows): string[] {
+  const current = snapshots.filter((row) => row.current);
   const owner = (row: Snapshot) => row.clusterId ?? row.poolId;
   return [...Map.groupBy(current, owner)].flatMap(([id, rows]) => [
     ...(new Set(rows.map(({ set }) => set)).size > 1 ? [`${id} has two current sets`] : []),
@@ -194,15 +232,9 @@ function brokenSets(db: Db): string[] {
 export async function differences(store: Store, provider: Provider): Promise<string[]> {
   const outside = await provider.list(new AbortController().signal);
   const there = new Set(outside.map(({ kind, id }) => `${kind} ${id}`));
-  const { present, sets } = store.read((db) => ({
-    present: db
-      .select()
-      .from(clusters)
-      .all()
-      .filter(({ removedAt }) => removedAt === null)
-      .map(({ id }) => `CLUSTER ${id}`),
-    sets: db.select().from(snapshots).all(),
-  }));
+  const { clusters, snapshots: sets } = store.read(readAllRows);
+  const staying = clusters.filter(({ removedAt }) => removedAt === null);
+  const present = staying.map(({ id }) => `CLUSTER ${id}`);
   const known = new Set([...present, ...sets.map((set) => `SET ${setId(set)}`)]);
   const taken = sets.filter(({ status }) => status !== 'FAILED');
   const wanted = new Set([...present, ...taken.map((set) => `SET ${setId(set)}`)]);

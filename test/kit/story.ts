@@ -2,11 +2,11 @@ import { findJob } from '../../db/job.ts';
 import { countMembers } from '../../db/cluster-count.ts';
 import { findPoolByName, findPools } from '../../db/cluster-pool.ts';
 import { findSession } from '../../db/session.ts';
-import { clusters, jobs, sessions, snapshots } from '../../db/tables.ts';
 import type { Store } from '../../db/store.ts';
 import { wantsClusters } from '../../schema/model/cluster-pool.ts';
 import { isUnfinished, type Job } from '../../schema/model/job.ts';
 import type { Session } from '../../schema/model/session.ts';
+import { prepared } from '../../db/connection.ts';
 import type { Yard } from './yard.ts';
 
 /** Something that was acknowledged: what is wrong when it does not hold, else undefined. */
@@ -119,32 +119,31 @@ function isCompleted(store: Store, id: string): string | undefined {
 
 /** Lets time pass until nothing is under way any more: only held, free and waiting is left. */
 export function settled(yard: Yard, withinMs = 3 * 3_600_000): Promise<void> {
-  return yard.world.runUntil(() => whatIsUnderWay(yard.store) === 0, { withinMs });
+  return yard.world.runUntil(() => !isUnderWay(yard.store), { withinMs });
 }
 
-function whatIsUnderWay(store: Store): number {
+// Asked at every moment of a long wait: as plain SQL it costs a tenth.
+const underWay = prepared((db) =>
+  db.$client
+    .prepare(
+      `SELECT EXISTS (SELECT 1 FROM clusters WHERE removed_at IS NULL
+          AND (removing_at IS NOT NULL OR status NOT IN ('AVAILABLE', 'LOCKED')))
+        OR EXISTS (SELECT 1 FROM snapshots WHERE status IN ('CREATING', 'DELETING'))
+        OR EXISTS (SELECT 1 FROM sessions WHERE status = 'PROVISIONING')
+        OR EXISTS (SELECT 1 FROM jobs WHERE status IN ('QUEUED', 'RUNNING'))`,
+    )
+    .pluck(),
+);
+
+function isUnderWay(store: Store): boolean {
   return store.read((db) => {
-    const busy = db
-      .select()
-      .from(clusters)
-      .all()
-      .filter(({ removedAt }) => removedAt === null)
-      .filter((c) => c.removingAt !== null || !['AVAILABLE', 'LOCKED'].includes(c.status));
-    const states = [
-      ...db.select({ status: snapshots.status }).from(snapshots).all(),
-      ...db.select({ status: jobs.status }).from(jobs).all(),
-      ...db.select({ status: sessions.status }).from(sessions).all(),
-    ];
+    if (underWay(db).get() === 1) return true;
     // A loop that found nothing is calm for a moment, and has not seen yet what is missing.
-    const short = findPools(db).filter(
+    return findPools(db).some(
       (pool) =>
         wantsClusters(pool) &&
         pool.replenishPaused === null &&
         countMembers(db, pool.id) < pool.size,
     );
-    const working = ['CREATING', 'DELETING', 'QUEUED', 'PROVISIONING'];
-    const running = db.select().from(jobs).all().filter(isUnfinished);
-    const waiting = states.filter((s) => working.includes(s.status));
-    return busy.length + short.length + running.length + waiting.length;
   });
 }

@@ -106,15 +106,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   mkdirSync(databaseFolder(folder, life), { recursive: true });
   const raw = openStore(join(databaseFolder(folder, life), 'yard.db'), world);
   const store = options.wrapStore?.(raw) ?? raw;
-  const simulator = createSimulator({
-    world,
-    speed: options.speed ?? 1,
-    seed: options.seed ?? 1,
-    worldFile: null,
-    outside,
-    installation: store.installation.id,
-    faults: options.faults,
-  });
+  const simulator = simulatorOf(remains, options, store.installation.id);
   const provider = options.wrapProvider?.(simulator) ?? simulator;
   const fault = (error: unknown, about: string) =>
     void faults.push(`${about}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
@@ -165,6 +157,14 @@ function openOn(remains: Remains, options: YardOptions): Yard {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function simulatorOf(
+  { world, outside }: Remains,
+  { speed = 1, seed = 1, faults }: YardOptions,
+  installation: string,
+): Simulator {
+  return createSimulator({ world, speed, seed, worldFile: null, outside, installation, faults });
 }
 
 /** What a process would have left that had been killed at one moment. */
