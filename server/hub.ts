@@ -6,6 +6,8 @@ import type { World } from './world.ts';
 export interface Seat {
   /** False once the reader has left, or the hub is closed. */
   readonly isOpen: boolean;
+  /** How far the reader has come in the log; undefined before it has begun. */
+  position: number | undefined;
   /** Resolves when the reader leaves or the hub is closed. */
   readonly left: Promise<void>;
   /** Waits for a commit since the last wait, for the reader's leaving, or for so long. */
@@ -42,6 +44,15 @@ export class Hub {
     return this.#seats.size;
   }
 
+  /** The position of the reader that is furthest back; undefined when nobody reads. */
+  get slowest(): number | undefined {
+    let slowest: number | undefined;
+    for (const { position = Infinity } of this.#seats) {
+      if (position < (slowest ?? Infinity)) slowest = position;
+    }
+    return slowest;
+  }
+
   /** Takes a place; in a closed hub one that is closed already. */
   join(): Seat {
     if (this.#seats.size >= MOST_READERS) {
@@ -63,6 +74,7 @@ export class Hub {
 
 class HubSeat implements Seat {
   readonly left: Promise<void>;
+  position: number | undefined;
   readonly #world: Pick<World, 'after'>;
   readonly #onLeave: () => void;
   #resolveLeft: () => void = () => undefined;

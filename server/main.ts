@@ -92,7 +92,7 @@ async function serve(config: Config, log: Logger): Promise<void> {
     fault: (error, about) => log.error({ err: error }, about),
   });
   const hub = new Hub(store, world);
-  const feed = { readers: () => hub.readers, lagRows: () => undefined };
+  const feed = { readers: () => hub.readers, slowest: () => hub.slowest };
   const metrics = createMetrics({ store, world, feed });
   const http = createHttp(ground, hub, findTraits, metrics);
   const address = await http.listen();

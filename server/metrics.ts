@@ -102,19 +102,21 @@ class PrometheusMetrics implements Metrics {
       this.#count();
       await new Promise<void>((resolve) => world.soon(resolve));
     }
+    const slowest = Math.min(this.#parts.feed.slowest() ?? Infinity, http.slowest() ?? Infinity);
     this.#state.show(
-      store.read((db) => this.#readState(db)),
+      store.read((db) => this.#readState(db, slowest)),
       http,
     );
     return this.#registry.metrics();
   }
 
-  #readState(db: Db): State {
-    const lagRows = this.#parts.feed.lagRows() ?? 0;
+  #readState(db: Db, slowest: number): State {
+    const lagRows = Math.max(0, lastSeq(db) - slowest);
     return {
       now: this.#parts.world.now(),
       pools: measurePools(db, 10 * MOST_POOLS),
       jobs: measureJobs(db),
+      lagRows,
       lagSince: lagRows > 0 ? loggedAt(db, lastSeq(db) - lagRows) : undefined,
     };
   }

@@ -57,6 +57,7 @@ export class ChangeReader {
     const { seat, log, place } = this.#parts;
     yield* this.#begin(asked);
     while (seat.isOpen) {
+      seat.position = this.#position;
       if (this.#standsWithOthers() && place.meet()) return;
       const rows = log.behind(this.#position);
       if (rows === undefined) yield* this.#state('LAGGING');

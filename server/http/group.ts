@@ -30,6 +30,8 @@ export class Group {
   readonly #parts: GroupParts;
   readonly #members = new Set<Subscription>();
   readonly #wakes = new Set<() => void>();
+  /** Those who could not take more, by the position they will go on from. */
+  readonly #behind = new Map<Subscription, number>();
   /** Subscriptions that belong here, also those that are on their own at present. */
   #count = 0;
   #source: Source | undefined;
@@ -60,6 +62,11 @@ export class Group {
     return this.#count;
   }
 
+  /** The position of the one furthest back of those who cannot take more. */
+  get slowest(): number | undefined {
+    return this.#behind.size === 0 ? undefined : Math.min(...this.#behind.values());
+  }
+
   /** A subscription belongs here from now on. */
   enter(): void {
     this.#count += 1;
@@ -68,6 +75,7 @@ export class Group {
   /** A subscription is over. */
   leave(subscription: Subscription): void {
     this.#members.delete(subscription);
+    this.#behind.delete(subscription);
     this.#count -= 1;
     if (this.#members.size === 0) this.#endSource();
     if (this.#count === 0) this.#parts.onEmpty();
@@ -95,6 +103,7 @@ export class Group {
 
   /** Opens the operation for one that goes on alone. */
   async openAt(from: number, subscription: Subscription): Promise<Source | ExecutionResult> {
+    this.#behind.delete(subscription);
     return await this.#parts.open(new Place(from, subscription));
   }
 
@@ -152,6 +161,7 @@ export class Group {
 
   #leaveBehind(member: Subscription, from: number): void {
     this.#members.delete(member);
+    this.#behind.set(member, from);
     void member.resume(from);
     if (this.#members.size === 0) this.#endSource();
   }

@@ -26,6 +26,12 @@ export class Groups {
     return shared.reduce((sum, count) => sum + count, this.#alone);
   }
 
+  /** The position of the subscription furthest back of those whose lines take nothing. */
+  get slowest(): number | undefined {
+    const known = [...this.#shared.values()].flatMap(({ slowest }) => slowest ?? []);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
   /** A subscription that joins those with the same key; without a key nobody joins it. */
   subscribe(
     key: string | undefined,

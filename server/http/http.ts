@@ -94,6 +94,7 @@ export class Http {
       eventStreams: () => this.#streams.size,
       subscriptions: () => this.#engine.groups.subscriptions,
       groups: () => this.#engine.groups.size,
+      slowest: () => this.#engine.groups.slowest,
     });
     this.#server = this.#createServer();
   }

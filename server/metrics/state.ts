@@ -4,12 +4,12 @@ import { CLUSTER_STATUSES } from '../../schema/model/cluster.ts';
 import { JOB_KINDS } from '../../schema/model/job.ts';
 import type { PoolNames } from './pool-names.ts';
 
-/** What the feed tells of itself; what it cannot tell is undefined, and shown as no number. */
+/** What the feed tells of itself. */
 export interface FeedGauges {
   /** Those who read the log, each for one group of subscriptions. */
   readers(): number;
-  /** Rows of the log that the slowest reader has still before it. */
-  lagRows(): number | undefined;
+  /** The position of the one that is furthest back; undefined when nobody reads. */
+  slowest(): number | undefined;
 }
 
 /** What the HTTP server tells of itself. */
@@ -21,6 +21,8 @@ export interface HttpGauges {
   subscriptions(): number;
   /** Groups of subscriptions that are executed and serialised as one. */
   groups(): number;
+  /** The position of the subscription furthest back of those whose lines take nothing more. */
+  slowest(): number | undefined;
 }
 
 /** How things stand at one moment. */
@@ -28,7 +30,9 @@ export interface State {
   readonly now: number;
   readonly pools: readonly PoolMeasure[];
   readonly jobs: readonly JobMeasure[];
-  /** When the oldest row was logged that a reader has still before it. */
+  /** Rows of the log that the slowest reader has still before it. */
+  readonly lagRows: number;
+  /** When the oldest of them was logged. */
   readonly lagSince: number | undefined;
 }
 
@@ -94,13 +98,11 @@ export class StateMetrics {
     for (const { kind, status, count } of jobs) this.#gauges.jobs.set({ kind, status }, count);
   }
 
-  #showFeed({ now, lagSince }: State): void {
-    const { readers, lagRows, lag } = this.#gauges;
-    readers.set(this.#feed.readers());
-    const rows = this.#feed.lagRows();
-    setKnown(lagRows, rows);
+  #showFeed({ now, lagRows, lagSince }: State): void {
     const lagMs = lagSince === undefined ? 0 : Math.max(0, now - lagSince);
-    setKnown(lag, rows === undefined ? undefined : lagMs / 1_000);
+    this.#gauges.readers.set(this.#feed.readers());
+    this.#gauges.lagRows.set(lagRows);
+    this.#gauges.lag.set(lagMs / 1_000);
   }
 }
 
@@ -111,11 +113,6 @@ function longestWaitLast(a: PoolMeasure, b: PoolMeasure): number {
 }
 
 /** A gauge without labels is 0 when nobody says otherwise: what is not known is no number. */
-function setKnown(gauge: Gauge<string>, value: number | undefined): void {
-  if (value === undefined) gauge.set(Number.NaN);
-  else gauge.set(value);
-}
-
 const GAUGES = {
   clusters: {
     name: 'snapyard_clusters_count',

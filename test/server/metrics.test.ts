@@ -30,18 +30,19 @@ const HTTP: HttpGauges = {
   eventStreams: () => 1,
   subscriptions: () => 5,
   groups: () => 4,
+  slowest: () => undefined,
 };
 
 /** A yard that is measured. */
 class Measured {
   readonly yard: Yard;
   readonly metrics: Metrics;
-  lagRows: number | undefined;
+  slowest: number | undefined;
 
   constructor(options: YardOptions = {}) {
     this.yard = runningYard(options);
     const { store, world } = this.yard;
-    const feed = { readers: () => 4, lagRows: () => this.lagRows };
+    const feed = { readers: () => 4, slowest: () => this.slowest };
     this.metrics = createMetrics({ store, world, feed });
     onTestFinished(() => this.metrics.close());
   }
@@ -115,7 +116,7 @@ describe('the page', () => {
         },
       },
       world: yard.world,
-      feed: { readers: () => 0, lagRows: () => undefined },
+      feed: { readers: () => 0, slowest: () => undefined },
     });
     onTestFinished(() => counting.close());
     const first = await yard.done(counting.page(HTTP));
@@ -223,9 +224,9 @@ describe('what it shows', () => {
     const measured = new Measured();
     const { yard } = measured;
     await yard.addPool({ name: 'p', size: 1 });
-    expect(await measured.values('snapyard_feed_lag_rows')).toEqual([Number.NaN]);
+    expect(await measured.values('snapyard_feed_lag_rows')).toEqual([0]);
     await yard.settled('p', 1);
-    measured.lagRows = 1;
+    measured.slowest = yard.store.head().seq - 1;
     await yard.world.advance(60_000);
     const page = await measured.page();
     const of = (name: string) => valuesOf(page, name, {});
@@ -276,7 +277,7 @@ describe('who may read it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'snapyard-metrics-'));
     const world = realWorld();
     const store = openStore(join(folder, 'yard.db'), world);
-    const feed = { readers: () => 0, lagRows: () => undefined };
+    const feed = { readers: () => 0, slowest: () => undefined };
     const metrics = createMetrics({ store, world, feed });
     onTestFinished(async () => {
       metrics.close();
