@@ -4,7 +4,8 @@ type Sent = Omit<Hostile, 'kind'>;
 
 const VALID = [
   '{ viewer { name role } cursor }',
-  'query A($n: Int = 2) { clusterPools(first: $n) { edges { node { id name stats { totalClusters } } } } }',
+  `query A($n: Int = 2) { clusterPools(first: $n) {
+     edges { node { id name stats { totalClusters } } } } }`,
   'query B { node(id: "Q2x1c3Rlcjox") { id ... on Cluster { name status vms { name } } } }',
   `mutation C($i: CreateSessionInput!) { createSession(input: $i) { __typename ...R } }
    fragment R on UserError { code message }`,

@@ -31,7 +31,8 @@ function fragmentBomb(chance: Chance): string {
   const width = chance.int(2, 10);
   const body = (i: number) => list(width, () => `...F${i + 1}`);
   const bomb = list(count, (i) => `fragment F${i} on Query { ${body(i)} }`);
-  return `${chance.pick(['{ ...F0 }', '{ cursor }'])} ${bomb} fragment F${count} on Query { cursor }`;
+  const operation = chance.pick(['{ ...F0 }', '{ cursor }']);
+  return `${operation} ${bomb} fragment F${count} on Query { cursor }`;
 }
 
 function aliases(chance: Chance): string {
@@ -59,7 +60,8 @@ function directives(chance: Chance): string {
 }
 
 function repeatedFields(chance: Chance): string {
-  return `{ ${list(many(chance), () => chance.pick(['__typename', 'cursor', 'viewer { name }']))} }`;
+  const field = () => chance.pick(['__typename', 'cursor', 'viewer { name }']);
+  return `{ ${list(many(chance), field)} }`;
 }
 
 /** Fields of one name with different arguments: every pair of them has to be compared. */
@@ -101,7 +103,8 @@ function operations(chance: Chance): string {
   const name = chance.pick([(i: number) => `Q${i}`, () => 'Q', () => '']);
   const body = chance.pick(['{ cursor }', '{ ...F }', '{ nothing }']);
   const kind = chance.pick(['query', 'mutation', 'subscription']);
-  return `fragment F on Query { cursor } ${list(many(chance), (i) => `${kind} ${name(i)} ${body}`)}`;
+  const all = list(many(chance), (i) => `${kind} ${name(i)} ${body}`);
+  return `fragment F on Query { cursor } ${all}`;
 }
 
 function fragmentsOfNothing(chance: Chance): string {
