@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { updatePool } from '../../db/cluster-pool.ts';
+import { measureLog } from '../../db/measure.ts';
 import { openStore } from '../../db/store.ts';
 import { CLUSTER_STATUSES } from '../../schema/model/cluster.ts';
 import { createMetrics, type Metrics } from '../../server/metrics.ts';
@@ -70,6 +71,19 @@ function valuesOf(page: Map<string, Family>, name: string, labels: Record<string
   const isAsked = (sample: Sample) =>
     sample.name === name && Object.entries(labels).every(([key, is]) => sample.labels[key] === is);
   return (family?.samples ?? []).filter(isAsked).map(({ value }) => value);
+}
+
+/** Claims of the whole log by state, counted so many rows at a time. */
+function countClaims({ store }: Yard, limit: number): Record<string, number> {
+  const counts: Record<string, number> = {};
+  let from = { seq: 0, record: 0 };
+  for (let more = true; more;) {
+    const { claims, upTo } = store.read((db) => measureLog(db, from, limit));
+    for (const { status, count } of claims) counts[status] = (counts[status] ?? 0) + count;
+    more = upTo.seq > from.seq;
+    from = upTo;
+  }
+  return counts;
 }
 
 describe('the page', () => {
@@ -200,6 +214,13 @@ describe('what it shows', () => {
     expect(of('snapyard_cluster_provisioning_duration_seconds_count')).toEqual([1]);
     expect(of('snapyard_claim_duration_seconds_count', { served_from: 'SNAPSHOT' })).toEqual([1]);
     expect(of('snapyard_jobs_finished_total')).toEqual([1]);
+    const states = ['RUNNING', 'PROVISIONING', 'PENDING'];
+    const claims = states.map((status) => of('snapyard_claims_total', { status }));
+    expect(claims).toEqual([[1], [2], []]);
+    // However the log is cut, no claim is cut in two.
+    for (let limit = 40; limit < 80; limit += 1) {
+      expect([limit, countClaims(yard, limit)]).toEqual([limit, { RUNNING: 1, PROVISIONING: 2 }]);
+    }
   });
 
   it('tells of wakes that failed', async () => {
