@@ -1,12 +1,14 @@
 import { type ExecutionResult, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../../schema/model/viewer.ts';
+import { requestError } from '../../schema/request-error.ts';
 import type { Contexts, OpenContext, OpenSubscription } from '../context.ts';
 import { Place } from '../feed/place.ts';
 import type { World } from '../world.ts';
 import { documentCache, noErrorCache } from './document-cache.ts';
 import { documentLimits } from './document-limits.ts';
 import { Groups } from './groups.ts';
+import { LIMITS } from './limits.ts';
 import type { Operation } from './operation.ts';
 import { isStream, OperationStream, type ResultStream } from './result-stream.ts';
 import { Sharing } from './sharing.ts';
@@ -31,6 +33,8 @@ export interface EngineParts {
   readonly contexts: Contexts;
   readonly shown: Shown;
   readonly world: World;
+  /** Subscriptions that may be open at once. */
+  readonly mostSubscriptions?: number;
 }
 
 /** An operation on its way through the pipeline, with the context that was lent for it. */
@@ -57,6 +61,7 @@ export function createEngine(parts: EngineParts): Engine {
   const pipeline = createPipeline(parts);
   const forAll = new WeakSet<ExecutionResult>();
   const groups = new Groups(parts.world);
+  const { mostSubscriptions = LIMITS.subscriptions } = parts;
   let running = 0;
 
   /** A source that was opened again stands beside others: only the first makes a subscription. */
@@ -74,12 +79,20 @@ export function createEngine(parts: EngineParts): Engine {
     async run(operation, viewer) {
       const run = runOf(operation, viewer, new Place());
       const result = await open(run);
+      if ('stream' in result && groups.subscriptions >= mostSubscriptions)
+        return await refuse(result, parts.shown);
       if (run.isForAll === true && !('stream' in result)) forAll.add(result);
       if (!('stream' in result)) return result;
       const again = (place: Place) => open(runOf(operation, viewer, place));
       return groups.subscribe(run.shareKey, result, again);
     },
   };
+}
+
+async function refuse({ stream }: Source, shown: Shown): Promise<ExecutionResult> {
+  await stream.return();
+  const message = 'too many subscriptions are open; try again later';
+  return shown.failure(requestError('UNAVAILABLE', message));
 }
 
 function runOf(operation: Operation, viewer: Viewer, place: Place): Run {

@@ -9,8 +9,8 @@ export interface GroupParts {
   readonly world: World;
   /** Runs the operation that all of the group asked, from a place on. */
   readonly open: (place: Place) => Promise<Source | ExecutionResult>;
-  /** The last one has left. */
-  readonly onEmpty: () => void;
+  /** One has left; whether it was the last. */
+  readonly onLeave: (isEmpty: boolean) => void;
 }
 
 /** Results of one batch at most: what an unhappy reader may hold unsent. */
@@ -52,16 +52,6 @@ export class Group {
     return this.#source === undefined || (!this.#isBusy && this.#source.place.isWaiting);
   }
 
-  /** How many are told together. */
-  get size(): number {
-    return this.#members.size;
-  }
-
-  /** How many belong here, also those that are on their own at present. */
-  get subscriptions(): number {
-    return this.#count;
-  }
-
   /** The position of the one furthest back of those who cannot take more. */
   get slowest(): number | undefined {
     return this.#behind.size === 0 ? undefined : Math.min(...this.#behind.values());
@@ -78,7 +68,7 @@ export class Group {
     this.#behind.delete(subscription);
     this.#count -= 1;
     if (this.#members.size === 0) this.#endSource();
-    if (this.#count === 0) this.#parts.onEmpty();
+    this.#parts.onLeave(this.#count === 0);
   }
 
   /** Takes in a subscription that stands where all stand; see `Meeting`. */

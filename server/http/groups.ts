@@ -10,6 +10,7 @@ export class Groups {
   readonly #shared = new Map<string, Group>();
   /** Groups of one, for what may not be shared, are counted only. */
   #alone = 0;
+  #subscriptions = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -22,8 +23,7 @@ export class Groups {
 
   /** How many subscriptions there are. */
   get subscriptions(): number {
-    const shared = [...this.#shared.values()].map((group) => group.subscriptions);
-    return shared.reduce((sum, count) => sum + count, this.#alone);
+    return this.#subscriptions;
   }
 
   /** The position of the subscription furthest back of those whose lines take nothing. */
@@ -39,15 +39,17 @@ export class Groups {
     open: (place: Place) => Promise<Source | ExecutionResult>,
   ): Subscription {
     const group = (key === undefined ? undefined : this.#shared.get(key)) ?? this.#add(key, open);
+    this.#subscriptions += 1;
     return new Subscription(group, source);
   }
 
   #add(key: string | undefined, open: (place: Place) => Promise<Source | ExecutionResult>): Group {
-    const onEmpty = () => {
-      if (key === undefined) this.#alone -= 1;
-      else this.#shared.delete(key);
+    const onLeave = (isEmpty: boolean) => {
+      this.#subscriptions -= 1;
+      if (isEmpty && key === undefined) this.#alone -= 1;
+      if (isEmpty && key !== undefined) this.#shared.delete(key);
     };
-    const group = new Group({ world: this.#world, open, onEmpty });
+    const group = new Group({ world: this.#world, open, onLeave });
     if (key === undefined) this.#alone += 1;
     else this.#shared.set(key, group);
     return group;

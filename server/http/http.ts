@@ -75,7 +75,13 @@ export class Http {
     this.#limits = settings.limits ?? LIMITS;
     this.#guard = createGuard(settings.origins, auth.loopbackOnly);
     this.#shown = shownResults(world, log);
-    this.#engine = createEngine({ schema, contexts, world, shown: this.#shown });
+    this.#engine = createEngine({
+      schema,
+      contexts,
+      world,
+      shown: this.#shown,
+      mostSubscriptions: this.#limits.subscriptions,
+    });
     this.#streams = new EventStreams(world, auth);
     const shared = { engine: this.#engine, auth, limits: this.#limits };
     this.#endpoint = new GraphqlEndpoint({

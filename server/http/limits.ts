@@ -6,6 +6,8 @@ export interface Limits {
   readonly webSockets: number;
   /** Operations under way on one WebSocket, subscriptions included. */
   readonly operationsPerSocket: number;
+  /** Subscriptions that are open, over all. */
+  readonly subscriptions: number;
   /** Queries and mutations under way, over all. */
   readonly pendingOperations: number;
   /** Bytes of a request's body. */
@@ -19,6 +21,7 @@ export const LIMITS: Limits = {
   connections: 12_000,
   webSockets: 10_000,
   operationsPerSocket: 20,
+  subscriptions: 20_000,
   pendingOperations: 1_000,
   bodyBytes: 100_000,
   messageBytes: 65_536,

@@ -180,3 +180,16 @@ test('what is read under a name of its own is read for each', async () => {
   await kit.world.advance(1_500);
   expect([engine.groups.size, kit.hub.readers]).toEqual([2, 2]);
 });
+
+test('more subscriptions than there may be are refused, and leave nothing open', async () => {
+  const { contexts, world } = kit;
+  const shown = shownResults(world, SILENT);
+  engine = createEngine({ schema, contexts, world, shown, mostSubscriptions: 2 });
+  const first = await read(ADMIN);
+  await read(viewer('ann'));
+  const refused = await kit.done(engine.run({ query: CHANGES }, ADMIN));
+  expect(refused).toMatchObject({ errors: [{ extensions: { code: 'UNAVAILABLE' } }] });
+  first.subscription.end();
+  await read(ADMIN);
+  expect(engine.groups.subscriptions).toBe(2);
+});
