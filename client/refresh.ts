@@ -1,4 +1,5 @@
-import { type Client, type Exchange, mapExchange, type Operation } from '@urql/core';
+import type { Client, Exchange, Operation } from '@urql/core';
+import { map, pipe, tap } from 'wonka';
 import type { LiveFeed } from './live-feed.ts';
 
 /** What has become old is asked for anew after this time, and not more often. */
@@ -34,27 +35,26 @@ export class Refresher {
   }
 
   /** Stands before the cache: knows what is shown, and has old answers replaced. */
-  readonly beforeCache: Exchange = (input) => {
-    this.#client = input.client;
-    return mapExchange({ onOperation: (operation) => this.#watch(operation) })(input);
+  readonly beforeCache: Exchange = ({ client, forward }) => {
+    this.#client = client;
+    return (operations) =>
+      pipe(
+        operations,
+        map((operation) => this.#watch(operation)),
+        forward,
+      );
   };
 
   /** Stands behind the cache: knows what is asked of the server, and since when. */
-  readonly behindCache: Exchange = mapExchange({
-    onOperation: ({ kind, key }) => {
-      if (kind === 'teardown') this.#underWay.delete(key);
-      if (kind !== 'query' && kind !== 'mutation') return;
-      if (!this.#underWay.has(key)) this.#underWay.set(key, this.#feed.moment);
-    },
-    onResult: ({ operation: { kind, key } }) => {
-      const since = this.#underWay.get(key);
-      if (since === undefined) return;
-      this.#underWay.delete(key);
-      if (kind === 'query') this.#answer(key, since);
-      // Once the cache has taken it in.
-      if (since < this.#feed.moment) queueMicrotask(() => this.#catchUp(since));
-    },
-  });
+  readonly behindCache: Exchange =
+    ({ forward }) =>
+    (operations) =>
+      pipe(
+        operations,
+        tap((operation) => this.#sent(operation)),
+        forward,
+        tap(({ operation }) => this.#came(operation)),
+      );
 
   /** These fields are old wherever they are shown. */
   mark(fields: Iterable<string>): void {
@@ -82,6 +82,21 @@ export class Refresher {
     this.#shown.set(key, shown);
     if (!isNew || context.requestPolicy !== 'cache-first' || !this.#isOld(shown)) return operation;
     return { ...operation, context: { ...context, requestPolicy: 'cache-and-network' } };
+  }
+
+  #sent({ kind, key }: Operation): void {
+    if (kind === 'teardown') this.#underWay.delete(key);
+    if (kind !== 'query' && kind !== 'mutation') return;
+    if (!this.#underWay.has(key)) this.#underWay.set(key, this.#feed.moment);
+  }
+
+  #came({ kind, key }: Operation): void {
+    const since = this.#underWay.get(key);
+    if (since === undefined) return;
+    this.#underWay.delete(key);
+    if (kind === 'query') this.#answer(key, since);
+    // Once the cache has taken it in.
+    if (since < this.#feed.moment) queueMicrotask(() => this.#catchUp(since));
   }
 
   #answer(key: number, since: number): void {

@@ -10,7 +10,7 @@ export type Request = Pick<Parameters<SubscriptionForwarder>[0], 'query' | 'vari
 /** Who gets what it brings. */
 export type Sink = Parameters<ReturnType<SubscriptionForwarder>['subscribe']>[0];
 
-/** The server promises `changes` a message each 10 s; after so long without one the line is dead. */
+/** The server promises `changes` a message each 10 s; so long without one the line is dead. */
 const SILENCE_MS = 30_000;
 
 /** What the server answers the same way for as long as the question is the same. */

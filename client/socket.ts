@@ -71,9 +71,10 @@ export class Line {
     this.socket.terminate();
   }
 
-  /** Ends it: one that is open ends with its last subscription, one that is being made might not. */
+  /** Ends it. One that is open ends with its last subscription; one being made might not. */
   close(): void {
     if (!this.#isOpen) this.drop();
+    this.#ended();
   }
 
   async #introduce(): Promise<Record<string, string>> {
