@@ -99,7 +99,7 @@ test('a killed server goes on with the cursors it gave out', async () => {
   });
 });
 
-test('a database that stays where it is gets another epoch by being put back upon itself', async () => {
+test('a database put back upon itself gets another epoch', async () => {
   const { cursor } = await ask('{ cursor }');
   await server.stop();
   expect(await run('restore', server.db)).toMatchObject({ failed: false });
