@@ -70,13 +70,19 @@ export interface Yard {
   close(): Promise<void>;
 }
 
+/** A process that was killed. Its store cannot be closed before the end, see `remainsOf`. */
+interface Grave {
+  readonly store: Store;
+  readonly simulator: Simulator;
+}
+
 /** What a process leaves behind, and where those before it lie. */
 interface Remains {
   readonly folder: string;
   readonly life: number;
   readonly world: VirtualWorld;
   readonly outside: SimulatorWorld;
-  readonly graves: Store[];
+  readonly graves: Grave[];
 }
 
 /** Opens a yard in a folder of its own. */
@@ -119,7 +125,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const contexts = createContexts({ store, world, verbsFor: controlPlane, feedFor });
   const kill = (): Crashed => {
     world.halt();
-    const left = remainsOf(remains, raw);
+    const left = remainsOf(remains, { store: raw, simulator });
     return { open: (next = {}) => openOn(left, next) };
   };
   const members = (name: string) => membersOf(raw, name);
@@ -152,11 +158,17 @@ function openOn(remains: Remains, options: YardOptions): Yard {
       hub.close();
       await world.settle();
       await world.finish(loops.stop(), FOR_LONG);
-      await world.finish(simulator.close(), FOR_LONG);
-      for (const each of [raw, ...remains.graves]) await each.close();
+      await bury(world, [...remains.graves, { store: raw, simulator }]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends what is left: what waits for a signal that nobody gives would be kept for ever. */
+async function bury(world: VirtualWorld, graves: readonly Grave[]): Promise<void> {
+  for (const { simulator } of graves) await simulator.close();
+  await world.settle();
+  for (const { store } of graves) await store.close();
 }
 
 function simulatorOf(
@@ -212,7 +224,7 @@ function copyOf(outside: SimulatorWorld): SimulatorWorld {
  * What a killed process leaves: the bytes of its database and the world outside, both as they are
  * now. The dead store cannot be closed before the end: closing it would commit what it had queued.
  */
-function remainsOf(remains: Remains, dead: Store): Remains {
+function remainsOf(remains: Remains, dead: Grave): Remains {
   const { folder, life, world, outside, graves } = remains;
   copyDatabase(databaseFolder(folder, life), databaseFolder(folder, life + 1));
   return {
