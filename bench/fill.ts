@@ -8,7 +8,7 @@ import Database from 'better-sqlite3';
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { clusterCounts, clusters, pools, vmHandles } from '../db/tables.ts';
-import { bodyOf, Line } from './load.ts';
+import { Line, waitForFree } from './load.ts';
 
 /** A pool and how many clusters it is to have. */
 export interface Filling {
@@ -18,7 +18,6 @@ export interface Filling {
 
 /** Rows in one transaction: the server can write in between. */
 const BATCH = 5_000;
-const WAIT_MS = 20;
 
 /** Waits until each pool has its first cluster, then adds the others. */
 export async function fill(
@@ -26,22 +25,13 @@ export async function fill(
   fillings: readonly Filling[],
 ): Promise<void> {
   const line = await Line.open(server.address);
-  for (const { pool } of fillings) await firstAvailable(line, pool);
+  for (const { pool } of fillings) await waitForFree(line, pool, 1);
   line.close();
   const db = new Database(server.db, { timeout: 20_000 });
   db.pragma('synchronous = FULL');
   for (const filling of fillings) copyFirst(db, filling);
   db.pragma('wal_checkpoint(PASSIVE)');
   db.close();
-}
-
-async function firstAvailable(line: Line, pool: string): Promise<void> {
-  const query =
-    'query ($pool: String!) { clusterPool(name: $pool) { stats { availableClusters } } }';
-  const body = bodyOf(query, { pool });
-  while (!(await line.ask(body)).includes('"availableClusters":1')) {
-    await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
-  }
 }
 
 function copyFirst(db: Database.Database, { pool, size }: Filling): void {

@@ -4,40 +4,42 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { measured, type Measured } from './figures.ts';
+import type { PinnedProcess } from './pinned-process.ts';
 
 const HEAD_END = '\r\n\r\n';
 
 /** One connection that is kept. */
 export class Line {
-  readonly #socket: Socket;
-  readonly #host: string;
+  readonly #url: URL;
+  #socket: Socket;
   #received = '';
   #pending: PromiseWithResolvers<string> | undefined;
 
-  private constructor(socket: Socket, host: string) {
-    this.#socket = socket;
-    this.#host = host;
-    socket.setNoDelay(true);
-    // Bytes as characters: lengths are counted in bytes, and what is looked for is ASCII.
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => this.#receive(text));
-    socket.on('error', (error) => this.#pending?.reject(error));
-    socket.on('close', () => this.#pending?.reject(new Error('the server hung up')));
+  private constructor(url: URL) {
+    this.#url = url;
+    this.#socket = this.#connect();
   }
 
   /** Opens a connection to a server at `http://host:port`. */
   static async open(address: string): Promise<Line> {
-    const { hostname, port, host } = new URL(address);
-    const socket = connect(Number(port), hostname);
-    await once(socket, 'connect');
-    return new Line(socket, host);
+    const line = new Line(new URL(address));
+    await once(line.#socket, 'connect');
+    return line;
+  }
+
+  /** Opens several to the same server. */
+  static openMany(address: string, count: number): Promise<Line[]> {
+    return Promise.all(Array.from({ length: count }, () => Line.open(address)));
   }
 
   /** Sends a GraphQL request, a body made by `bodyOf`; answers the text of the answer. */
   ask(body: string): Promise<string> {
+    // A server hangs up on those who were silent for long.
+    if (this.#socket.destroyed) this.#socket = this.#connect();
     this.#pending = Promise.withResolvers();
     this.#socket.write(
-      `POST /graphql HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\n` +
+      `POST /graphql HTTP/1.1\r\nhost: ${this.#url.host}\r\ncontent-type: application/json\r\n` +
         `content-length: ${Buffer.byteLength(body)}${HEAD_END}${body}`,
     );
     return this.#pending.promise;
@@ -46,6 +48,17 @@ export class Line {
   /** Hangs up. */
   close(): void {
     this.#socket.destroy();
+  }
+
+  #connect(): Socket {
+    const socket = connect(Number(this.#url.port), this.#url.hostname);
+    socket.setNoDelay(true);
+    // Bytes as characters: lengths are counted in bytes, and what is looked for is ASCII.
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.#receive(text));
+    socket.on('error', (error) => this.#pending?.reject(error));
+    socket.on('close', () => this.#pending?.reject(new Error('the server hung up')));
+    return socket;
   }
 
   #receive(text: string): void {
@@ -101,4 +114,28 @@ export async function timed(
   const took = performance.now() - began;
   if (!text.includes(expected)) throw new Error(`not the answer that was expected: ${text}`);
   return took;
+}
+
+/** Drives a server over these lines and says what it did. */
+export async function measureLoad(
+  server: Pick<PinnedProcess, 'cpuSeconds'>,
+  lines: readonly Line[],
+  load: Load,
+): Promise<Measured> {
+  const cpu = server.cpuSeconds();
+  const began = performance.now();
+  const latencies = await drive(lines, load);
+  const seconds = (performance.now() - began) / 1_000;
+  return measured(latencies, seconds, server.cpuSeconds() - cpu);
+}
+
+const FREE = 'query ($pool: String!) { clusterPool(name: $pool) { stats { availableClusters } } }';
+const WAIT_MS = 20;
+
+/** Waits until so many clusters of a pool are free. */
+export async function waitForFree(line: Line, pool: string, count: number): Promise<void> {
+  const body = bodyOf(FREE, { pool });
+  while (!(await line.ask(body)).includes(`"availableClusters":${count}}`)) {
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+  }
 }

@@ -1,48 +1,53 @@
 /** The server that is measured: the real one, in a process of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pinned } from './machine.ts';
+import { z } from 'zod';
+import { launch, type PinnedProcess } from './pinned-process.ts';
 
 /** A server that runs. */
-export interface ServerProcess {
-  readonly address: string;
+export interface ServerProcess extends PinnedProcess {
   readonly db: string;
-  /** Processor time it has used so far, in seconds; NaN where the system does not tell. */
-  cpuSeconds(): number;
-  stop(): Promise<void>;
+  /** What it holds, after everything that is not held was collected. */
+  memory(): Promise<Memory>;
 }
+
+/** Bytes, as Node counts them. */
+export type Memory = z.infer<typeof memory>;
 
 /** What it is started with. */
 export interface Start {
-  /** For all its files. */
+  /** Of the whole run; the server gets one of its own in it, by its name. */
   readonly folder: string;
-  readonly pools: readonly string[];
+  readonly name: string;
+  readonly pools: readonly PoolWish[];
   /** Where to write a profile of its processor time. */
   readonly profile: string | undefined;
 }
 
-/** Ticks per second in /proc, the same on every Linux that Node runs on. */
-const TICKS = 100;
+/** A pool of the simulator. */
+export interface PoolWish {
+  readonly name: string;
+  readonly size: number;
+}
 
-/** Starts a server whose pools have one cluster each, of the simulator. */
-export async function startServer({ folder, pools, profile }: Start): Promise<ServerProcess> {
+const memory = z.object({ heapUsed: z.number(), rss: z.number() });
+
+/** Starts a server with these pools. */
+export async function startServer(start: Start): Promise<ServerProcess> {
+  const folder = join(start.folder, start.name);
+  mkdirSync(folder);
   const db = join(folder, 'server.db');
   const poolsFile = join(folder, 'pools.yaml');
-  const wanted = pools.map((name) => ({ name, provider: 'SIMULATOR', size: 1 }));
+  const wanted = start.pools.map((pool) => ({ ...pool, provider: 'SIMULATOR' }));
   writeFileSync(poolsFile, JSON.stringify(wanted));
+  const { profile } = start;
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const [command, ...args] = pinned('server', [
-    process.execPath,
-    ...profiling,
-    join(import.meta.dirname, '../bin/snapyard.js'),
-  ]);
-  const log = join(folder, 'server.log');
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', openSync(log, 'w')],
+  const probe = ['--expose-gc', '--import', join(import.meta.dirname, 'memory-probe.ts')];
+  const running = await launch({
+    args: [...profiling, ...probe, join(import.meta.dirname, '../bin/snapyard.js')],
+    log: join(folder, 'server.log'),
     env: {
-      ...process.env,
       SNAPYARD_HOST: '127.0.0.1',
       SNAPYARD_PORT: '0',
       SNAPYARD_DB: db,
@@ -54,37 +59,11 @@ export async function startServer({ folder, pools, profile }: Start): Promise<Se
       SNAPYARD_SIMULATOR_SPEED: '1000000',
     },
   });
-  const address = await addressOf(child, log);
-  return { address, db, cpuSeconds: () => cpuSecondsOf(child), stop: () => stop(child) };
+  return { ...running, db, memory: () => askMemory(running) };
 }
 
-async function addressOf(child: ChildProcess, log: string): Promise<string> {
-  let said = '';
-  const found = new Promise<string>((resolve) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      const address = /ready: (\S+)/.exec(said)?.[1];
-      if (address !== undefined) resolve(address);
-    });
-  });
-  const ended = once(child, 'exit').then(() => {
-    throw new Error(`the server did not start: ${said}${readFileSync(log, 'utf8')}`);
-  });
-  return await Promise.race([found, ended]);
-}
-
-function cpuSecondsOf({ pid }: ChildProcess): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / TICKS;
-  } catch {
-    return NaN;
-  }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
+async function askMemory({ child }: PinnedProcess): Promise<Memory> {
+  const answer = once(child, 'message');
+  child.send('memory');
+  return z.tuple([memory]).parse((await answer).slice(0, 1))[0];
 }

@@ -1,7 +1,7 @@
 /**
  * The transaction that everything is compared with: better-sqlite3 and nothing else, a guarded
  * UPDATE and an INSERT, durable before the next begins. A process of its own, so that it gets the
- * server's core: `node bench/raw.ts <folder> <seconds>` prints what it measured as JSON.
+ * server's core: `node bench/raw-transaction.ts <folder> <seconds>` prints what it found as JSON.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
