@@ -24,7 +24,7 @@ export class Line implements Outlet {
   #isFull = false;
   #isCut = false;
   #isComplete = false;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #cancel: () => void = () => undefined;
 
   constructor(world: Pick<World, 'after'>, pace: number, end: LineEnd) {

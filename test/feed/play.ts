@@ -8,7 +8,7 @@ import { Audience } from './audience.ts';
 import type { Bug, Ports } from './ports.ts';
 import { Servers, TRAITS } from './servers.ts';
 
-const STEPS = 40;
+const STEPS = 32;
 const WHY = { cause: 'PROVIDER_EVENT' } as const;
 
 /** What a run has shown. */
@@ -164,7 +164,7 @@ class Run {
   async #longStretch(): Promise<void> {
     this.#tell('a long stretch');
     const poolId = this.#servers.poolId('two') ?? this.#servers.poolId('cks') ?? '';
-    for (let n = 0; n < 35 && !this.#servers.isDown; n += 1) {
+    for (let n = 0; n < 30 && !this.#servers.isDown; n += 1) {
       await this.#servers.transact((tx) => {
         for (let row = 0; row < 9; row += 1) logPoolChange(tx, poolId, WHY);
       });

@@ -96,7 +96,8 @@ const STATES = {
 
 /** Asks for the latest state of a thing, or of all of a kind in a pool. */
 export function askLatest({ field, ...args }: Latest): Operation {
-  const [[name = '', value = ''] = []] = Object.entries(args);
+  const [entry] = Object.entries<string>(args);
+  const [name, value] = entry ?? ['', ''];
   const type = name === 'id' ? 'ID!' : 'String!';
   const query = `subscription ($given: ${type}) {
     ${field}(${name}: $given) { id version state: ${STATES[field]} } }`;

@@ -33,6 +33,7 @@ export class Reader {
   readonly #servers: Servers;
   #line: Line | undefined;
   #subscription: Subscription | undefined;
+  #isResting = false;
 
   constructor(servers: Servers, viewer: Viewer, listener: Listener) {
     this.#servers = servers;
@@ -87,8 +88,9 @@ export class Reader {
     this.#line.resume();
   }
 
-  /** It is slow and away no longer. */
+  /** It is slow and away no longer, and comes again at once when it is told to. */
   rest(): void {
+    this.#isResting = true;
     this.resume();
     this.#line?.hurry();
     this.pace = 0;
@@ -118,6 +120,7 @@ export class Reader {
     const messages = errors.map(({ message }) => message).join('; ');
     if (!this.listener.refused(messages)) this.listener.faults.push(`refused: ${messages}`);
     this.drop();
+    if (this.#isResting) this.connect();
   }
 
   #completed(line: Line): void {

@@ -32,9 +32,8 @@ export function wrongChanges(
   if (told.join('\n') !== expected.join('\n')) {
     const verbs = new Set(due.map(({ tx }) => tx));
     const missing = expected.filter((line) => !told.includes(line)).length;
-    return [
-      `W4: at ${seq} ${told.length} changes of ${due.length} due, of ${verbs.size} verbs, ${missing} missing`,
-    ];
+    const counts = `${told.length} changes, due ${due.length} of ${verbs.size} verbs`;
+    return [`W4: at ${seq} ${counts}, ${missing} missing`];
   }
   if (new Set(due.map(({ tx }) => tx)).size > 1) return [`W5: several verbs arrive at ${seq}`];
   return changes.flatMap((change) => wrongSubject(change, seq, history));
