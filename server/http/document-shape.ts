@@ -12,18 +12,27 @@ import { badInput } from '../../schema/request-error.ts';
 export interface Shape {
   readonly depth: number;
   readonly selections: number;
+  readonly repeats: number;
   readonly aliases: number;
   readonly directives: number;
   readonly rootFields: number;
 }
 
-const NOTHING: Shape = { depth: 0, selections: 0, aliases: 0, directives: 0, rootFields: 0 };
+const NOTHING: Shape = {
+  depth: 0,
+  selections: 0,
+  repeats: 0,
+  aliases: 0,
+  directives: 0,
+  rootFields: 0,
+};
 
-const LIMITED = ['depth', 'selections', 'aliases', 'directives', 'rootFields'] as const;
+const LIMITED = ['depth', 'selections', 'repeats', 'aliases', 'directives', 'rootFields'] as const;
 
 const NAMES: Readonly<Record<keyof Shape, string>> = {
   depth: 'levels of fields',
   selections: 'selections',
+  repeats: 'repeated selections',
   aliases: 'aliases',
   directives: 'directives',
   rootFields: 'root fields',
@@ -84,7 +93,9 @@ class Shapes {
   }
 
   #ofSet(set: SelectionSetNode | undefined): Shape {
-    return (set?.selections ?? []).reduce((sum, one) => plus(sum, this.#of(one)), NOTHING);
+    const selections = set?.selections ?? [];
+    const repeats = selections.length - new Set(selections.map(nameOf)).size;
+    return selections.reduce((sum, one) => plus(sum, this.#of(one)), { ...NOTHING, repeats });
   }
 
   #of(selection: SelectionNode): Shape {
@@ -107,10 +118,18 @@ class Shapes {
   }
 }
 
+/** What makes a selection the same as another beside it. */
+function nameOf(selection: SelectionNode): string {
+  if (selection.kind === Kind.FIELD) return (selection.alias ?? selection.name).value;
+  if (selection.kind === Kind.FRAGMENT_SPREAD) return `...${selection.name.value}`;
+  return `... on ${selection.typeCondition?.name.value}`;
+}
+
 function plus(one: Shape, other: Shape): Shape {
   return {
     depth: Math.max(one.depth, other.depth),
     selections: one.selections + other.selections,
+    repeats: one.repeats + other.repeats,
     aliases: one.aliases + other.aliases,
     directives: one.directives + other.directives,
     rootFields: one.rootFields + other.rootFields,

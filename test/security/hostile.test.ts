@@ -52,13 +52,27 @@ function complaint({ status, text }: Outcome): string | undefined {
   return undefined;
 }
 
-function report(slow: [ms: number, kind: string, seed: number][], lag: number, growth: number) {
-  const times = slow.map(([ms]) => ms).toSorted((a, b) => a - b);
-  const at = (share: number) => times[Math.floor((times.length - 1) * share)]?.toFixed(1);
-  console.info(`${times.length} answers: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+/** One document: how long it took, how much of that was work, and where to find it again. */
+interface Taken {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly kind: string;
+  readonly seed: number;
+}
+
+function quantiles(values: number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]?.toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`;
+}
+
+function report(taken: readonly Taken[], lag: number, growth: number): void {
+  console.info(`${taken.length} answers: ${quantiles(taken.map(({ ms }) => ms))}`);
+  console.info(`CPU, the sender's included: ${quantiles(taken.map(({ cpuMs }) => cpuMs))}`);
   console.info(`event loop held for ${lag.toFixed(1)} ms at most; memory grew by ${growth} MiB`);
-  const worst = slow.toSorted(([a], [b]) => b - a).slice(0, 8);
-  for (const [ms, kind, seed] of worst) console.info(`  ${ms.toFixed(1)} ms ${kind}, seed ${seed}`);
+  const worst = taken.toSorted((a, b) => b.cpuMs - a.cpuMs).slice(0, 8);
+  for (const { ms, cpuMs, kind, seed } of worst)
+    console.info(`  ${ms.toFixed(1)} ms, CPU ${cpuMs.toFixed(1)} ms: ${kind}, seed ${seed}`);
 }
 
 test(
@@ -72,7 +86,7 @@ test(
     const http = sendingOverHttp(server.url, token);
     const webSocket = sendingOverWebSocket(server.url, token);
     const lag = lagMeter();
-    const slow: [ms: number, kind: string, seed: number][] = [];
+    const taken: Taken[] = [];
     const before = process.memoryUsage().rss;
 
     for (const seed of seeds) {
@@ -80,15 +94,17 @@ test(
       const small = document.body.length < 1_000_000 && document.headers === undefined;
       const deliver = (seed % 4 === 0 && small ? webSocket : http)(document);
       lag.begin();
+      const cpu = process.cpuUsage();
       const outcome = await deliver();
+      const { user, system } = process.cpuUsage(cpu);
       lag.end();
-      slow.push([outcome.ms, document.kind, seed]);
+      taken.push({ ms: outcome.ms, cpuMs: (user + system) / 1_000, kind: document.kind, seed });
       const wrong = [complaint(outcome), called[0], server.errors[0]?.message];
       expect(wrong, `seed ${seed}: ${document.kind}`).toEqual([undefined, undefined, undefined]);
     }
 
     const growth = Math.round((process.memoryUsage().rss - before) / 2 ** 20);
-    if (all) report(slow, lag.longest(), growth);
+    if (all) report(taken, lag.longest(), growth);
     expect(growth).toBeLessThan(MAX_GROWTH_MIB);
     expect(Object.keys(Object.prototype)).toEqual([]);
     expect((await post(server, '{ cursor }', bearer(token))).json).toHaveProperty('data.cursor');

@@ -1,5 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { getIntrospectionQuery, getOperationAST, parse, validate } from 'graphql';
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  getIntrospectionQuery,
+  getOperationAST,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql';
 import { expect, test } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { costOf } from '../../server/http/document-cost.ts';
@@ -8,11 +14,12 @@ import { DOCUMENT_LIMITS } from '../../server/http/limits.ts';
 import { bearer, makeTokens, post, serve } from '../kit/served.ts';
 
 const SMALL = { ...DOCUMENT_LIMITS, depth: 4, selections: 8, aliases: 2, directives: 2 };
+const FEW_REPEATS = { ...DOCUMENT_LIMITS, repeats: 2 };
 
 /** What is said about a document by limits that are easily reached. */
-function refusal(source: string): string | undefined {
+function refusal(source: string, limits = { ...SMALL, rootFields: 3 }): string | undefined {
   try {
-    assertShape(parse(source), { ...SMALL, rootFields: 3 });
+    assertShape(parse(source), limits);
     return undefined;
   } catch (error) {
     return (error as Error).message;
@@ -56,6 +63,20 @@ test.each<[string, string, string | undefined]>([
 ])('%s', (_what, source, said) => {
   if (said === undefined) expect(refusal(source)).toBeUndefined();
   else expect(refusal(source)).toContain(said);
+});
+
+test.each<[string, string, string | undefined]>([
+  ['twice', '{ a { x x x } }', undefined],
+  ['three times', '{ a { x x x x } }', '3 repeated selections; 2'],
+  ['under another name they are not the same', '{ a { x a: x b: x c: x } }', undefined],
+  ['in other braces neither', '{ a { x } b { x } c { x } d { x } }', undefined],
+  ['spreads', '{ a { ...F ...F ...F ...F } } fragment F on Q { x }', '3 repeated'],
+  ['inline fragments', '{ a { ... { x } ... { x } ... { x } ... { x } } }', '3 repeated'],
+  ['fragments of other types', '{ a { ... { x } ... on A { x } ... on B { x } } }', undefined],
+  ['in a fragment that is used twice', '{ a { ...F } b { ...F } } fragment F on Q { x x x }', '4'],
+])('repeats: %s', (_what, source, said) => {
+  if (said === undefined) expect(refusal(source, FEW_REPEATS)).toBeUndefined();
+  else expect(refusal(source, FEW_REPEATS)).toContain(said);
 });
 
 test('fragments that double one another are counted, not followed', () => {
@@ -110,15 +131,26 @@ test.each<[string, number, string, object?]>([
 });
 
 const readme = readFileSync('README.md', 'utf8');
-const shown = [...readme.matchAll(/```graphql\n([^]*?)```/g)].map(([, text = '']) => text);
+const client = readdirSync('client')
+  .filter((name) => /\.tsx?$/.test(name))
+  .map((name) => readFileSync(`client/${name}`, 'utf8'));
 
-test.each([...shown.entries()])('example %i of the README is far from every limit', (_i, text) => {
-  const half = { ...DOCUMENT_LIMITS, depth: 8, selections: 200, aliases: 15, directives: 4 };
+/** Our own documents: each example of the README, and all of the client, which share fragments. */
+const OURS = [
+  ...[...readme.matchAll(/```graphql\n([^]*?)```/g)].map(([, text = '']) => text),
+  client
+    .flatMap((text) => [...text.matchAll(/graphql\(\s*`([^`]*)`/g)].map(([, one]) => one))
+    .join(''),
+];
+
+test.each([...OURS.entries()])('our own document %i is far from every limit', (_i, text) => {
+  const half = { ...DOCUMENT_LIMITS, depth: 8, selections: 500, repeats: 5 };
   const document = parse(text, { maxLexicalTokens: DOCUMENT_LIMITS.tokens / 2 });
-  assertShape(document, { ...half, rootFields: 10 });
-  for (const definition of document.definitions) {
-    if (definition.kind !== 'OperationDefinition') continue;
-    const { requested } = costOf(schema, document, definition, {});
+  assertShape(document, { ...half, aliases: 15, directives: 4, rootFields: 10 });
+  const operations = document.definitions.filter(({ kind }) => kind === 'OperationDefinition');
+  expect(operations.length).toBeGreaterThan(0);
+  for (const operation of operations as OperationDefinitionNode[]) {
+    const { requested } = costOf(schema, document, operation, {});
     expect(requested).toBeLessThan(DOCUMENT_LIMITS.cost / 5);
   }
 });
@@ -154,7 +186,7 @@ test('each answer tells what it cost; what costs too much opens no context', asy
 
 test.each([
   ['tokens', `{ cursor ${'cursor '.repeat(2_000)} }`, '2000 tokens'],
-  ['selections', `{ viewer { ${'name '.repeat(400)} } }`, '401 selections; 400 are allowed'],
+  ['repeats', `{ viewer { ${'name '.repeat(400)} } }`, '399 repeated selections; 30 are allowed'],
   ['levels', `${'{ a '.repeat(17)}${'}'.repeat(17)}`, '17 levels of fields; 16 are allowed'],
 ])('too many %s are one error that names the limit', async (_what, query, said) => {
   const server = await serve();
