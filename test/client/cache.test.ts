@@ -65,6 +65,17 @@ const EXTEND = graphql(`
   }
 `);
 
+const CLAIM = graphql(`
+  mutation Claim {
+    createSession(input: { pool: "cks" }) {
+      ... on Session {
+        id
+        status
+      }
+    }
+  }
+`);
+
 const NOW = '2026-01-01T00:10:00.000Z';
 const session = aSession();
 const cluster = aCluster({ status: 'LOCKED', assignedSession: { id: session.id, owner: 'ada' } });
@@ -99,10 +110,10 @@ type Sessions = ResultOf<typeof SESSIONS>['sessions'];
 /** A component that shows all sessions. */
 function showSessions(): { shown: Sessions[]; stop: () => void } {
   const shown: Sessions[] = [];
-  const { unsubscribe } = snapyard.client
+  const watching = snapyard.client
     .query(SESSIONS, {})
     .subscribe(({ data }) => data && shown.push(data.sessions));
-  return { shown, stop: unsubscribe };
+  return { shown, stop: () => watching.unsubscribe() };
 }
 
 function statusesIn(sessions: Sessions | undefined) {
@@ -111,7 +122,7 @@ function statusesIn(sessions: Sessions | undefined) {
 
 /** What was asked, but for who we are. */
 function asked(name: string): Post[] {
-  return server.posts.filter(({ query }) => query.includes(`${name}`));
+  return server.posts.filter(({ query }) => query.includes(name));
 }
 
 async function answerSessions(...sessions: ReturnType<typeof aSession>[]): Promise<void> {
@@ -127,14 +138,14 @@ test('a change shows in every query, and none is asked again', async () => {
   await answerSessions(session);
   const one: unknown[] = [];
   const single = snapyard.client.query(ONE, { id: session.id });
-  const { unsubscribe } = single.subscribe(({ data }) => one.push(data?.session?.status));
+  const watching = single.subscribe(({ data }) => one.push(data?.session?.status));
   const pending = aSession({ status: 'PROVISIONING' });
   server.tell(changes('e-5', 'e-6', updated({ session: pending })));
   await pass(1_000);
   expect(statusesIn(shown.at(-1))).toEqual(['PROVISIONING']);
   expect(one).toEqual(['RUNNING', 'PROVISIONING']);
   expect([asked('query Sessions').length, asked('query One').length]).toEqual([1, 0]);
-  unsubscribe();
+  watching.unsubscribe();
   stop();
 });
 
@@ -162,6 +173,7 @@ test('what is new brings the list again: once for many, and what is shown stays'
   await pass(50);
   expect(statusesIn(shown.at(-1))).toEqual(['RUNNING']);
   await pass(2_000);
+  expect(snapyard.feed.read().feed.things.sessions.size).toBe(41);
   expect(asked('query Sessions')).toHaveLength(2);
   await answerSessions(session, aSession({ id: 's-5' }));
   expect(statusesIn(shown.at(-1))).toEqual(['RUNNING', 'RUNNING']);
@@ -210,6 +222,20 @@ test('after a resync everything shown is asked for again, and so is what was sho
   expect(second.shown).toHaveLength(1);
   expect(asked('query Sessions')).toHaveLength(3);
   second.stop();
+});
+
+test('what a mutation brings does not make others be asked again', async () => {
+  const { shown, stop } = showSessions();
+  await answerSessions(session);
+  const done = snapyard.client.mutation(CLAIM, {}).toPromise();
+  await pass(0);
+  const answer = { createSession: { ...aSession({ id: 's-2' }), __typename: 'Session' } };
+  asked('mutation Claim')[0]?.answer(withTypeNames(answer, 'Mutation'));
+  await done;
+  await pass(1_000);
+  expect(asked('query Sessions')).toHaveLength(1);
+  expect(statusesIn(shown.at(-1))).toEqual(['RUNNING']);
+  stop();
 });
 
 test('two components share one answer, and one may go', async () => {

@@ -70,7 +70,7 @@ export class FakeServer {
   }
 
   #post(init: RequestInit): Promise<Response> {
-    const { query, variables = {} } = JSON.parse(String(init.body)) as Post;
+    const { query = '', variables = {} } = JSON.parse(init.body as string) as Partial<Post>;
     const authorization = new Headers(init.headers).get('authorization');
     return new Promise((resolve, reject) => {
       const answer = (payload: unknown, status = 200) =>

@@ -61,6 +61,11 @@ test('the token is shown and the state is live', async () => {
   expect([standing(), statusSeen()]).toEqual(['LIVE', 'AVAILABLE']);
 });
 
+/** What was asked over HTTP that names this. */
+function asked(name: string) {
+  return server.posts.filter(({ query }) => query.includes(name));
+}
+
 const CLOSES = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4400, 4406, 4408, 4409, 4429, 4500];
 
 test.each(CLOSES)(
@@ -213,17 +218,26 @@ test('a token that expired is renewed once for all, and nobody waits', async () 
   const refreshToken = vi.fn(() => Promise.resolve('fresh'));
   await connect({ refreshToken });
   server.closeAtInit = (shown) => (shown === 'Bearer fresh' ? undefined : 4403);
-  const query = snapyard.client.query(gql('{ viewer { name } }'), {}).toPromise();
+  const waiting = snapyard.client.query(gql('{ jobs { totalCount } }'), {}).subscribe(() => {});
   await pass(0);
-  server.posts.at(-1)?.answer({ message: 'who are you?' }, 401);
+  const [late] = asked('jobs');
+  const query = snapyard.client.query(gql('{ sessions { totalCount } }'), {}).toPromise();
+  await pass(0);
+  asked('sessions')[0]?.answer({ message: 'who are you?' }, 401);
   server.feed.socket.drop(4403);
   await pass(10);
-  server.posts.at(-1)?.answer({ viewer: { __typename: 'Viewer', name: 'ada' } });
-  expect((await query).data).toMatchObject({ viewer: { name: 'ada' } });
-  expect(server.posts.at(-1)?.authorization).toBe('Bearer fresh');
+  const sessions = { __typename: 'SessionConnection', totalCount: 0 };
+  asked('sessions').at(-1)?.answer({ sessions });
+  expect((await query).data).toMatchObject({ sessions: { totalCount: 0 } });
+  expect(asked('sessions').at(-1)?.authorization).toBe('Bearer fresh');
   expect(server.shown).toEqual(['Bearer secret', 'Bearer fresh']);
+  // One who was refused as well, and hears of it late.
+  late?.answer({ message: 'who are you?' }, 401);
+  await pass(10);
+  expect(asked('jobs').at(-1)?.authorization).toBe('Bearer fresh');
   expect(refreshToken).toHaveBeenCalledTimes(1);
   expect(server.feed.variables['after']).toBe('e-5');
+  waiting.unsubscribe();
 });
 
 test('a refusal of the token on an open line leads to another line', async () => {
@@ -249,6 +263,9 @@ test('who gives tokens may be away as well', async () => {
 test('a token that is refused for good is not shown again, and what it showed is gone', async () => {
   await connect({ token: () => Promise.resolve('secret') });
   server.closeAtInit = () => 4403;
+  // Messages that come close together wait for one another; these must not come after the end.
+  server.tell(bookmark('e-5', 'e-6'), changes('e-6', 'e-7', locked));
+  await pass(0);
   server.feed.socket.drop(4403);
   await pass(10 * MINUTE);
   expect(server.shown).toEqual(['Bearer secret']);
@@ -271,7 +288,7 @@ test('other subscriptions come back too, and end when the server says so', async
     'subscription { jobUpdated(id: "j") { id status } }',
   );
   const stream = snapyard.client.subscription(document, {});
-  const { unsubscribe } = stream.subscribe(({ data }) => names.push(data?.jobUpdated.status));
+  const watching = stream.subscribe(({ data }) => names.push(data?.jobUpdated.status));
   await pass(0);
   server.feed.socket.drop();
   await pass(1_000);
@@ -282,5 +299,5 @@ test('other subscriptions come back too, and end when the server says so', async
   await pass(MINUTE);
   expect(new Set(names)).toEqual(new Set(['SUCCEEDED']));
   expect(server.asked.filter(({ query }) => query.includes('jobUpdated'))).toHaveLength(2);
-  unsubscribe();
+  watching.unsubscribe();
 });
