@@ -167,31 +167,42 @@ export interface MemberFilter {
   readonly jobId?: string | null;
 }
 
+/** One statement for each way in which members are ever asked for: there are some ten. */
+const memberStatements = prepared(() => new Map<string, ReturnType<typeof prepareMembers>>());
+
+function prepareMembers(
+  db: Db,
+  statuses: readonly ClusterStatus[],
+  { spare = false, jobId }: MemberFilter,
+) {
+  const condition = and(
+    sql`${clusters.poolId} = ${givenText('poolId')}`,
+    inArray(clusters.status, [...statuses]),
+    isNull(clusters.removingAt),
+    isNull(clusters.removedAt),
+    spare ? isNull(clusters.sessionId) : undefined,
+    jobId === null ? isNull(clusters.jobId) : undefined,
+    typeof jobId === 'string' ? sql`${clusters.jobId} = ${givenText('jobId')}` : undefined,
+  );
+  const order = inOrder([desc(clusters.number)], 'limit');
+  return db.select().from(clusters).where(condition).orderBy(order).prepare();
+}
+
 /** Members in one of these states, highest number first: the order in which a pool shrinks. */
 export function findMembers(
   db: Db,
   poolId: string,
   statuses: readonly ClusterStatus[],
   limit: number,
-  { spare = false, jobId }: MemberFilter = {},
+  filter: MemberFilter = {},
 ): Cluster[] {
-  return db
-    .select()
-    .from(clusters)
-    .where(
-      and(
-        eq(clusters.poolId, poolId),
-        inArray(clusters.status, [...statuses]),
-        isNull(clusters.removingAt),
-        isNull(clusters.removedAt),
-        spare ? isNull(clusters.sessionId) : undefined,
-        jobId === null ? isNull(clusters.jobId) : undefined,
-        typeof jobId === 'string' ? eq(clusters.jobId, jobId) : undefined,
-      ),
-    )
-    .orderBy(desc(clusters.number))
-    .limit(limit)
-    .all();
+  const { spare = false, jobId } = filter;
+  const job = typeof jobId === 'string' ? 'of one' : jobId;
+  const key = `${statuses.join()} ${spare} ${job}`;
+  const known = memberStatements(db);
+  const statement = known.get(key) ?? prepareMembers(db, statuses, filter);
+  known.set(key, statement);
+  return statement.all({ poolId, limit, ...(typeof jobId === 'string' ? { jobId } : {}) });
 }
 
 const pageStatement = prepared((db) =>

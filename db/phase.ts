@@ -1,36 +1,44 @@
-import { and, desc, eq, isNull } from 'drizzle-orm';
+import { desc, eq, sql } from 'drizzle-orm';
 import type { Phase } from '../schema/model/job.ts';
-import type { Db } from './connection.ts';
+import { prepared, type Db } from './connection.ts';
+import { givenText, rowInserter } from './row.ts';
 import { phases } from './tables.ts';
 import type { Tx } from './tx.ts';
 
 /** Steps kept of one thing: a cluster lives through many turns, and only the last ones matter. */
 const MOST_PHASES = 200;
 
+const insert = rowInserter<Pick<Phase, 'name' | 'startedAt'> & { readonly subjectId: string }>(
+  phases,
+  ['subjectId', 'name', 'startedAt'],
+);
+
+const OPEN = sql`${phases.subjectId} = ${givenText('subjectId')} AND ${phases.finishedAt} IS NULL`;
+
+const openStepStatement = prepared((db) =>
+  db.select({ name: phases.name }).from(phases).where(OPEN).prepare(),
+);
+
+const closeStatement = prepared((db) =>
+  db
+    .update(phases)
+    .set({ finishedAt: sql`${sql.placeholder('now')}`, error: sql`${sql.placeholder('error')}` })
+    .where(OPEN)
+    .prepare(),
+);
+
 /** Ends the step that is open and begins the next. Naming the open step again changes nothing. */
 export function openPhase(tx: Tx, subjectId: string, name: string): boolean {
-  const open = openStep(tx.db, subjectId);
+  const open = openStepStatement(tx.db).get({ subjectId });
   if (open?.name === name) return false;
   if (open !== undefined) closePhase(tx, subjectId);
-  tx.db.insert(phases).values({ subjectId, name, startedAt: tx.now }).run();
+  insert(tx.db, { subjectId, name, startedAt: tx.now });
   return true;
 }
 
 /** Ends the step that is open, if one is, with what went wrong in it, if something did. */
 export function closePhase(tx: Tx, subjectId: string, error: string | null = null): void {
-  tx.db
-    .update(phases)
-    .set({ finishedAt: tx.now, error })
-    .where(and(eq(phases.subjectId, subjectId), isNull(phases.finishedAt)))
-    .run();
-}
-
-function openStep(db: Db, subjectId: string): { name: string } | undefined {
-  return db
-    .select({ name: phases.name })
-    .from(phases)
-    .where(and(eq(phases.subjectId, subjectId), isNull(phases.finishedAt)))
-    .get();
+  closeStatement(tx.db).run({ subjectId, now: tx.now, error });
 }
 
 /** The steps of a thing, in order; of very many only the last. */

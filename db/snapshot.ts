@@ -13,7 +13,7 @@ import { logChange } from './change.ts';
 import { takeNumbers } from './cluster-pool.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { idCondition, rowWriter } from './row.ts';
+import { givenText, idCondition, inOrder, rowWriter } from './row.ts';
 import { snapshots } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -200,12 +200,11 @@ const atWorkStatement = prepared((db) =>
     .select()
     .from(snapshots)
     .where(
-      sql`${snapshots.status} = ${sql.placeholder('status')}
+      sql`${snapshots.status} = ${givenText('status')}
         AND status IN ('CREATING', 'DELETING')
         AND coalesce(${snapshots.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
     )
-    .orderBy(asc(snapshots.poolId), asc(snapshots.set))
-    .limit(512)
+    .orderBy(inOrder([asc(snapshots.poolId), asc(snapshots.set)], 512))
     .prepare(),
 );
 
