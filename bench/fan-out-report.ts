@@ -33,7 +33,11 @@ const HEAP_GOAL_KB = 9;
 const GOALS = { closed: 1, bursts: 3 } as const;
 
 /** All of it in the form that is printed. */
-export function outcomeOf(rounds: readonly AudienceRound[], clusters: ClusterRounds): Outcome {
+export function outcomeOf(
+  rounds: readonly AudienceRound[],
+  clusters: ClusterRounds,
+  failures: readonly string[],
+): Outcome {
   const modes = rounds.flatMap((round) => [
     { ...round, ...round.closed, name: closedName(round.size), goal: GOALS.closed },
     { ...round, ...round.bursts, name: burstsName(round.size), goal: GOALS.bursts },
@@ -42,6 +46,7 @@ export function outcomeOf(rounds: readonly AudienceRound[], clusters: ClusterRou
   const all = [...modes, { ...ofClusters, goal: GOALS.closed }];
   return {
     title: 'Fan-out: deliveries per CPU second of the server / those of ws.send(string)',
+    failures,
     notes: [
       ...all.map(({ name, bytes }) => `${name}: messages of ${bytes} bytes, both`),
       'A delivery is one message at one subscriber. All are counted; those of 1 in 100 are read,',

@@ -43,9 +43,16 @@ export async function benchFanOut(run: Run): Promise<Outcome> {
   const servers = { ours, raw };
   try {
     const found: AudienceRound[] = [];
-    for (const size of plan.sizes) found.push(await benchSize(servers, plan, size));
+    const failures: string[] = [];
+    for (const size of plan.sizes) {
+      await benchSize(servers, plan, size).then(
+        (round) => void found.push(round),
+        (error: unknown) =>
+          void failures.push(`${size} subscribers: NOT MEASURED, ${String(error)}`),
+      );
+    }
     const clusters = await benchClusters(servers, { ...plan, size: plan.sizes[0] ?? 0 });
-    return outcomeOf(found, clusters);
+    return outcomeOf(found, clusters, failures);
   } finally {
     await Promise.all([ours.stop(), raw.stop()]);
   }

@@ -28,6 +28,8 @@ export interface Outcome {
   /** What means something on another machine too. */
   readonly findings: readonly Finding[];
   readonly tables: readonly Table[];
+  /** What could not be measured, and why: the run has failed. */
+  readonly failures?: readonly string[];
 }
 
 /** What all parts are told. */

@@ -208,14 +208,14 @@ function outcomeOf(plan: Plan, { without, withThem, before, after, dropped }: Se
     notes: [
       `${BUSY_LINES} connections claim and release clusters; the healthy subscriber sees all of`,
       'it, as the paused ones would, and is timed from the request of a change to its message.',
-      'Memory is compared with that after all had connected: the highest of ten looks a second,',
-      'and what is left after a collection. The server may drop who does not answer its pings; of',
-      `${plan.paused} it dropped ${dropped} until the end.`,
+      'Memory is the highest of ten looks a second, with them less without them, and what a',
+      'collection leaves, less that after all had connected. The server may drop who does not',
+      `answer its pings; of ${plan.paused} it dropped ${dropped} until the end.`,
     ],
     findings: [
       {
         name: 'growth of the process at its peak, MiB',
-        values: mib(withThem.peak - before.rss),
+        values: mib(withThem.peak - Math.max(before.rss, without.peak)),
         goal: { atMost: GOALS.growthMib },
       },
       {

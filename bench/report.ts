@@ -10,9 +10,10 @@ const CELL = 26;
 export function report(rounds: number, outcomes: readonly Outcome[]): void {
   console.log(`Snapyard bench: medians of ${rounds} [lowest .. highest]\n`);
   for (const line of describeMachine()) console.log(line);
-  for (const { title, findings } of outcomes) {
+  for (const { title, findings, failures = [] } of outcomes) {
     console.log(`\n${title}`);
     for (const finding of findings) console.log(`  ${lineOf(finding)}`);
+    for (const failure of failures) console.log(`  ${failure}`);
   }
   for (const { title, notes, tables } of outcomes) {
     console.log(`\n---- ${title}`);
