@@ -7,7 +7,7 @@ import manifest from '../package.json' with { type: 'json' };
 
 // What people read is true: its GraphQL fits the schema, and what it names is there.
 
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/pools-file.md'];
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/pools-file.md', 'docs/client.md'];
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'));
 const readme = readFileSync('README.md', 'utf8');
 

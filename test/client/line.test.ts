@@ -260,7 +260,7 @@ test('who gives tokens may be away as well', async () => {
   expect(snapyard.feed.read().tokenWanted).toBe('NONE');
 });
 
-test('a token that is refused for good is not shown again, and what it showed is gone', async () => {
+test('a token refused for good is not shown again, and what it showed is gone', async () => {
   await connect({ token: () => Promise.resolve('secret') });
   server.closeAtInit = () => 4403;
   // Messages that come close together wait for one another; these must not come after the end.
