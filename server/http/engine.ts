@@ -1,4 +1,9 @@
-import { type ExecutionResult, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+} from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { requestError } from '../../schema/request-error.ts';
@@ -10,10 +15,10 @@ import { documentLimits } from './document-limits.ts';
 import { Groups } from './groups.ts';
 import { LIMITS } from './limits.ts';
 import type { Operation } from './operation.ts';
-import { isStream, OperationStream, type ResultStream } from './result-stream.ts';
+import { isStream, OperationStream, type ResultStream, type Source } from './result-stream.ts';
 import { Sharing } from './sharing.ts';
 import type { Shown } from './shown-error.ts';
-import type { Source, Subscription } from './subscription.ts';
+import type { Subscription } from './subscription.ts';
 
 /** Runs operations. There is one way to the schema, and every transport takes it. */
 export interface Engine {
@@ -136,18 +141,23 @@ const introspectionForAdmins: Plugin<{ run: Run }> = {
   },
 };
 
+/** What the pipeline found in an operation's text. */
+type Asked = Pick<ExecutionArgs, 'document' | 'operationName'>;
+
 /** Opens a context only for what has passed validation, and resolves it there. */
 function executeInLentContext(contexts: Contexts, sharing: Sharing): Plugin<{ run: Run }> {
   return {
     async onExecute({ args, context: { run }, executeFn, setExecuteFn }) {
-      run.isForAll = sharing.isQueryForAll(args.document, args.operationName);
+      const asked: Asked = args;
+      run.isForAll = sharing.isQueryForAll(asked.document, asked.operationName);
       const open = await contexts.open(run.viewer);
       run.lent.once = open;
       setExecuteFn((args): unknown => executeFn({ ...args, contextValue: open.context }));
     },
     async onSubscribe({ args, context: { run }, subscribeFn, setSubscribeFn }) {
       const open = await contexts.openForSubscription(run.viewer, run.place);
-      run.shareKey = sharing.keyOf(run.operation, args.document, run.viewer);
+      const asked: Asked = args;
+      run.shareKey = sharing.keyOf(run.operation, asked.document, run.viewer);
       run.lent.stream = open;
       setSubscribeFn((args): unknown => subscribeFn({ ...args, contextValue: open.context }));
     },

@@ -1,8 +1,18 @@
 import type { ExecutionResult } from 'graphql';
-import { Place } from '../feed/place.ts';
+import { type Meeting, Place } from '../feed/place.ts';
 import type { World } from '../world.ts';
 import { Batch, serialised } from './outlet.ts';
-import type { Source, Subscription } from './subscription.ts';
+import type { Source } from './result-stream.ts';
+
+/** A subscription as its group knows it. */
+export interface Member extends Meeting {
+  /** Sends what all are told; false when its line cannot take it. */
+  take(batch: Batch): boolean;
+  /** Goes on alone behind a position, once its line takes more. */
+  resume(from: number): Promise<void>;
+  /** Nothing more will come. */
+  complete(): void;
+}
 
 /** What a group is made of. */
 export interface GroupParts {
@@ -28,10 +38,10 @@ const AT_ONCE = 500;
  */
 export class Group {
   readonly #parts: GroupParts;
-  readonly #members = new Set<Subscription>();
+  readonly #members = new Set<Member>();
   readonly #wakes = new Set<() => void>();
   /** Those who could not take more, by the position they will go on from. */
-  readonly #behind = new Map<Subscription, number>();
+  readonly #behind = new Map<Member, number>();
   /** Subscriptions that belong here, also those that are on their own at present. */
   #count = 0;
   #source: Source | undefined;
@@ -63,17 +73,17 @@ export class Group {
   }
 
   /** A subscription is over. */
-  leave(subscription: Subscription): void {
-    this.#members.delete(subscription);
-    this.#behind.delete(subscription);
+  leave(member: Member): void {
+    this.#members.delete(member);
+    this.#behind.delete(member);
     this.#count -= 1;
     if (this.#members.size === 0) this.#endSource();
     this.#parts.onLeave(this.#count === 0);
   }
 
   /** Takes in a subscription that stands where all stand; see `Meeting`. */
-  admit(subscription: Subscription, source: Source | undefined): 'JOINED' | 'LEADS' {
-    this.#members.add(subscription);
+  admit(member: Member, source: Source | undefined): 'JOINED' | 'LEADS' {
+    this.#members.add(member);
     if (this.#source !== undefined || source === undefined) return 'JOINED';
     this.#source = source;
     this.#at = source.place.last;
@@ -92,9 +102,9 @@ export class Group {
   }
 
   /** Opens the operation for one that goes on alone. */
-  async openAt(from: number, subscription: Subscription): Promise<Source | ExecutionResult> {
-    this.#behind.delete(subscription);
-    return await this.#parts.open(new Place(from, subscription));
+  async openAt(from: number, member: Member): Promise<Source | ExecutionResult> {
+    this.#behind.delete(member);
+    return await this.#parts.open(new Place(from, member));
   }
 
   /** Tells all what its source reads, from this result on, until there is no more. */
@@ -107,7 +117,7 @@ export class Group {
     if (this.#source !== source) return;
     this.#source = undefined;
     this.#isBusy = false;
-    for (const member of [...this.#members]) member.complete();
+    for (const member of this.#members) member.complete();
   }
 
   /** Tells what can be read within this turn in one batch; answers what comes behind it. */
@@ -138,7 +148,9 @@ export class Group {
     const before = this.#at ?? last;
     this.#at = last;
     let written = 0;
-    for (const member of [...this.#members]) {
+    // Whoever comes meanwhile stands behind this batch already.
+    const told = [...this.#members];
+    for (const member of told) {
       if (!this.#members.has(member)) continue;
       if (!member.take(batch)) this.#leaveBehind(member, before);
       written += 1;
@@ -149,7 +161,7 @@ export class Group {
     await this.#nextTurn();
   }
 
-  #leaveBehind(member: Subscription, from: number): void {
+  #leaveBehind(member: Member, from: number): void {
     this.#members.delete(member);
     this.#behind.set(member, from);
     void member.resume(from);

@@ -2,7 +2,8 @@ import type { ExecutionResult } from 'graphql';
 import type { Place } from '../feed/place.ts';
 import type { World } from '../world.ts';
 import { Group } from './group.ts';
-import { type Source, Subscription } from './subscription.ts';
+import type { Source } from './result-stream.ts';
+import { Subscription } from './subscription.ts';
 
 /** All open subscriptions, by what they have in common. */
 export class Groups {

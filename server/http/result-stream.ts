@@ -1,10 +1,17 @@
 import type { ExecutionResult } from 'graphql';
 import type { OpenSubscription } from '../context.ts';
+import type { Place } from '../feed/place.ts';
 import type { Shown } from './shown-error.ts';
 
 /** The results of a subscription, one at a time; `return` ends it at once. */
 export interface ResultStream extends AsyncIterableIterator<ExecutionResult> {
   return(): Promise<IteratorResult<ExecutionResult>>;
+}
+
+/** A subscription's results, and where the reader of the feed stands that they are made of. */
+export interface Source {
+  readonly stream: ResultStream;
+  readonly place: Place;
 }
 
 /** Whether a subscription was answered, not one result. */

@@ -1,21 +1,14 @@
 import type { ExecutionResult } from 'graphql';
-import type { Meeting, Place } from '../feed/place.ts';
-import type { Group } from './group.ts';
+import type { Group, Member } from './group.ts';
 import { Batch, type Outlet } from './outlet.ts';
-import type { ResultStream } from './result-stream.ts';
-
-/** A stream of the feed as an operation makes results of it, and where it stands. */
-export interface Source {
-  readonly stream: ResultStream;
-  readonly place: Place;
-}
+import type { Source } from './result-stream.ts';
 
 /**
  * One reader's subscription. It begins on its own: it is sent the state, or what it has missed.
  * When it is level it goes over to the group of those who asked the same. When its line cannot
  * take more, it leaves the group, and from where it was goes on by itself as soon as there is room.
  */
-export class Subscription implements Meeting {
+export class Subscription implements Member {
   readonly #group: Group;
   #outlet: Outlet | undefined;
   /** What it reads on its own; undefined while it is told with the group, and at its end. */

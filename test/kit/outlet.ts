@@ -8,7 +8,7 @@ export class TestOutlet implements Outlet {
   readonly batches: Batch[] = [];
   isComplete = false;
   #hasRoom = true;
-  #onRoom: (() => void)[] = [];
+  readonly #onRoom: (() => void)[] = [];
 
   get hasRoom(): boolean {
     return this.#hasRoom;

@@ -105,7 +105,7 @@ test('nobody is told with those who see or asked something else', async () => {
   expect(owners).toEqual([true, false, false, true, true]);
 });
 
-test('where one begins does not matter: it catches up, and is then told with the others', async () => {
+test('wherever one begins, it catches up and is then told with the others', async () => {
   const first = await read(ADMIN);
   const before = messagesOf(first).at(-1)?.cursor;
   await claim('ann');
