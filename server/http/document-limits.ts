@@ -5,7 +5,6 @@ import {
   GraphQLError,
   type GraphQLSchema,
   type OperationDefinitionNode,
-  parse,
   type Source,
   validate,
   type ValidationRule,
@@ -15,6 +14,7 @@ import { badInput } from '../../schema/request-error.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { type Cost, costOf } from './document-cost.ts';
 import { assertShape } from './document-shape.ts';
+import { assertValues, parseWithin } from './document-values.ts';
 import { assertVariables } from './document-variables.ts';
 import { DOCUMENT_LIMITS, type DocumentLimits } from './limits.ts';
 import { withoutUntoldNames } from './untold-names.ts';
@@ -52,15 +52,18 @@ export function documentLimits(limits: DocumentLimits = DOCUMENT_LIMITS): Plugin
   };
 }
 
-function atParsing({ tokens, ...limits }: DocumentLimits): Pick<Plugin<Asked>, 'onParse'> {
+function atParsing(limits: DocumentLimits): Pick<Plugin<Asked>, 'onParse'> {
   const accepted = new WeakSet<DocumentNode>();
   return {
     onParse({ setParseFn }) {
-      setParseFn((source: string | Source) => parse(source, { maxLexicalTokens: tokens }));
+      setParseFn((source: string | Source) => parseWithin(source, limits));
       return ({ result, replaceParseResult }) => {
         const document: unknown = result;
         if (!isDocument(document) || accepted.has(document)) return;
-        const refusal = refusalOf(() => assertShape(document, limits));
+        const refusal = refusalOf(() => {
+          assertShape(document, limits);
+          assertValues(document, limits);
+        });
         if (refusal === undefined) accepted.add(document);
         else replaceParseResult(refusal);
       };

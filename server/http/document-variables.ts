@@ -9,8 +9,8 @@ export function assertVariables(variables: unknown, limits: DocumentLimits): voi
   let level: unknown[] = [variables];
   let count = 0;
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > limits.variableDepth)
-      throw badInput(`variables may be nested ${limits.variableDepth} levels deep, not more`);
+    if (depth > limits.valueDepth)
+      throw badInput(`values may be nested ${limits.valueDepth} levels deep, not more`);
     level = level.flatMap(valuesIn);
     count += level.length;
     if (count > limits.variableValues)

@@ -45,8 +45,8 @@ export interface DocumentLimits {
   readonly rootFields: number;
   /** Objects an operation may lead to, in the worst case: see `costOf`. */
   readonly cost: number;
-  /** Lists and objects within one another, in the variables. */
-  readonly variableDepth: number;
+  /** Lists and objects within one another, in a value, a type or the variables. */
+  readonly valueDepth: number;
   /** Values in the variables, lists and objects among them. */
   readonly variableValues: number;
   /** Mistakes of a document or its variables that are told in one answer. */
@@ -66,7 +66,7 @@ export const DOCUMENT_LIMITS: DocumentLimits = {
   directives: 8,
   rootFields: 20,
   cost: 10_000,
-  variableDepth: 16,
+  valueDepth: 16,
   variableValues: 1_000,
   mistakes: 5,
 };

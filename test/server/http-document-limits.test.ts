@@ -188,6 +188,14 @@ test.each([
   ['tokens', `{ cursor ${'cursor '.repeat(2_000)} }`, '2000 tokens'],
   ['repeats', `{ viewer { ${'name '.repeat(400)} } }`, '399 repeated selections; 30 are allowed'],
   ['levels', `${'{ a '.repeat(17)}${'}'.repeat(17)}`, '17 levels of fields; 16 are allowed'],
+  [
+    'lists',
+    `{ jobs(status: ${'['.repeat(17)}${']'.repeat(17)}) { totalCount } }`,
+    '16 levels deep',
+  ],
+  ['objects', `{ jobs(a: ${'{ a: '.repeat(17)} 1 ${'}'.repeat(17)}) { a } }`, '16 levels deep'],
+  ['lists of types', `query ($a: ${'['.repeat(17)} Int ${']'.repeat(17)}) { cursor }`, '16 levels'],
+  ['lists for the parser', `{ a(b: ${'['.repeat(1_900)}`, '16 levels deep'],
 ])('too many %s are one error that names the limit', async (_what, query, said) => {
   const server = await serve();
   for (let i = 0; i < 2; i += 1) {
