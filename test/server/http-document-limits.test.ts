@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { costOf } from '../../server/http/document-cost.ts';
 import { assertShape } from '../../server/http/document-shape.ts';
-import { DOCUMENT_LIMITS } from '../../server/http/limits.ts';
+import { DOCUMENT_LIMITS, LIMITS } from '../../server/http/limits.ts';
 import { bearer, makeTokens, post, serve } from '../kit/served.ts';
 
 const SMALL = { ...DOCUMENT_LIMITS, depth: 4, selections: 8, aliases: 2, directives: 2 };
@@ -153,6 +153,15 @@ test.each([...OURS.entries()])('our own document %i is far from every limit', (_
     const { requested } = costOf(schema, document, operation, {});
     expect(requested).toBeLessThan(DOCUMENT_LIMITS.cost / 5);
   }
+});
+
+test('the README tells every limit as it is', () => {
+  const rows = readme.matchAll(/^\| `(\w+)` \| ([\d,]+) \|/gm);
+  const told = [...rows].map(([, name = '', value = '']) => [
+    name,
+    Number(value.replaceAll(',', '')),
+  ]);
+  expect(told).toEqual(Object.entries({ ...LIMITS, ...DOCUMENT_LIMITS }));
 });
 
 test('the question by which tools learn the schema is answered for an admin', async () => {
