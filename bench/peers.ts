@@ -14,10 +14,9 @@ const PEERS = new Map([
   ['Mercurius with JIT', ['mercurius.mjs', 'jit']],
 ] as const);
 
-/** Whether they can be run; brings them in when that is wanted and possible. */
-export function havePeers(mayInstall: boolean): boolean {
+/** Brings them in when they are not there; answers whether they can be run. */
+export function havePeers(): boolean {
   if (existsSync(join(FOLDER, 'node_modules'))) return true;
-  if (!mayInstall) return false;
   console.error('bringing in what the server is compared with: npm ci in bench/peers');
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
   const { status } = spawnSync('npm', args, {
