@@ -1,9 +1,12 @@
-import type { Client, Exchange, Operation } from '@urql/core';
+import type { Client, CombinedError, Exchange, Operation, OperationResult } from '@urql/core';
 import { map, pipe, tap } from 'wonka';
 import type { LiveFeed } from './live-feed.ts';
 
 /** What has become old is asked for anew after this time, and not more often. */
 const REFRESH_AFTER_MS = 100;
+
+/** A query that the server did not answer is asked again after this time. */
+const RETRY_AFTER_MS = 2_000;
 
 /** Queries that nobody shows any more, of which it is still known how old they are. */
 const REMEMBERED = 1_000;
@@ -27,8 +30,11 @@ export class Refresher {
   readonly #answered = new Map<number, number>();
   readonly #underWay = new Map<number, number>();
   readonly #marks = new Map<string, number>();
+  /** Queries whose last answer was that there is none. */
+  readonly #failed = new Set<number>();
   #client: Client | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueAt = 0;
 
   constructor(feed: LiveFeed) {
     this.#feed = feed;
@@ -53,7 +59,7 @@ export class Refresher {
         operations,
         tap((operation) => this.#sent(operation)),
         forward,
-        tap(({ operation }) => this.#came(operation)),
+        tap((result) => this.#came(result)),
       );
 
   /** These fields are old wherever they are shown. */
@@ -62,8 +68,8 @@ export class Refresher {
     this.#schedule();
   }
 
-  /** Looks again at what is old: a state has come. */
-  markAll(): void {
+  /** Looks again at what is old: a state has come, or the server is there again. */
+  look(): void {
     this.#schedule();
   }
 
@@ -75,7 +81,10 @@ export class Refresher {
 
   #watch(operation: Operation): Operation {
     const { kind, key, context } = operation;
-    if (kind === 'teardown') this.#shown.delete(key);
+    if (kind === 'teardown') {
+      this.#shown.delete(key);
+      this.#failed.delete(key);
+    }
     if (kind !== 'query' || context.requestPolicy === 'cache-only') return operation;
     const shown = { operation, fields: this.#shown.get(key)?.fields ?? fieldsIn(operation) };
     const isNew = !this.#shown.has(key);
@@ -90,13 +99,21 @@ export class Refresher {
     if (!this.#underWay.has(key)) this.#underWay.set(key, this.#feed.moment);
   }
 
-  #came({ kind, key }: Operation): void {
+  #came({ operation: { kind, key }, error }: OperationResult): void {
     const since = this.#underWay.get(key);
     if (since === undefined) return;
     this.#underWay.delete(key);
+    if (kind === 'query' && isOutage(error)) return this.#fail(key);
+    this.#failed.delete(key);
     if (kind === 'query') this.#answer(key, since);
     // Once the cache has taken it in.
     if (since < this.#feed.moment) queueMicrotask(() => this.#catchUp(since));
+  }
+
+  /** What could not be asked of the server is asked again, for as long as somebody shows it. */
+  #fail(key: number): void {
+    this.#failed.add(key);
+    this.#schedule(RETRY_AFTER_MS);
   }
 
   #answer(key: number, since: number): void {
@@ -112,19 +129,26 @@ export class Refresher {
   }
 
   #isOld({ operation, fields }: Shown): boolean {
+    if (this.#failed.has(operation.key)) return true;
     const since = this.#answered.get(operation.key);
     if (since === undefined) return false;
     if (this.#feed.hasStateSince(since)) return true;
     return [...fields].some((field) => (this.#marks.get(field) ?? 0) > since);
   }
 
-  #schedule(): void {
+  #schedule(ms = REFRESH_AFTER_MS): void {
+    const dueAt = Date.now() + ms;
     if (this.#client === undefined) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const old = [...this.#shown.values()].filter((shown) => this.#isOld(shown));
-      for (const shown of old) this.#ask(shown);
-    }, REFRESH_AFTER_MS);
+    if (this.#timer !== undefined && this.#dueAt <= dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.#refresh(), ms);
+  }
+
+  #refresh(): void {
+    this.#timer = undefined;
+    const old = [...this.#shown.values()].filter((shown) => this.#isOld(shown));
+    for (const shown of old) this.#ask(shown);
   }
 
   #ask({ operation }: Shown): void {
@@ -134,6 +158,14 @@ export class Refresher {
     const context = { ...operation.context, requestPolicy: 'network-only' as const };
     client.reexecuteOperation(client.createRequestOperation('query', operation, context));
   }
+}
+
+/** Whether the server could not be reached, or was too busy: another time it will answer. */
+function isOutage(error: CombinedError | undefined): boolean {
+  if (error?.networkError !== undefined) return true;
+  return (
+    error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAVAILABLE') === true
+  );
 }
 
 /** The names of all fields of an operation and its fragments. */

@@ -187,6 +187,35 @@ async function hasOtherThan(shown: string | null, keeper: TokenKeeper) {
   }
 }
 
+/** All subscriptions of a client, so that they can be ended with it. */
+export class Subscriptions {
+  readonly #line: Line;
+  readonly #all = new Map<ResumingSubscription, Sink>();
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  /** Begins one; the answer ends it. */
+  begin(request: Request, sink: Sink): () => void {
+    const subscription = new ResumingSubscription(request, sink, this.#line);
+    this.#all.set(subscription, sink);
+    return () => {
+      this.#all.delete(subscription);
+      subscription.end();
+    };
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    for (const [subscription, sink] of this.#all) {
+      subscription.end();
+      sink.complete();
+    }
+    this.#all.clear();
+  }
+}
+
 type Data = Record<string, unknown>;
 type Result = FormattedExecutionResult<Data, unknown>;
 

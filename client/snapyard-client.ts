@@ -10,7 +10,7 @@ import { CHANGES, type ChangeFilter, type FeedMessage } from './feed-message.ts'
 import { fetchWith } from './http.ts';
 import { LiveFeed, POSITION, type Position } from './live-feed.ts';
 import { Refresher } from './refresh.ts';
-import { ResumingSubscription } from './resume.ts';
+import { Subscriptions } from './resume.ts';
 import { Line } from './socket.ts';
 import { TokenKeeper, type TokenSource } from './token-keeper.ts';
 
@@ -38,16 +38,21 @@ export interface SnapyardClient {
  */
 export function createSnapyardClient(options: SnapyardOptions): SnapyardClient {
   const { filter } = options;
+  const url = absolute(options.url);
   const keeper = new TokenKeeper(options, (refused) => feed.tokenRefused(refused !== null));
   const line = new Line({
-    url: options.url,
+    url,
     keeper,
-    onOpened: () => feed.lineOpened(),
+    onOpened: () => {
+      feed.lineOpened();
+      refresher.look();
+    },
     onClosed: () => feed.lineClosed(),
   });
   const feed: LiveFeed = new LiveFeed({ line, filter, askPosition: () => askPosition(client) });
-  const refresher = new Refresher(feed);
-  const client = createUrqlClient(options.url, line, feed, refresher);
+  const refresher: Refresher = new Refresher(feed);
+  const subscriptions = new Subscriptions(line);
+  const client = createUrqlClient({ url, keeper, feed, refresher, subscriptions });
   // Through the cache go all messages, whether anybody shows them or not.
   const caching = client.subscription(CHANGES, OWN_FEED).subscribe(({ data }) => {
     if (data != null) refresh(refresher, data.changes);
@@ -55,6 +60,7 @@ export function createSnapyardClient(options: SnapyardOptions): SnapyardClient {
   feed.start();
   const close = () => {
     caching.unsubscribe();
+    subscriptions.close();
     feed.close();
     refresher.close();
     line.close();
@@ -65,19 +71,25 @@ export function createSnapyardClient(options: SnapyardOptions): SnapyardClient {
 /** No cursor is like this: it marks the one subscription that is fed by the feed itself. */
 const OWN_FEED = { after: 'own feed' };
 
-function createUrqlClient(url: string, line: Line, feed: LiveFeed, refresher: Refresher): Client {
+interface ClientParts {
+  readonly url: string;
+  readonly keeper: TokenKeeper;
+  readonly feed: LiveFeed;
+  readonly refresher: Refresher;
+  readonly subscriptions: Subscriptions;
+}
+
+function createUrqlClient({ url, keeper, feed, refresher, subscriptions }: ClientParts): Client {
   const forwardSubscription: SubscriptionForwarder = (request) => ({
     subscribe(sink) {
-      if (request.variables?.['after'] === OWN_FEED.after)
-        return { unsubscribe: feed.follow(sink) };
-      const subscription = new ResumingSubscription(request, sink, line);
-      return { unsubscribe: () => subscription.end() };
+      const isOwn = request.variables?.['after'] === OWN_FEED.after;
+      return { unsubscribe: isOwn ? feed.follow(sink) : subscriptions.begin(request, sink) };
     },
   });
   return new Client({
     url,
     preferGetMethod: false,
-    fetch: fetchWith(line.keeper),
+    fetch: fetchWith(keeper),
     exchanges: [
       refresher.beforeCache,
       createCache(),
@@ -88,12 +100,17 @@ function createUrqlClient(url: string, line: Line, feed: LiveFeed, refresher: Re
   });
 }
 
+/** A path alone is one of the server that the page came from. */
+function absolute(url: string): string {
+  return new URL(url, typeof location === 'undefined' ? undefined : location.href).href;
+}
+
 async function askPosition(client: Client): Promise<Position | undefined> {
   const { data } = await client.query(POSITION, {}, { requestPolicy: 'network-only' }).toPromise();
   return data;
 }
 
 function refresh(refresher: Refresher, message: FeedMessage): void {
-  if (message.__typename === 'FeedState' && !message.more) refresher.markAll();
+  if (message.__typename === 'FeedState' && !message.more) refresher.look();
   if (message.__typename === 'FeedChanges') refresher.mark(message.changes.flatMap(affectedFields));
 }

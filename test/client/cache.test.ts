@@ -224,6 +224,24 @@ test('after a resync everything shown is asked for again, and so is what was sho
   second.stop();
 });
 
+test('a query that could not be answered is asked again until it is', async () => {
+  const { shown, stop } = showSessions();
+  await pass(0);
+  asked('query Sessions').at(-1)?.fail();
+  await pass(2_000);
+  expect(asked('query Sessions')).toHaveLength(2);
+  asked('query Sessions').at(-1)?.fail();
+  await pass(0);
+  server.feed.socket.drop();
+  await pass(1_000);
+  expect(asked('query Sessions')).toHaveLength(3);
+  await answerSessions(session);
+  expect(statusesIn(shown.at(-1))).toEqual(['RUNNING']);
+  await pass(10_000);
+  expect(asked('query Sessions')).toHaveLength(3);
+  stop();
+});
+
 test('what a mutation brings does not make others be asked again', async () => {
   const { shown, stop } = showSessions();
   await answerSessions(session);

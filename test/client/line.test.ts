@@ -281,6 +281,18 @@ test('without a token the first is wanted', async () => {
   expect(snapyard.feed.read().tokenWanted).toBe('FIRST');
 });
 
+test('subscriptions that nobody ended end with the client', async () => {
+  await connect();
+  const document = gql('subscription { changes(after: null) { cursor } }');
+  snapyard.client.subscription(document, {}).subscribe(() => {});
+  await pass(0);
+  server.feed.socket.drop();
+  snapyard.close();
+  await pass(MINUTE);
+  expect(server.open).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('other subscriptions come back too, and end when the server says so', async () => {
   await connect();
   const names: unknown[] = [];
