@@ -27,6 +27,11 @@ export class ServerProcess {
     return join(this.#folder, 'snapyard.db');
   }
 
+  /** Its process, while it runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** All that it logged as warnings or worse, in every life. */
   log(): string {
     return readFileSync(this.#logFile(), 'utf8');
