@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Subject } from '../../schema/context.ts';
 import { launchBrowser, whyNoBrowser } from '../kit/browser.ts';
 import { queue } from '../kit/queue.ts';
-import { serve } from '../kit/served.ts';
+import { makeTokens, serve } from '../kit/served.ts';
 
 const noBrowser = whyNoBrowser();
 
@@ -35,6 +35,34 @@ test.skipIf(noBrowser !== undefined)(
     expect(complaints).toEqual([]);
     const elsewhere = asked.filter((url) => !url.replace('blob:', '').startsWith(server.url));
     expect(elsewhere).toEqual([]);
+  },
+  60_000,
+);
+
+test.skipIf(noBrowser !== undefined)(
+  'with tokens, an admin opens the playground by one and asks by one (needs chromium)',
+  async () => {
+    const tokens = makeTokens();
+    const server = await serve({ auth: tokens.auth });
+    const token = tokens.add('root', 'ADMIN');
+    const browser = await launchBrowser();
+    onTestFinished(() => browser.close());
+    const httpCredentials = { username: 'anybody', password: token };
+    const page = await (await browser.newContext({ httpCredentials })).newPage();
+    const query = encodeURIComponent('{ viewer { name } }');
+    const unexplained = page.waitForResponse(`${server.url}/graphql`);
+    await page.goto(`${server.url}/playground?query=${query}`);
+    // What the browser sends by itself opens the page and not the API.
+    expect((await unexplained).status()).toBe(401);
+
+    await page.getByRole('button', { name: 'Headers' }).click();
+    await page.locator('.graphiql-editor-tool .monaco-editor').last().click();
+    await page.keyboard.press('End');
+    for (let i = 0; i < '" }'.length; i += 1) await page.keyboard.press('ArrowLeft');
+    await page.keyboard.insertText(token);
+    await page.getByRole('button', { name: /execute query/i }).click();
+    const shown = async () => (await page.locator('.graphiql-response').innerText()).split(/\s+/);
+    await expect.poll(shown, { timeout: 10_000 }).toContain('"root"');
   },
   60_000,
 );
