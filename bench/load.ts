@@ -82,6 +82,8 @@ export function bodyOf(query: string, variables: object): string {
 /** What to send, for how long, and how to know a good answer. */
 export interface Load {
   readonly body: string;
+  /** Spaces behind the body, other ones for each of so many requests: no two of them are alike. */
+  readonly unlike?: number;
   /** Part of every good answer. */
   readonly expected: string;
   readonly seconds: number;
@@ -97,7 +99,8 @@ export async function drive(lines: readonly Line[], load: Load): Promise<number[
   const keepAsking = async (line: Line) => {
     while (sent < load.atMost && performance.now() < end) {
       sent += 1;
-      latencies.push(await timed(line, load));
+      const body = load.body + ' '.repeat(sent % (load.unlike ?? 1));
+      latencies.push(await timed(line, { ...load, body }));
     }
   };
   await Promise.all(lines.map(keepAsking));
