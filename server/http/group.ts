@@ -139,7 +139,8 @@ export class Group {
       last = place.last;
       upcoming = stream.next();
     }
-    await this.#send(new Batch(results), last);
+    // All may have left meanwhile, and those who came since have been told this on their own.
+    if (this.#source?.place === place) await this.#send(new Batch(results), last);
     if (this.#source?.place === place) this.#isBusy = false;
     return await upcoming;
   }
