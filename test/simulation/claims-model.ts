@@ -1,12 +1,17 @@
 import type { ErrorCode } from '../../schema/model/refusal.ts';
 import type { Model } from './linearizability.ts';
 
-/** A session as a claim made it. */
-export interface Claimed {
-  readonly id: string;
+/** What a claim asks for. */
+export interface Asked {
   readonly owner: string;
-  /** The key under which the claim may be repeated. */
+  /** The key under which the claim may be repeated, and no other be made. */
   readonly key: string | null;
+  readonly ttl: number;
+}
+
+/** A session as a claim made it. */
+export interface Claimed extends Asked {
+  readonly id: string;
   /** Null while it waits. */
   readonly cluster: string | null;
 }
@@ -17,12 +22,7 @@ export type ClaimCall =
   | { readonly kind: 'CLAIM'; readonly session: Claimed }
   /** A claim was answered with a session that is known to have been made, as it was then. */
   | { readonly kind: 'ANSWER'; readonly session: Claimed }
-  | {
-      readonly kind: 'CLAIM_REFUSED';
-      readonly owner: string;
-      readonly key: string | null;
-      readonly code: ErrorCode;
-    }
+  | { readonly kind: 'CLAIM_REFUSED'; readonly asked: Asked; readonly code: ErrorCode }
   /** A release was answered with an ended session, or a session has ended by itself. */
   | { readonly kind: 'END'; readonly id: string }
   | { readonly kind: 'EXTEND'; readonly id: string; readonly expiresAt: number }
@@ -48,8 +48,8 @@ export interface PoolState {
   /** Those who wait, the first first. */
   readonly queue: readonly string[];
   readonly ended: ReadonlySet<string>;
-  /** The session that each owner's key has made. */
-  readonly made: ReadonlyMap<string, string>;
+  /** What each owner's key has made. */
+  readonly made: ReadonlyMap<string, Claimed>;
 }
 
 const NOTHING: PoolState = { live: new Map(), queue: [], ended: new Set(), made: new Map() };
@@ -78,7 +78,7 @@ function after(rules: PoolRules, state: PoolState, call: ClaimCall): PoolState |
     case 'ANSWER':
       return isAsAnswered(state, call.session) ? state : undefined;
     case 'CLAIM_REFUSED':
-      return isRefusable(rules, state, call) ? state : undefined;
+      return isRefusable(rules, state, call.asked, call.code) ? state : undefined;
     case 'END':
       return ended(state, call.id);
     case 'EXTEND':
@@ -90,42 +90,49 @@ function after(rules: PoolRules, state: PoolState, call: ClaimCall): PoolState |
   }
 }
 
-function keyOf({ owner, key }: Pick<Claimed, 'owner' | 'key'>): string | undefined {
+function keyOf({ owner, key }: Asked): string | undefined {
   return key === null ? undefined : `${owner} ${key}`;
+}
+
+function madeBy({ made }: PoolState, asked: Asked): Claimed | undefined {
+  return made.get(keyOf(asked) ?? '');
 }
 
 function claimed(rules: PoolRules, state: PoolState, session: Claimed): PoolState | undefined {
   const { id, owner, cluster } = session;
-  const key = keyOf(session);
-  const earlier = key === undefined ? undefined : state.made.get(key);
-  if (earlier !== undefined) return earlier === id ? state : undefined;
+  const earlier = madeBy(state, session);
+  if (earlier !== undefined) return isRepeat(earlier, session) ? state : undefined;
   if (state.live.has(id) || state.ended.has(id) || countOf(state, owner) >= limitOf(rules)) return;
   // Nobody is served at once while another waits, and nobody is given what another has.
   if (cluster !== null && (state.queue.length > 0 || isHeld(state, cluster))) return undefined;
   const live = new Map(state.live);
   live.set(id, { owner, cluster, expiresAt: 0 });
   const made = new Map(state.made);
-  if (key !== undefined) made.set(key, id);
+  const key = keyOf(session);
+  if (key !== undefined) made.set(key, session);
   return { ...state, live, made, queue: cluster === null ? [...state.queue, id] : state.queue };
 }
 
+function isRepeat(earlier: Claimed, { id, ttl }: Claimed): boolean {
+  return earlier.id === id && earlier.ttl === ttl;
+}
+
 /** What has ended has no cluster any more. */
-function isAsAnswered(state: PoolState, { id, owner, key, cluster }: Claimed): boolean {
-  if (key !== null && state.made.get(keyOf({ owner, key }) ?? '') !== id) return false;
+function isAsAnswered(state: PoolState, session: Claimed): boolean {
+  const { id, owner, key, cluster } = session;
+  const made = madeBy(state, session);
+  if (key !== null && (made === undefined || !isRepeat(made, session))) return false;
   if (state.ended.has(id)) return cluster === null;
   return state.live.get(id)?.owner === owner && state.live.get(id)?.cluster === cluster;
 }
 
-function isRefusable(
-  rules: PoolRules,
-  state: PoolState,
-  { owner, key, code }: Extract<ClaimCall, { kind: 'CLAIM_REFUSED' }>,
-): boolean {
-  const earlier = state.made.get(keyOf({ owner, key }) ?? '');
-  if (code === 'IDEMPOTENCY_CONFLICT') return earlier !== undefined;
+function isRefusable(rules: PoolRules, state: PoolState, asked: Asked, code: ErrorCode): boolean {
+  const earlier = madeBy(state, asked);
+  const isOther = earlier !== undefined && earlier.ttl !== asked.ttl;
+  if (code === 'IDEMPOTENCY_CONFLICT' || isOther) return code === 'IDEMPOTENCY_CONFLICT' && isOther;
   // Whoever repeats a claim that was answered gets the same answer, not another.
   if (earlier !== undefined) return false;
-  return code !== 'QUOTA_EXCEEDED' || countOf(state, owner) >= limitOf(rules);
+  return code !== 'QUOTA_EXCEEDED' || countOf(state, asked.owner) >= limitOf(rules);
 }
 
 function ended(state: PoolState, id: string): PoolState | undefined {

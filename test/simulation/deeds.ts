@@ -8,16 +8,26 @@ import type { VmRole } from '../../schema/model/template.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { setId } from '../../server/outside.ts';
 import { readAllRows } from '../kit/all-rows.ts';
+import type { Asked } from './claims-model.ts';
 import type { Wish } from './ledger.ts';
 import type { Scene } from './scene.ts';
 
 /** Live sessions that one owner may have in the pool that refuses. */
 export const QUOTA = 3;
 
+/** The pool that comes and goes: another each time, to which no key can be carried over. */
+const BRIEF = 'brief';
+
 const MINUTE = 60_000;
 const ADMIN: Viewer = { name: 'admin', role: 'ADMIN' };
 const OTHER: Wish = { kind: 'OTHER' };
 const ROLES: readonly VmRole[] = ['CONTROL_PLANE', 'WORKER'];
+
+/** A claim as it was asked under a key. */
+interface KeyedClaim {
+  readonly pool: ClusterPool;
+  readonly asked: Asked;
+}
 
 /** What people, admins and the world outside do at a scene, by chance. */
 export class Deeds {
@@ -28,6 +38,7 @@ export class Deeds {
   readonly #scene: Scene;
   readonly #random: () => number;
   readonly #silent: { readonly id: string; readonly role: VmRole }[] = [];
+  readonly #claims: KeyedClaim[] = [];
   #guests = 0;
   #keys = 0;
 
@@ -54,6 +65,7 @@ export class Deeds {
       ...Array.from({ length: 5 }, () => () => this.#release()),
       ...Array.from({ length: 2 }, () => () => this.#extend()),
       ...Array.from({ length: 2 }, () => () => this.#die()),
+      () => this.#repeat(),
       () => this.#stranger(),
       () => this.#resize(),
       () => this.#job(),
@@ -71,7 +83,9 @@ export class Deeds {
   /** Those whose server died ask the next one for the same, most of them. */
   askAgain(): string[] {
     // Without a key it would be another claim.
-    const repeatable = this.#scene.lost.filter(({ wish }) => !('key' in wish && wish.key === null));
+    const repeatable = this.#scene.lost.filter(
+      ({ wish }) => wish.kind !== 'CLAIM' || wish.asked.key !== null,
+    );
     const again = repeatable.filter(() => this.#random() < 0.8);
     for (const request of again) this.#scene.send(request);
     return again.map(({ told }) => `again: ${told}`);
@@ -108,18 +122,32 @@ export class Deeds {
 
   #claim(pool = this.#pool(), key: string | null = this.#newKey()): string {
     // A guest claims once only and without a key: what becomes of that is told by the name.
-    const isGuest = this.#random() < 0.2;
+    const isGuest = this.#random() < 0.2 || pool.name === BRIEF;
     if (isGuest) this.#guests += 1;
     const owner = isGuest ? `guest-${this.#guests}` : `owner-${Math.floor(this.#random() * 4)}`;
-    const [idempotencyKey, { name, id }] = [isGuest ? null : key, pool];
-    const told = `${owner} claims of ${name} (${idempotencyKey})`;
+    const claim = { pool, asked: { owner, key: isGuest ? null : key, ttl: 2 } };
+    if (!isGuest) this.#claims.push(claim);
+    return this.#sendClaim(claim);
+  }
+
+  #sendClaim({ pool, asked }: KeyedClaim): string {
+    const { owner, key: idempotencyKey, ttl: ttlMinutes } = asked;
+    const told = `${owner} claims of ${pool.name} for ${ttlMinutes} min (${idempotencyKey})`;
     this.#scene.send({
       told,
-      wish: { kind: 'CLAIM', owner, poolId: id, key: idempotencyKey },
+      wish: { kind: 'CLAIM', poolId: pool.id, asked },
       viewer: { name: owner, role: 'USER' },
-      ask: (verbs) => verbs.createSession({ pool: name, idempotencyKey }),
+      ask: (verbs) => verbs.createSession({ pool: pool.name, idempotencyKey, ttlMinutes }),
     });
     return told;
+  }
+
+  /** Somebody claims once more under a key, now and then for something else. */
+  #repeat(): string {
+    const claim = this.#oneOf(this.#claims);
+    if (claim === undefined) return 'nothing to repeat';
+    const ttl = this.#random() < 0.3 ? claim.asked.ttl + 1 : claim.asked.ttl;
+    return this.#sendClaim({ ...claim, asked: { ...claim.asked, ttl } });
   }
 
   /** Several claim of one pool in one turn, some of them twice. */
@@ -218,7 +246,7 @@ export class Deeds {
 
   /** A pool that comes and goes. */
   #briefPool(): string {
-    const name = 'brief';
+    const name = BRIEF;
     const isThere = this.#scene.yard.store.read((db) => findPoolByName(db, name)) !== undefined;
     if (isThere) return this.#asAdmin('delete brief', (verbs) => verbs.deleteClusterPool(name));
     const input = { name, provider: 'SIMULATOR', size: 1, sessionTtlMinutes: 2 } as const;

@@ -7,17 +7,18 @@ import type { Change } from '../../schema/model/change.ts';
 import { Refusal } from '../../schema/model/refusal.ts';
 import { isLive, LIVE_SESSION_STATUSES, type Session } from '../../schema/model/session.ts';
 import type { AllRows } from '../kit/all-rows.ts';
-import { claimsOf, type ClaimCall, type Claimed, type PoolRules } from './claims-model.ts';
+import {
+  claimsOf,
+  type Asked,
+  type ClaimCall,
+  type Claimed,
+  type PoolRules,
+} from './claims-model.ts';
 import { findStuck, type Operation } from './linearizability.ts';
 
 /** What somebody asks of the server, as far as it is judged afterwards. */
 export type Wish =
-  | {
-      readonly kind: 'CLAIM';
-      readonly owner: string;
-      readonly poolId: string;
-      readonly key: string | null;
-    }
+  | { readonly kind: 'CLAIM'; readonly poolId: string; readonly asked: Asked }
   | { readonly kind: 'RELEASE'; readonly poolId: string; readonly id: string }
   | { readonly kind: 'EXTEND'; readonly poolId: string; readonly id: string }
   | { readonly kind: 'OTHER' };
@@ -152,14 +153,14 @@ export class Ledger {
     const [first, last] = [moves[0], moves.at(-1)];
     const session = first === undefined ? undefined : findSession(db, first.subjectId);
     if (first === undefined || last === undefined || session === undefined) return;
-    const { id, poolId, owner, lastClusterId } = session;
+    const { id, poolId, owner, lastClusterId, ttlMinutes: ttl } = session;
     const at = this.#tick();
     const note = (call: ClaimCall) =>
       void this.#happened.push({ call, poolId, invoked: at, returned: at });
     if (first.from === null) {
       const key = keyStatement(db).get(id)?.key ?? null;
       const cluster = last.to === 'PENDING' ? null : lastClusterId;
-      this.#made.push({ session: { id, owner, key, cluster }, poolId, at });
+      this.#made.push({ session: { id, owner, key, ttl, cluster }, poolId, at });
     } else if (first.from === 'PENDING' && isLiveStatus(last.to) && lastClusterId !== null) {
       note({ kind: 'SERVE', id, cluster: lastClusterId });
     }
@@ -176,19 +177,20 @@ export class Ledger {
 
   /** Sessions that were made when nobody was asking for them. */
   #unasked(): string[] {
-    const claims = this.calls.filter(({ wish }) => wish.kind === 'CLAIM');
-    const byClaimant = Map.groupBy(claims, ({ wish }) => claimant(wish));
-    const isAsked = ({ session, at }: Made) =>
-      byClaimant.get(claimant(session))?.some((call) => call.invoked < at && at < call.returned);
+    const isAskedBy = ({ session, at }: Made, { wish, invoked, returned }: Call) =>
+      wish.kind === 'CLAIM' &&
+      claimant(wish.asked) === claimant(session) &&
+      invoked < at &&
+      at < returned;
     return this.#made
-      .filter((one) => isAsked(one) !== true)
+      .filter((made) => !this.calls.some((call) => isAskedBy(made, call)))
       .map(({ session }) => `nobody was claiming when ${session.id} of ${session.owner} was made`);
   }
 }
 
 /** Who claimed, and under which key: no two claims that are no repeats of each other share it. */
-function claimant(claim: object): string {
-  return 'owner' in claim && 'key' in claim ? `${String(claim.owner)} ${String(claim.key)}` : '';
+function claimant({ owner, key }: Asked): string {
+  return `${owner} ${key}`;
 }
 
 /** Whether the owner of a session can be refused so. */
@@ -205,7 +207,8 @@ function operationOf(call: Call): PoolOperation[] {
   const { wish, invoked, returned } = call;
   if (wish.kind === 'OTHER') return [];
   const judged = judgedCall(wish, call);
-  return judged === undefined ? [] : [{ call: judged, poolId: wish.poolId, invoked, returned }];
+  const poolId = call.session?.poolId ?? wish.poolId;
+  return judged === undefined ? [] : [{ call: judged, poolId, invoked, returned }];
 }
 
 function judgedCall(
@@ -216,11 +219,10 @@ function judgedCall(
     const { id, clusterId: cluster, expiresAt } = session;
     if (wish.kind === 'RELEASE') return { kind: 'END', id };
     if (wish.kind === 'EXTEND') return { kind: 'EXTEND', id, expiresAt: expiresAt ?? 0 };
-    const { owner, key } = wish;
-    return { kind: 'ANSWER', session: { id, owner, key, cluster } };
+    return { kind: 'ANSWER', session: { ...wish.asked, id, cluster } };
   }
   if (refusal === undefined) return undefined;
   if (wish.kind === 'EXTEND') return { kind: 'EXTEND_REFUSED', id: wish.id };
   if (wish.kind !== 'CLAIM') return undefined;
-  return { kind: 'CLAIM_REFUSED', owner: wish.owner, key: wish.key, code: refusal.code };
+  return { kind: 'CLAIM_REFUSED', asked: wish.asked, code: refusal.code };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../schema/model/refusal.ts';
 import { claimsOf, type ClaimCall } from './claims-model.ts';
 import { findStuck, type Operation } from './linearizability.ts';
 
@@ -14,14 +15,14 @@ function findWrong(told: readonly Told[], quota: number | null = QUOTA) {
 }
 
 const claim = (id: string, cluster: string | null, owner = id, key: string | null = null) =>
-  ({ kind: 'CLAIM', session: { id, owner, key, cluster } }) as const;
+  ({ kind: 'CLAIM', session: { id, owner, key, ttl: 2, cluster } }) as const;
 const answer = (id: string, cluster: string | null, key: string | null = null) =>
-  ({ kind: 'ANSWER', session: { id, owner: id, key, cluster } }) as const;
+  ({ kind: 'ANSWER', session: { id, owner: id, key, ttl: 2, cluster } }) as const;
 const end = (id: string) => ({ kind: 'END', id }) as const;
 const serve = (id: string, cluster: string) => ({ kind: 'SERVE', id, cluster }) as const;
 const extend = (id: string, expiresAt: number) => ({ kind: 'EXTEND', id, expiresAt }) as const;
-const refused = (owner: string, code: 'QUOTA_EXCEEDED' | 'POOL_EXHAUSTED', key = 'k') =>
-  ({ kind: 'CLAIM_REFUSED', owner, key, code }) as const;
+const refused = (owner: string, code: ErrorCode, ttl = 2) =>
+  ({ kind: 'CLAIM_REFUSED', asked: { owner, key: 'k', ttl }, code }) as const;
 
 const GOOD: [string, Told[]][] = [
   ['nothing', []],
@@ -60,6 +61,13 @@ const GOOD: [string, Told[]][] = [
       [2, 6, claim('a', 'x', 'ada', 'k')],
       [7, 8, end('a')],
       [9, 10, claim('a', null, 'ada', 'k')],
+    ],
+  ],
+  [
+    'a key that is used for something else',
+    [
+      [1, 2, claim('a', 'x', 'ada', 'k')],
+      [3, 4, refused('ada', 'IDEMPOTENCY_CONFLICT', 3)],
     ],
   ],
   [
@@ -145,6 +153,7 @@ const BAD: [string, Told[]][] = [
     'a quota that is not kept in a race',
     [1, 2, 3].map((n): Told => [1, 9, claim(`s${n}`, `c${n}`, 'ada')]),
   ],
+  ['a conflict of a key that was not used', [[1, 2, refused('ada', 'IDEMPOTENCY_CONFLICT')]]],
   ['a quota that is not reached', [[1, 2, refused('ada', 'QUOTA_EXCEEDED')]]],
   [
     'an extension that was lost',

@@ -1,5 +1,6 @@
 import { findPools } from '../../db/cluster-pool.ts';
-import { readAllRows } from '../kit/all-rows.ts';
+import type { SimulatorWorld } from '../../server/providers/simulator/outside.ts';
+import { readAllRows, type AllRows } from '../kit/all-rows.ts';
 import type { Subscription } from '../kit/feed-client.ts';
 import { differences, Invariants } from '../kit/invariants.ts';
 import { settled } from '../kit/story.ts';
@@ -61,6 +62,15 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   } finally {
     await simulation.close();
   }
+}
+
+/** Nobody outside acts under a fence that the cluster's row has not given out yet. */
+function brokenFences({ clusters }: AllRows, outside: SimulatorWorld): string[] {
+  return clusters.flatMap(({ id, name, fence, removingAt }) => {
+    const there = removingAt === null ? outside.cluster(id) : undefined;
+    if (there === undefined || there.fence <= fence) return [];
+    return [`${name} is outside under fence ${there.fence}, its row has ${fence}`];
+  });
 }
 
 class Simulation {
@@ -150,6 +160,7 @@ class Simulation {
     this.#fail('invariant', this.#invariants.broken(yard.store));
     this.#scene.checkedTo = this.#invariants.followed;
     const rows = yard.store.read(readAllRows);
+    this.#fail('invariant', brokenFences(rows, yard.outside));
     this.#fail('acknowledged', ledger.brokenPromises(rows));
     const now = { elapsedMs: yard.world.elapsed(), setBackMs: this.#deeds.setBackMs, deaths };
     this.#fail('deadline', this.#dwelling.broken(rows, now));
