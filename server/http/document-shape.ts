@@ -7,6 +7,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { badInput } from '../../schema/request-error.ts';
+import type { DocumentLimits } from './limits.ts';
 
 /** How much an operation, or a part of it, asks for, with every fragment put in its place. */
 export interface Shape {
@@ -43,7 +44,8 @@ const NAMES: Readonly<Record<keyof Shape, string>> = {
  * validation compare fields with one another. Fragments that nothing spreads are judged too, for
  * they are validated all the same.
  */
-export function assertShape(document: DocumentNode, limits: Shape): void {
+export function assertShape(document: DocumentNode, limits: DocumentLimits): void {
+  assertFewFragments(document, limits);
   const shapes = new Shapes(document);
   for (const definition of document.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION)
@@ -52,6 +54,12 @@ export function assertShape(document: DocumentNode, limits: Shape): void {
       // Its fields are at the root of nothing until an operation spreads it there.
       assertWithin({ ...shapes.ofFragment(definition.name.value), rootFields: 0 }, limits);
   }
+}
+
+function assertFewFragments({ definitions }: DocumentNode, limits: DocumentLimits): void {
+  const found = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION).length;
+  if (found > limits.fragments)
+    throw badInput(`the document has ${found} fragments; ${limits.fragments} are allowed`);
 }
 
 function assertWithin(shape: Shape, limits: Shape): void {

@@ -31,6 +31,8 @@ export const LIMITS: Limits = {
 export interface DocumentLimits {
   /** Words and signs; comments do not count. */
   readonly tokens: number;
+  /** Fragments that a document defines: validation compares them with one another. */
+  readonly fragments: number;
   /** Fields within fields. */
   readonly depth: number;
   /** Fields, spreads and inline fragments of an operation. */
@@ -59,6 +61,7 @@ export interface DocumentLimits {
  */
 export const DOCUMENT_LIMITS: DocumentLimits = {
   tokens: 2_000,
+  fragments: 60,
   depth: 16,
   selections: 1_000,
   repeats: 30,
