@@ -7,7 +7,8 @@ import manifest from '../package.json' with { type: 'json' };
 
 // What people read is true: its GraphQL fits the schema, and what it names is there.
 
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/pools-file.md', 'docs/client.md'];
+const GUIDES = ['docs/pools-file.md', 'docs/client.md'];
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...GUIDES];
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'));
 const readme = readFileSync('README.md', 'utf8');
 
