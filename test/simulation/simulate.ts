@@ -4,6 +4,7 @@
  * plays so many from that one on; `-- --bugs` shows for each planted bug the seed that finds it.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BUGS, type Bug } from './bugs.ts';
@@ -20,6 +21,8 @@ const MOST_SEEDS = 1_000;
 
 interface Sum {
   readonly seeds: number;
+  /** Those of all histories, in the order of their seeds. */
+  readonly hashes: readonly string[];
   readonly calls: number;
   readonly rows: number;
   readonly deaths: number;
@@ -69,11 +72,11 @@ async function playOne(seed: number, isVerbose: boolean): Promise<Outcome | unde
 
 /** Plays histories one after the other; undefined as soon as something breaks. */
 async function playAll(first: number, seeds: number): Promise<Sum | undefined> {
-  let sum = { seeds: 0, calls: 0, rows: 0, deaths: 0, messages: 0 };
+  let sum: Sum = { seeds: 0, hashes: [], calls: 0, rows: 0, deaths: 0, messages: 0 };
   for (let seed = first; seed < first + seeds; seed += 1) {
     const outcome = await playOne(seed, false);
     if (outcome === undefined) return undefined;
-    sum = added(sum, { ...outcome, seeds: 1 });
+    sum = added(sum, { ...outcome, seeds: 1, hashes: [outcome.hash] });
   }
   return sum;
 }
@@ -81,6 +84,7 @@ async function playAll(first: number, seeds: number): Promise<Sum | undefined> {
 function added(a: Sum, b: Sum): Sum {
   return {
     seeds: a.seeds + b.seeds,
+    hashes: [...a.hashes, ...b.hashes],
     calls: a.calls + b.calls,
     rows: a.rows + b.rows,
     deaths: a.deaths + b.deaths,
@@ -131,8 +135,9 @@ async function playMany(first: number, seeds: number): Promise<boolean> {
   const sum = await playInParallel(first, seeds);
   const seconds = Math.round((performance.now() - began) / 1_000);
   if (sum === undefined) return false;
-  const { calls, rows, deaths, messages } = sum;
-  console.log(`${sum.seeds} seeds from ${first}: nothing broke in ${seconds} s`);
+  const { calls, rows, deaths, messages, hashes } = sum;
+  const hash = createHash('sha256').update(hashes.join()).digest('hex');
+  console.log(`${sum.seeds} seeds from ${first}: nothing broke in ${seconds} s; hash ${hash}`);
   console.log(`${calls} calls, ${deaths} deaths, ${rows} rows logged, ${messages} messages read`);
   return true;
 }
