@@ -145,9 +145,9 @@ function outcomeOf(isWhole: boolean, answer: string, rounds: readonly Round[]): 
     notes: [
       `All answer the same ${Buffer.byteLength(dataOf(answer))} bytes to the same query; who does`,
       'not ends the run. The others have the answer in memory and check nothing. Ours checks',
-      'rights and limits and reads SQLite; it keeps an answer for those who ask the very same, until',
-      'the next commit and 50 ms at most. With commits it makes those too; where no two requests',
-      'are alike (in their spaces) it makes every answer anew.',
+      'rights and limits and reads SQLite; it keeps an answer for those who ask the very same,',
+      'until the next commit and 50 ms at most. With commits it makes those too; where no two',
+      'requests are alike (in their spaces) it makes every answer anew.',
       ...(isWhole ? [] : [left]),
     ],
     findings,
