@@ -111,7 +111,7 @@ class EventOutlet implements Outlet {
   }
 
   ping(): void {
-    if (this.hasRoom) this.#response.write(':\n\n');
+    if (this.hasRoom && !this.#response.writableEnded) this.#response.write(':\n\n');
   }
 
   /** Whoever showed a token that is no longer good gets nothing more. */

@@ -290,6 +290,30 @@ test('a line that does not answer is dropped', async () => {
   expect(await alive.next()).toMatchObject({ type: 'next', id: '2' });
 });
 
+test('a line that takes nothing of what was written is closed with 1013', async () => {
+  const { world, beat } = handWorld();
+  const feed = queue<FeedMessage>();
+  const server = await serve({ world, feed: { changes: () => feed.stream } });
+  const stuck = await connect(server.url);
+  // A long field name per message fills what the network holds for a reader that does not read.
+  const aliases = Array.from({ length: 10 }, (_, i) => `c${i}${'x'.repeat(4_500)}: cursor`);
+  subscribe(stuck, '1', `subscription { changes { ${aliases.join(' ')} } }`);
+  feed.push(bookmark(1));
+  await stuck.next();
+  stuck.raw.pause();
+  for (let seq = 2; seq <= 2_000; seq += 1) feed.push(bookmark(seq));
+  let taken = 0;
+  while (feed.taken() > taken) {
+    taken = feed.taken();
+    await post(server, '{ cursor }');
+  }
+  expect(taken).toBeLessThan(2_000);
+  for (let beats = 0; beats < 7; beats += 1) beat();
+  stuck.raw.resume();
+  expect(await stuck.closed).toEqual({ code: 1013, reason: 'Too slow' });
+  await feed.left;
+});
+
 test('who leaves while a mutation runs does not stop it', async () => {
   const claimed = deferred<Session>();
   const begun = deferred<void>();
