@@ -107,6 +107,7 @@ class Simulation {
     await this.#deeds.addPools();
     this.#readers = new Readers(this.#scene.yard, this.#subscriptions(), this.#scene.random);
     await this.#pass(20_000);
+    this.#check();
     for (let step = 1; step <= steps; step += 1) await this.#step(step);
     await this.#rest();
     const { ledger, deaths } = this.#scene;
