@@ -24,7 +24,7 @@ export interface GroupParts {
 }
 
 /** Results of one batch at most: what an unhappy reader may hold unsent. */
-const MOST_BATCH_BYTES = 32_768;
+const MOST_BATCH_BYTES = 16_384;
 /** Readers that are written to in one turn of the event loop. */
 const AT_ONCE = 500;
 
