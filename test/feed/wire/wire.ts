@@ -1,4 +1,4 @@
-import { request, type ClientRequest } from 'node:http';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import type { Operation } from '../../../server/http/operation.ts';
 
@@ -52,7 +52,7 @@ interface Frame {
 
 function openWebSocket({ origin, token }: Address, operation: Operation, end: WireEnd): Wire {
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const send = (frame: object) => void socket.send(JSON.stringify(frame));
+  const send = (frame: object) => socket.send(JSON.stringify(frame));
   const onFrame = ({ type, payload }: Frame) => {
     if (type === 'connection_ack') send({ id: '1', type: 'subscribe', payload: operation });
     if (type === 'next') take(payload as Result, end);
@@ -81,6 +81,10 @@ function openEvents({ origin, token }: Address, operation: Operation, end: WireE
   };
   const sent = request(`${origin}/graphql`, { method: 'POST', headers, agent: false });
   let isGone = false;
+  let response: IncomingMessage | undefined;
+  sent.on('response', (begun) => {
+    response = begun;
+  });
   const gone = () => {
     if (!isGone) end.gone(undefined);
     isGone = true;
@@ -91,8 +95,8 @@ function openEvents({ origin, token }: Address, operation: Operation, end: WireE
   sent.end(JSON.stringify(operation));
   return {
     destroy: () => sent.destroy(),
-    pause: () => void sent.socket?.pause(),
-    resume: () => void sent.socket?.resume(),
+    pause: () => void response?.pause(),
+    resume: () => void response?.resume(),
   };
 }
 
