@@ -2,22 +2,46 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Batch, Outlet } from './outlet.ts';
 
-/** A WebSocket and the connection below it, which was handed to it at the upgrade. */
+/**
+ * Bytes that may be on their way to a reader. The network alone would take megabytes for one that
+ * does not read, at the cost of all others.
+ */
+const MOST_ON_THE_WAY = 131_072;
+/** After so many bytes the other side is asked whether it has come to read them. */
+const ASK_AFTER = 32_768;
+
+/**
+ * A WebSocket and the connection below it, which was handed to it at the upgrade.
+ *
+ * It is told by pings how far the reader has read: every WebSocket answers a ping when it has read
+ * what was before it (RFC 6455, 5.5.2 and 5.5.3), and each of ours names what that was.
+ */
 export class WebSocketLine {
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
-  #writes = 0;
-  #writesAtBeat = 0;
+  #written = 0;
+  /** Of what was written, what the other side is known to have read. */
+  #read = 0;
+  /** What it was asked about and has not answered. */
+  #asked: number | undefined;
+  readonly #waiting: (() => void)[] = [];
+  #writtenAtBeat = 0;
   #stuckFor = 0;
 
   constructor(socket: WebSocket, connection: Duplex) {
     this.#socket = socket;
     this.#connection = connection;
+    socket.on('pong', (answer) => this.#learn(String(answer)));
+    socket.once('close', () => this.#goOn());
   }
 
-  /** Whether the network has taken all that was written. */
+  /** Whether the network has taken all that was written, and the reader has read most of it. */
   get hasRoom(): boolean {
-    return this.#connection.writableLength === 0;
+    return this.#connection.writableLength === 0 && this.#isFollowing;
+  }
+
+  get #isFollowing(): boolean {
+    return this.#written - this.#read < MOST_ON_THE_WAY;
   }
 
   /** How many beats have passed in which it took nothing, though something was written. */
@@ -27,15 +51,37 @@ export class WebSocketLine {
 
   /** Some time has passed. Since nothing is written without room, a write shows that there was. */
   beat(): void {
-    const isStuck = !this.hasRoom && this.#writes === this.#writesAtBeat;
+    const isStuck = !this.hasRoom && this.#written === this.#writtenAtBeat;
     this.#stuckFor = isStuck ? this.#stuckFor + 1 : 0;
-    this.#writesAtBeat = this.#writes;
+    this.#writtenAtBeat = this.#written;
   }
 
-  /** Resolves when the network has taken all that was written until now, or the line is gone. */
-  room(): Promise<void> {
-    if (this.#connection.destroyed) return Promise.resolve();
-    return new Promise((resolve) => void this.#connection.write(NOTHING, () => resolve()));
+  /** Resolves when there is room, or the line is gone. */
+  async room(): Promise<void> {
+    if (this.#connection.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#connection.write(NOTHING, () => resolve());
+    });
+    if (this.#isFollowing || this.#socket.readyState !== this.#socket.OPEN) return;
+    await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+  }
+
+  #askHowFar(): void {
+    if (this.#asked !== undefined || this.#written - this.#read < ASK_AFTER) return;
+    this.#asked = this.#written;
+    this.#socket.ping(String(this.#asked));
+  }
+
+  #learn(answer: string): void {
+    if (this.#asked === undefined || answer !== String(this.#asked)) return;
+    this.#read = this.#asked;
+    this.#asked = undefined;
+    this.#askHowFar();
+    if (this.#isFollowing) this.#goOn();
+  }
+
+  #goOn(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /**
@@ -49,8 +95,9 @@ export class WebSocketLine {
     const frames = Buffer.allocUnsafe(length);
     let at = 0;
     for (const message of messages) at = putFrame(frames, at, message);
-    this.#writes += 1;
+    this.#written += length;
     this.#connection.write(frames);
+    this.#askHowFar();
   }
 }
 
