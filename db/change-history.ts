@@ -3,7 +3,7 @@ import type { Change, SubjectType } from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindNumber, countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { ownerSeen, type SessionsSeen } from './session.ts';
-import { changes } from './tables.ts';
+import { changes, pools } from './tables.ts';
 
 /** What is asked of the log besides what comes next: its history, and what has changed since. */
 
@@ -64,6 +64,28 @@ const ofSubjectStatement = prepared((db) =>
 export function lastChangeOf(db: Db, id: string, after: number): Changed | undefined {
   const seq = ofSubjectStatement(db).get({ id, after })?.seq ?? undefined;
   return seq === undefined ? undefined : { id, seq };
+}
+
+const tookNameStatement = prepared((db) =>
+  db
+    .select({ seq: changes.seq })
+    .from(changes)
+    .where(
+      and(
+        eq(changes.subjectId, sql.placeholder('poolId')),
+        eq(changes.kind, 'CREATED'),
+        gt(changes.seq, sql.placeholder('after')),
+        sql`EXISTS (SELECT 1 FROM ${pools} AS earlier JOIN ${pools} AS later
+          ON earlier.name = later.name AND earlier.id <> later.id
+          WHERE later.id = ${changes.subjectId})`,
+      ),
+    )
+    .prepare(),
+);
+
+/** Whether this pool was made behind a position, under the name of one that was there before. */
+export function tookNameSince(db: Db, poolId: string, after: number): boolean {
+  return tookNameStatement(db).get({ poolId, after }) !== undefined;
 }
 
 const inPoolStatement = prepared((db) =>

@@ -49,17 +49,20 @@ export function createFeed({ store, world, hub }: FeedParts): FeedFor {
     return {
       changes({ after, filter }) {
         store.read((db) => assertKnown(db, filter, seen));
+        place.about = JSON.stringify(filter);
         return streamOf(hub, (seat) =>
           new ChangeReader({ ...partsOf(seat), filter, log, stateTurns }).read(after),
         );
       },
       async updates(subject) {
         store.read((db) => assertThere(db, subject, seen));
+        place.about = subject.id;
         return streamOf(hub, (seat) => new UpdateReader(partsOf(seat), watchedOne(subject)).read());
       },
       async updatesInPool(type, poolName) {
         const pool = store.read((db) => findPoolByName(db, poolName));
         if (pool === undefined) throw new NotFound('pool');
+        place.about = pool.id;
         if (type === 'SESSION') throw new Error('the sessions of a pool are not watched as one');
         return streamOf(hub, (seat) =>
           new UpdateReader(partsOf(seat), watchPool(type, pool.id)).read(),

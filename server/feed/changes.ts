@@ -1,4 +1,5 @@
 import { lastSeq, trimmedUpTo } from '../../db/change.ts';
+import { tookNameSince } from '../../db/change-history.ts';
 import type { Db } from '../../db/connection.ts';
 import type { ReadLease } from '../../db/readers.ts';
 import { presentSubjects } from '../../db/subject.ts';
@@ -22,7 +23,7 @@ const PORTION_SUBJECTS = 200;
 const LONGEST_STATE_MS = 10_000;
 
 /** Readers are promised a sign of life each 10 s; the message has a way to go. */
-const HEARTBEAT_MS = 9_000;
+const HEARTBEAT_MS = 8_000;
 /** How long a position may stay behind because what lies ahead is not for this reader. */
 const BOOKMARK_AFTER_MS = 1_000;
 
@@ -88,7 +89,10 @@ export class ChangeReader {
   #whyNot(db: Db, after: Cursor): ResyncReason | undefined {
     if (after.epoch !== this.#parts.slot.epoch) return 'FOREIGN_EPOCH';
     if (after.seq > lastSeq(db)) return 'FUTURE';
-    return after.seq < trimmedUpTo(db) ? 'TRIMMED' : undefined;
+    const { poolId } = this.#parts.filter;
+    // It is of another pool that had this name: of that one nothing more can be told here.
+    const isOfAnother = poolId !== undefined && tookNameSince(db, poolId, after.seq);
+    return isOfAnother || after.seq < trimmedUpTo(db) ? 'TRIMMED' : undefined;
   }
 
   /** One message for each verb of which something is for this reader. */
@@ -200,7 +204,8 @@ export class ChangeReader {
     this.#prev = cursor;
     this.#sentAt = world.elapsed();
     this.#isGreeted = true;
-    place.last = seq;
+    place.isWhole = message.kind !== 'RESYNC' && !(message.kind === 'STATE' && message.more);
+    if (place.isWhole) place.last = seq;
     return message;
   }
 }

@@ -20,8 +20,12 @@ export interface Meeting {
 export class Place {
   /** A position of this database behind which the stream goes on, whatever its arguments say. */
   readonly from: number | undefined;
-  /** Position of the last message. */
+  /** Position of the last message; while a state is being told, that of the one before it. */
   last = 0;
+  /** Whether no part of a state is still to come. */
+  isWhole = true;
+  /** What the stream is about, by ids that are never used again, as names may be. */
+  about = '';
   /** Whether the reader has told all there was, and waits. */
   isWaiting = false;
   /** Whom the reader goes over to; undefined when it stays on its own. */

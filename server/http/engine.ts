@@ -1,6 +1,7 @@
 import {
   type ExecutionArgs,
   type ExecutionResult,
+  type GraphQLError,
   type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
 } from 'graphql';
@@ -85,19 +86,34 @@ export function createEngine(parts: EngineParts): Engine {
       const run = runOf(operation, viewer, new Place());
       const result = await open(run);
       if ('stream' in result && groups.subscriptions >= mostSubscriptions)
-        return await refuse(result, parts.shown);
+        return await refuse(result, FULL, parts.shown);
       if (run.isForAll === true && !('stream' in result)) forAll.add(result);
       if (!('stream' in result)) return result;
-      const again = (place: Place) => open(runOf(operation, viewer, place));
-      return groups.subscribe(run.shareKey, result, again);
+      const again = async (place: Place) => {
+        const source = await open(runOf(operation, viewer, place));
+        const isOther = 'stream' in source && place.about !== run.place.about;
+        return isOther ? await refuse(source, GONE, parts.shown) : source;
+      };
+      return groups.subscribe(keyOf(run), result, again);
     },
   };
 }
 
-async function refuse({ stream }: Source, shown: Shown): Promise<ExecutionResult> {
+const FULL = requestError('UNAVAILABLE', 'too many subscriptions are open; try again later');
+const GONE = requestError('NOT_FOUND', 'what was watched is gone; something else has its name');
+
+async function refuse(
+  { stream }: Source,
+  why: GraphQLError,
+  shown: Shown,
+): Promise<ExecutionResult> {
   await stream.return();
-  const message = 'too many subscriptions are open; try again later';
-  return shown.failure(requestError('UNAVAILABLE', message));
+  return shown.failure(why);
+}
+
+/** Equal questions are about the same as long as the names in them mean the same. */
+function keyOf({ shareKey, place }: Run): string | undefined {
+  return shareKey === undefined ? undefined : `${shareKey} ${place.about}`;
 }
 
 function runOf(operation: Operation, viewer: Viewer, place: Place): Run {

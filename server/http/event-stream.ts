@@ -27,6 +27,14 @@ export class EventStreams {
     return this.#open.size;
   }
 
+  /**
+   * Whether a response can be a stream. One that was asked for behind another on its connection
+   * has no line yet: all that is written to it would pile up here.
+   */
+  canCarry(response: ServerResponse): boolean {
+    return response.socket !== null;
+  }
+
   /** Sends one result after the other, until there is no more or the reader has gone. */
   async send(
     response: ServerResponse,
@@ -52,11 +60,14 @@ export class EventStreams {
     const outlet = new EventOutlet(response);
     const stopPings = this.#every(PING_MS, () => outlet.ping());
     const stopLooking = this.#every(LOOK_MS, () => {
-      if (!this.#auth.isValid(identity)) outlet.refuse();
+      if (this.#auth.isValid(identity)) return;
+      subscription.end();
+      outlet.refuse();
     });
     this.#open.add(response);
     subscription.start(outlet);
-    await new Promise<void>((resolve) => void response.once('close', resolve));
+    if (!response.closed)
+      await new Promise<void>((resolve) => void response.once('close', resolve));
     this.#open.delete(response);
     stopPings();
     stopLooking();
@@ -90,6 +101,8 @@ class EventOutlet implements Outlet {
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    // A line that breaks while something is written to it; its close ends the subscription.
+    response.on('error', () => {});
   }
 
   get hasRoom(): boolean {
@@ -107,7 +120,7 @@ class EventOutlet implements Outlet {
   }
 
   complete(): void {
-    this.#response.end(COMPLETE);
+    if (!this.#response.writableEnded) this.#response.end(COMPLETE);
   }
 
   ping(): void {

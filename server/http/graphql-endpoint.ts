@@ -63,6 +63,7 @@ export class GraphqlEndpoint {
     const { engine, streams } = this.#parts;
     const result = await engine.run(asHttp(body), identity.viewer);
     if (isSentAsEvents(accept, result)) {
+      if (result instanceof Subscription && !streams.canCarry(response)) refuseBehind(result);
       await streams.send(response, result, identity);
       return undefined;
     }
@@ -129,6 +130,12 @@ function asHttp(body: string): Operation {
   } catch (error) {
     throw new HttpRefusal(400, 'BAD_INPUT', error instanceof Error ? error.message : 'not a query');
   }
+}
+
+function refuseBehind(subscription: Subscription): never {
+  subscription.end();
+  const message = 'a stream is not sent behind another answer: open a connection for it';
+  throw new HttpRefusal(400, 'BAD_INPUT', message);
 }
 
 /** A subscription has no one answer. */

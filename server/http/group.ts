@@ -2,6 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import { type Meeting, Place } from '../feed/place.ts';
 import type { World } from '../world.ts';
 import { Batch, serialised } from './outlet.ts';
+import type { Pace } from './pace.ts';
 import type { Source } from './result-stream.ts';
 
 /** A subscription as its group knows it. */
@@ -17,6 +18,7 @@ export interface Member extends Meeting {
 /** What a group is made of. */
 export interface GroupParts {
   readonly world: World;
+  readonly pace: Pace;
   /** Runs the operation that all of the group asked, from a place on. */
   readonly open: (place: Place) => Promise<Source | ExecutionResult>;
   /** One has left; whether it was the last. */
@@ -46,15 +48,21 @@ export class Group {
   #count = 0;
   #source: Source | undefined;
   #at: number | undefined;
+  /** Whether all have a whole state, and not the beginning of a new one. */
+  #isWhole = true;
   #isBusy = false;
 
   constructor(parts: GroupParts) {
     this.#parts = parts;
   }
 
-  /** The position of the last message that all have; undefined while nobody reads for them. */
+  /**
+   * The position of the last message that all have; undefined while nobody reads for them, and no
+   * position at all in the middle of a state.
+   */
   get at(): number | undefined {
-    return this.#source === undefined ? undefined : this.#at;
+    if (this.#source === undefined) return undefined;
+    return this.#isWhole ? this.#at : NaN;
   }
 
   /** Whether all that was read has been sent, and nothing is being read. */
@@ -65,6 +73,11 @@ export class Group {
   /** The position of the one furthest back of those who cannot take more. */
   get slowest(): number | undefined {
     return this.#behind.size === 0 ? undefined : Math.min(...this.#behind.values());
+  }
+
+  /** At which those go who are on their own. */
+  get pace(): Pace {
+    return this.#parts.pace;
   }
 
   /** A subscription belongs here from now on. */
@@ -87,6 +100,7 @@ export class Group {
     if (this.#source !== undefined || source === undefined) return 'JOINED';
     this.#source = source;
     this.#at = source.place.last;
+    this.#isWhole = true;
     return 'LEADS';
   }
 
@@ -127,7 +141,7 @@ export class Group {
   ): Promise<IteratorResult<ExecutionResult>> {
     const results = [serialised(first)];
     let bytes = results[0]?.length ?? 0;
-    let last = place.last;
+    let { last, isWhole } = place;
     let upcoming = stream.next();
     const turnOver = this.#nextTurn();
     while (bytes < MOST_BATCH_BYTES) {
@@ -136,11 +150,14 @@ export class Group {
       const result = serialised(next.value);
       results.push(result);
       bytes += result.length;
-      last = place.last;
+      ({ last, isWhole } = place);
       upcoming = stream.next();
     }
     // All may have left meanwhile, and those who came since have been told this on their own.
-    if (this.#source?.place === place) await this.#send(new Batch(results), last);
+    if (this.#source?.place === place) {
+      this.#isWhole = isWhole;
+      await this.#send(new Batch(results), last);
+    }
     if (this.#source?.place === place) this.#isBusy = false;
     return await upcoming;
   }

@@ -2,12 +2,14 @@ import type { ExecutionResult } from 'graphql';
 import type { Place } from '../feed/place.ts';
 import type { World } from '../world.ts';
 import { Group } from './group.ts';
+import { Pace } from './pace.ts';
 import type { Source } from './result-stream.ts';
 import { Subscription } from './subscription.ts';
 
 /** All open subscriptions, by what they have in common. */
 export class Groups {
   readonly #world: World;
+  readonly #pace: Pace;
   readonly #shared = new Map<string, Group>();
   /** Groups of one, for what may not be shared, are counted only. */
   #alone = 0;
@@ -15,6 +17,7 @@ export class Groups {
 
   constructor(world: World) {
     this.#world = world;
+    this.#pace = new Pace(world);
   }
 
   /** How many groups there are. */
@@ -50,7 +53,7 @@ export class Groups {
       if (isEmpty && key === undefined) this.#alone -= 1;
       if (isEmpty && key !== undefined) this.#shared.delete(key);
     };
-    const group = new Group({ world: this.#world, open, onLeave });
+    const group = new Group({ world: this.#world, pace: this.#pace, open, onLeave });
     if (key === undefined) this.#alone += 1;
     else this.#shared.set(key, group);
     return group;

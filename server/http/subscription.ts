@@ -86,14 +86,12 @@ export class Subscription implements Member {
       if (this.#group.isLedBy(source)) return this.#group.lead(source, next);
       if (this.#isOver || this.#source !== source) return;
       if (next.done === true) return this.complete();
-      await this.#send(Batch.of(next.value), outlet);
+      if (!outlet.hasRoom) await outlet.room();
+      if (this.#isOver) return;
+      outlet.write(Batch.of(next.value));
+      if (!outlet.hasRoom) await outlet.room();
+      await this.#group.pace.step();
     }
-  }
-
-  async #send(batch: Batch, outlet: Outlet): Promise<void> {
-    if (!outlet.hasRoom) await outlet.room();
-    outlet.write(batch);
-    if (!outlet.hasRoom) await outlet.room();
   }
 
   #fail(result: ExecutionResult, outlet: Outlet): void {

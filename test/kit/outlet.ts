@@ -8,6 +8,7 @@ export class TestOutlet implements Outlet {
   readonly batches: Batch[] = [];
   isComplete = false;
   #hasRoom = true;
+  #left = Infinity;
   readonly #onRoom: (() => void)[] = [];
 
   get hasRoom(): boolean {
@@ -19,6 +20,11 @@ export class TestOutlet implements Outlet {
     this.#hasRoom = false;
   }
 
+  /** The line takes so many batches, and then nothing more. */
+  takes(batches: number): void {
+    this.#left = batches;
+  }
+
   /** It takes what waits. */
   open(): void {
     this.#hasRoom = true;
@@ -27,6 +33,8 @@ export class TestOutlet implements Outlet {
 
   write(batch: Batch): void {
     this.batches.push(batch);
+    this.#left -= 1;
+    if (this.#left === 0) this.stopUp();
     for (const one of batch.results) this.results.push(JSON.parse(String(one)) as ExecutionResult);
   }
 

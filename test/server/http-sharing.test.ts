@@ -1,12 +1,14 @@
 import type { ExecutionResult } from 'graphql';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { trimChanges } from '../../db/change.ts';
+import { findPoolByName } from '../../db/cluster-pool.ts';
 import { schema } from '../../schema/index.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { createEngine, type Engine } from '../../server/http/engine.ts';
 import { shownResults } from '../../server/http/shown-error.ts';
 import { Subscription } from '../../server/http/subscription.ts';
 import { TestOutlet } from '../kit/outlet.ts';
-import { ADMIN, openTestStore, type TestStore, viewer } from '../kit/store.ts';
+import { addFreeCluster, ADMIN, openTestStore, type TestStore, viewer } from '../kit/store.ts';
 
 /** Those who ask the same are told together; whoever cannot keep up goes on alone. */
 let kit: TestStore;
@@ -192,4 +194,91 @@ test('more subscriptions than there may be are refused, and leave nothing open',
   first.subscription.end();
   await read(ADMIN);
   expect(engine.groups.subscriptions).toBe(2);
+});
+
+describe('a name that is given again', () => {
+  const OF_POOL = `subscription Pool($after: Cursor) {
+    changes(after: $after, filter: { pool: "lab" }) {
+      __typename cursor prev ... on FeedState { subjects { clusterPool { size } } }
+    }
+  }`;
+
+  beforeEach(() => kit.addPool({ name: 'lab', size: 1 }));
+
+  async function replacePool(): Promise<void> {
+    await kit.done(kit.verbs(ADMIN).deleteClusterPool('lab'));
+    await kit.addPool({ name: 'lab', size: 1 });
+    await kit.world.advance(1_500);
+  }
+
+  test('does not bring together those who watch two pools', async () => {
+    await read(ADMIN, OF_POOL);
+    await replacePool();
+    const fresh = await read(ADMIN, OF_POOL);
+    await kit.world.advance(1_500);
+    await kit.done(kit.verbs(ADMIN).updateClusterPool({ name: 'lab', size: 2 }));
+    await kit.world.settle();
+    expect(messagesOf(fresh).at(-1)?.__typename).toBe('FeedChanges');
+    expect(engine.groups.size).toBe(2);
+  });
+
+  test('does not let a cursor of the one pool go on with the other', async () => {
+    const after = messagesOf(await read(ADMIN, OF_POOL)).at(-1)?.cursor;
+    await replacePool();
+    const resumed = messagesOf(await read(ADMIN, OF_POOL, { after }));
+    expect(resumed.map(({ __typename }) => __typename)).toEqual(['FeedResync', 'FeedState']);
+    const later = messagesOf(await read(ADMIN, OF_POOL, { after: resumed.at(-1)?.cursor }));
+    expect(later.map(({ __typename }) => __typename)).toEqual(['FeedBookmark']);
+  });
+
+  test('tells one that was left behind that what it watched is gone', async () => {
+    const [slow, other] = [await read(ADMIN, OF_POOL), await read(ADMIN, OF_POOL)];
+    await kit.world.advance(1_500);
+    slow.outlet.stopUp();
+    await replacePool();
+    slow.outlet.open();
+    await kit.world.settle();
+    expect(JSON.stringify(slow.outlet.results.at(-1))).toContain('NOT_FOUND');
+    expect([slow.outlet.isComplete, other.outlet.isComplete]).toEqual([true, false]);
+  });
+});
+
+test('nothing is written to a reader that has left while it could take nothing', async () => {
+  const reader = await read(ADMIN);
+  reader.outlet.stopUp();
+  await claim('ann');
+  await claim('ben');
+  const before = reader.outlet.results.length;
+  reader.subscription.end();
+  reader.outlet.open();
+  await kit.world.settle();
+  expect(reader.outlet.results).toHaveLength(before);
+});
+
+test('who stalls within a state that all get anew is given it from the beginning', async () => {
+  await kit.addPool({ name: 'many', size: 450 }, 450);
+  const query = `subscription { changes(filter: { pool: "many", types: [CLUSTER] }) {
+    __typename cursor prev ... on FeedState { more } ... on FeedResync { reason }
+  } }`;
+  const [quick, slow] = [await read(ADMIN, query), await read(ADMIN, query)];
+  await kit.world.advance(1_500);
+  const known = messagesOf(slow).length;
+  slow.outlet.takes(1);
+  const touched = kit.store.transact((tx) => {
+    const pool = findPoolByName(tx.db, 'many');
+    if (pool !== undefined) for (let n = 0; n < 3; n += 1) addFreeCluster(tx, pool);
+  });
+  const trimmed = kit.transact((tx) => trimChanges(tx, { keepMs: 0, keepRows: 1 }, 100_000));
+  await Promise.all([touched, trimmed]);
+  await kit.world.settle();
+  slow.outlet.open();
+  await kit.world.advance(12_000);
+  const whole = ['FeedResync', 'FeedState', 'FeedState', 'FeedState', 'FeedBookmark'];
+  const toldTo = (reader: Reader) => messagesOf(reader).slice(known);
+  expect(toldTo(quick).map(({ __typename }) => __typename)).toEqual(whole);
+  expect(
+    toldTo(slow)
+      .map(({ __typename }) => __typename)
+      .slice(-5),
+  ).toEqual(whole);
 });

@@ -1,9 +1,10 @@
 import { request, type IncomingMessage } from 'node:http';
-import { expect, test } from 'vitest';
+import { connect as connectTo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
 import type { FeedMessage } from '../../schema/context.ts';
 import { realWorld } from '../../server/world.ts';
 import { queue } from '../kit/queue.ts';
-import { post, serve } from '../kit/served.ts';
+import { bearer, makeTokens, post, serve } from '../kit/served.ts';
 
 const CHANGES = 'subscription { changes { cursor } }';
 
@@ -20,9 +21,10 @@ interface Events {
   next(): Promise<string | undefined>;
 }
 
-function openEvents(url: string, query: string): Promise<Events> {
+function openEvents(url: string, query: string, caller = {}): Promise<Events> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+    const type = { 'content-type': 'application/json', accept: 'text/event-stream' };
+    const headers = { ...type, ...caller };
     const options = { method: 'POST', headers, agent: false };
     const sent = request(`${url}/graphql`, options, (response) => {
       const events = eventsOf(response);
@@ -147,4 +149,51 @@ test('a silent stream shows that it lives', async () => {
   expect(await events.next()).toBe(':');
   events.response.destroy();
   await feed.left;
+});
+
+test('a stalled reader whose token is revoked is refused once, and ends nobody else', async () => {
+  const timers: { ms: number; fire: () => void }[] = [];
+  const world = {
+    ...realWorld(),
+    after: (ms: number, fire: () => void) => {
+      timers.push({ ms, fire });
+      return () => {};
+    },
+  };
+  const tokens = makeTokens();
+  const feed = queue<FeedMessage>();
+  const server = await serve({ world, auth: tokens.auth, feed: { changes: () => feed.stream } });
+  const alice = bearer(tokens.add('alice', 'VIEWER'));
+  const aliases = Array.from({ length: 10 }, (_, i) => `c${i}${'x'.repeat(4_500)}: cursor`);
+  const document = `subscription { changes { ${aliases.join(' ')} } }`;
+  const slow = await openEvents(server.url, document, alice);
+  slow.response.pause();
+  for (let seq = 1; seq <= 1_000; seq += 1) feed.push(bookmark(seq));
+  await expect.poll(() => feed.taken()).toBeGreaterThan(10);
+  tokens.revoke('alice');
+  const look = () => timers.filter(({ ms }) => ms === 5_000).forEach(({ fire }) => fire());
+  for (const again of [look, look, look]) again();
+  await feed.left;
+  slow.response.destroy();
+  const bob = bearer(tokens.add('bob', 'VIEWER'));
+  expect((await post(server, '{ cursor }', bob)).status).toBe(200);
+});
+
+test('a stream is not sent behind another answer: what is written to it would pile up', async () => {
+  const feeds = [queue<FeedMessage>(), queue<FeedMessage>()] as const;
+  let opened = 0;
+  const changes = () => feeds[opened++ === 0 ? 0 : 1].stream;
+  const { url } = await serve({ feed: { changes } });
+  const { port, host } = new URL(url);
+  const body = JSON.stringify({ query: CHANGES });
+  const asked =
+    `POST /graphql HTTP/1.1\r\nhost: ${host}\r\naccept: text/event-stream\r\n` +
+    `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const line = connectTo(Number(port), '127.0.0.1', () => line.write(asked + asked));
+  onTestFinished(() => void line.destroy());
+  let text = '';
+  line.on('data', (chunk) => (text += String(chunk)));
+  await feeds[1].left;
+  feeds[0].end();
+  await expect.poll(() => text).toContain('HTTP/1.1 400');
 });
