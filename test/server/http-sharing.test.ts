@@ -258,7 +258,7 @@ test('nothing is written to a reader that has left while it could take nothing',
 test('who stalls within a state that all get anew is given it from the beginning', async () => {
   await kit.addPool({ name: 'many', size: 450 }, 450);
   const query = `subscription { changes(filter: { pool: "many", types: [CLUSTER] }) {
-    __typename cursor prev ... on FeedState { more } ... on FeedResync { reason }
+    __typename cursor prev ... on FeedState { subjects { cluster { id name namespace createdAt } } }
   } }`;
   const [quick, slow] = [await read(ADMIN, query), await read(ADMIN, query)];
   await kit.world.advance(1_500);
