@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, isNull, notExists, or, sql } from 'drizzle-orm';
 import type { Cluster } from '../schema/model/cluster.ts';
 import { prepared, type Db } from './connection.ts';
-import { givenText, inOrder } from './row.ts';
+import { givenText, inOrder, isDue } from './row.ts';
 import { clusters, snapshots } from './tables.ts';
 
 /** What reconcilers ask about clusters: which of them wait for a worker. */
@@ -29,10 +29,7 @@ const workStatement = prepared((db) =>
   db
     .select()
     .from(clusters)
-    .where(
-      sql`${AT_WORK} AND ${NOT_PAUSED}
-        AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
-    )
+    .where(sql`${AT_WORK} AND ${NOT_PAUSED} AND ${isDue(clusters.nextAttemptAt)}`)
     .orderBy(inOrder(FIRST_WHO_WAIT, WORK_LIMIT))
     .prepare(),
 );
@@ -61,7 +58,7 @@ const removingStatement = prepared((db) =>
   db
     .select()
     .from(clusters)
-    .where(sql`${REMOVING} AND coalesce(${clusters.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`)
+    .where(sql`${REMOVING} AND ${isDue(clusters.nextAttemptAt)}`)
     .orderBy(inOrder([asc(clusters.removingAt)], WORK_LIMIT))
     .prepare(),
 );

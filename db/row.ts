@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { eq, getTableColumns, getTableName, sql, type SQL } from 'drizzle-orm';
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { prepared, type Db } from './connection.ts';
+import { LONGEST_RETRY_MS } from '../schema/model/cluster-pool.ts';
 
 /** A table whose rows are found by `id`. */
 type TableWithId = SQLiteTable & { readonly id: SQLiteColumn };
@@ -87,6 +88,16 @@ export function givenText(name: string): SQL {
 export function inOrder(order: readonly SQL[], limit: number | 'limit'): SQL {
   const most = typeof limit === 'number' ? sql.raw(`${limit}`) : sql.placeholder(limit);
   return sql`${sql.join([...order], sql`, `)} LIMIT cast(${most} AS integer)`;
+}
+
+/**
+ * Whether the next attempt may be made `now`. One that is further off than anything is ever put
+ * off was set by a clock that has been set back since: it must not wait for that clock.
+ */
+export function isDue(nextAttemptAt: SQLiteColumn): SQL {
+  const now = sql`cast(${sql.placeholder('now')} AS integer)`;
+  return sql`(coalesce(${nextAttemptAt}, 0) <= ${now}
+    OR ${nextAttemptAt} > ${now} + ${sql.raw(String(LONGEST_RETRY_MS))})`;
 }
 
 /** Finds one row by its id with one prepared statement per connection. */

@@ -13,7 +13,7 @@ import { logChange } from './change.ts';
 import { takeNumbers } from './cluster-pool.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { givenText, idCondition, inOrder, rowWriter } from './row.ts';
+import { givenText, idCondition, inOrder, isDue, rowWriter } from './row.ts';
 import { snapshots } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -201,8 +201,7 @@ const atWorkStatement = prepared((db) =>
     .from(snapshots)
     .where(
       sql`${snapshots.status} = ${givenText('status')}
-        AND status IN ('CREATING', 'DELETING')
-        AND coalesce(${snapshots.nextAttemptAt}, 0) <= ${sql.placeholder('now')}`,
+        AND status IN ('CREATING', 'DELETING') AND ${isDue(snapshots.nextAttemptAt)}`,
     )
     .orderBy(inOrder([asc(snapshots.poolId), asc(snapshots.set)], 512))
     .prepare(),

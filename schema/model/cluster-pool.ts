@@ -67,6 +67,9 @@ export const FAILURES_BEFORE_PAUSE = 3;
 /** How long a cluster in ERROR waits before its 1st, 2nd, 3rd and later retry, in ms. */
 const ERROR_RETRY_MS: readonly number[] = [60_000, 300_000, 1_500_000];
 
+/** Nothing is ever put off for longer than this. */
+export const LONGEST_RETRY_MS = Math.max(...ERROR_RETRY_MS);
+
 /** The wait before the next retry of a cluster that has failed this many times in a row (>= 1). */
 export function errorRetryMs(failuresInRow: number): number {
   const last = ERROR_RETRY_MS.length - 1;

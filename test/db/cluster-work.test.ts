@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { findPoolByName, getPool } from '../../db/cluster-pool.ts';
-import { findToCapture } from '../../db/cluster-work.ts';
-import { moveCluster } from '../../db/cluster.ts';
+import { findAtWork, findToCapture } from '../../db/cluster-work.ts';
+import { moveCluster, updateCluster } from '../../db/cluster.ts';
 import { addCluster } from '../../db/hold/claim.ts';
 import { insertSet } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
@@ -43,4 +43,20 @@ it('finds what a job has still to capture behind hundreds that it has', async ()
       .map(({ number }) => number);
   expect(numbersFor('job1', 64)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
   expect(numbersFor('job2', 2)).toEqual([300, 299]);
+});
+
+it('does not wait for a clock that has been set back', async () => {
+  yard = openYard();
+  const { store, world } = yard;
+  await yard.addPool({ name: 'p', size: 1 });
+  const poolId = store.read((db) => findPoolByName(db, 'p')?.id ?? '');
+  const soon = world.now() + 2_000;
+  await yard.done(
+    store.transact((tx) => {
+      const { id } = addCluster(tx, getPool(tx.db, poolId), {}, WHY);
+      updateCluster(tx, id, { nextAttemptAt: soon }, WHY);
+    }),
+  );
+  const isFound = (now: number) => store.read((db) => findAtWork(db, 'CREATING', now).length) === 1;
+  expect([soon - 1, soon, soon - 3_600_000].map(isFound)).toEqual([false, true, true]);
 });

@@ -1,5 +1,6 @@
 import type { AllRows } from '../kit/all-rows.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
+import { LONGEST_RETRY_MS } from '../../schema/model/cluster-pool.ts';
 
 /** The time that counts for how long something may take. */
 export interface Passed {
@@ -55,6 +56,7 @@ function whatIsDone(cluster: Cluster, isPaused: boolean): string | undefined {
 
 function isTooLong({ jobId }: Cluster, since: Passed, now: Passed): boolean {
   const limit = jobId === null ? LONGEST_WORK_MS : LONGEST_JOB_MS;
-  const late = now.setBackMs - since.setBackMs + (now.deaths - since.deaths) * COST_OF_DEATH_MS;
+  const setBackMs = Math.min(now.setBackMs - since.setBackMs, LONGEST_RETRY_MS);
+  const late = setBackMs + (now.deaths - since.deaths) * COST_OF_DEATH_MS;
   return now.elapsedMs - since.elapsedMs > limit + late;
 }
