@@ -1,6 +1,7 @@
 import { type ExecutionArgs, type ExecutionResult, type GraphQLSchema, parse } from 'graphql';
 import {
   type ConnectionInitMessage,
+  CloseCode,
   type Context,
   makeServer,
   type OperationResult,
@@ -11,12 +12,17 @@ import { requestError, type RequestErrorCode } from '../../schema/request-error.
 import type { Auth, Identity } from '../auth.ts';
 import type { Engine } from './engine.ts';
 import type { Limits } from './limits.ts';
+import type { SocketOperation, SocketOperations } from './socket-operations.ts';
 import { Subscription } from './subscription.ts';
 import { type WebSocketLine, WebSocketOutlet } from './web-socket-line.ts';
 
 /** What is kept of a connection. */
 export interface Connection {
   readonly line: WebSocketLine;
+  /** What it has asked. */
+  readonly operations: SocketOperations;
+  /** Sends it away. */
+  readonly close: (code: number, reason: string) => void;
   /** What the request said of its caller; browsers cannot say anything there. */
   readonly authorization: string | undefined;
   /** Who it is; nobody before `connection_init`. */
@@ -38,6 +44,9 @@ type Payload = ConnectionInitMessage['payload'];
 /** Time for `connection_init` to come. */
 const INIT_MS = 3_000;
 
+/** Characters of an operation's id, which is repeated before each of its results. */
+const MOST_ID_LENGTH = 128;
+
 /** The library wants the document of what it executes; the engine has executed it already. */
 const EXECUTED = parse('{ __typename }');
 
@@ -55,52 +64,72 @@ export function speakProtocol(parts: ProtocolParts): Server<Connection> {
       return extra.identity !== undefined;
     },
     async onSubscribe(context, id, payload) {
+      const { operations, close } = context.extra;
+      if (id.length > MOST_ID_LENGTH) {
+        close(CloseCode.BadRequest, 'The id of an operation is too long');
+        return await never();
+      }
+      const operation = operations.begin(id);
       const result = await run(context, payload, parts);
-      if (!(result instanceof Subscription) && !('data' in result)) return result.errors ?? [];
+      operation.answered(result);
+      if (operation.isReplaced) return await never();
+      if (!(result instanceof Subscription) && !('data' in result)) {
+        operation.end();
+        return result.errors ?? [];
+      }
       const args = { schema: parts.schema, document: EXECUTED };
-      results.set(args, asOperationResult(result, id, context.extra));
+      results.set(args, delivering(result, { operation, id, line: context.extra.line }));
       return args;
     },
     execute: (args) => results.get(args) ?? {},
   });
 }
 
-function asOperationResult(
-  result: ExecutionResult | Subscription,
-  id: string,
-  { line }: Connection,
-): OperationResult {
-  return result instanceof Subscription ? delivering(result, id, line) : result;
+/** Where a result goes. */
+interface Delivery {
+  readonly operation: SocketOperation;
+  readonly id: string;
+  readonly line: WebSocketLine;
 }
 
 /**
- * A subscription as the library holds it: a stream that never has anything, because what it has
- * is written beside it, and that ends when either side is through. So the library knows of the
- * operation from its beginning to its end, and of nothing in between.
+ * A result as the library holds it: a stream. That of a subscription never has anything, because
+ * what it has is written beside it, and ends when either side is through. So the library knows of
+ * the operation from its beginning to its end, and of nothing in between. That of an operation
+ * whose id is another's by now never ends, since the library would end the other.
  */
 function delivering(
-  subscription: Subscription,
-  id: string,
-  line: WebSocketLine,
-): AsyncIterableIterator<never, undefined> {
-  const { promise, resolve } = Promise.withResolvers<IteratorReturnResult<undefined>>();
-  const over = () => resolve({ done: true, value: undefined });
+  result: ExecutionResult | Subscription,
+  { operation, id, line }: Delivery,
+): AsyncIterableIterator<ExecutionResult, undefined> {
+  const end = () => operation.end();
   let hasStarted = false;
   return {
-    next() {
-      if (!hasStarted) subscription.start(new WebSocketOutlet(line, id, over));
+    async next() {
+      const isFirst = !hasStarted;
       hasStarted = true;
-      return promise;
+      if (!(result instanceof Subscription)) {
+        if (isFirst) return { done: false, value: result };
+        end();
+      } else if (isFirst) {
+        result.start(new WebSocketOutlet(line, id, end));
+      }
+      await operation.finished;
+      return operation.isReplaced ? await never() : { done: true, value: undefined };
     },
     return() {
-      subscription.end();
-      over();
-      return promise;
+      end();
+      return Promise.resolve({ done: true, value: undefined });
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
+}
+
+/** A new one each time: one for all would keep all who wait for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 async function run(
@@ -122,11 +151,11 @@ function refused(code: RequestErrorCode, message: string): ExecutionResult {
 }
 
 function whyBusy(
-  { subscriptions }: Context<Payload, Connection>,
+  { extra: { operations } }: Context<Payload, Connection>,
   { engine, limits, stopping }: ProtocolParts,
 ): string | undefined {
   if (stopping()) return 'the server is about to stop';
-  if (Object.keys(subscriptions).length > limits.operationsPerSocket)
+  if (operations.size > limits.operationsPerSocket)
     return `a connection has at most ${limits.operationsPerSocket} operations at once`;
   if (engine.running() >= limits.pendingOperations)
     return 'too many requests are under way; try again';

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { handleProtocols, type Server } from 'graphql-ws';
+import { handleProtocols, MessageType, type Server } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { World } from '../world.ts';
 import { type Connection, type ProtocolParts, speakProtocol } from './graphql-protocol.ts';
 import type { Log } from './log.ts';
+import { SocketOperations } from './socket-operations.ts';
 import { WebSocketLine } from './web-socket-line.ts';
 
 /** What the sockets are made of. */
@@ -15,9 +16,6 @@ export interface SocketParts extends ProtocolParts {
 
 /** Revoked tokens are found within this time, dead lines within twice this time. */
 const BEAT_MS = 5_000;
-
-/** How many beats long a line may take nothing of what was written. */
-const MOST_STUCK_BEATS = 5;
 
 /** How long sockets may take to say goodbye. */
 const CLOSE_MS = 1_000;
@@ -33,7 +31,6 @@ export class GraphqlSockets {
   readonly #server: WebSocketServer;
   readonly #protocol: Server<Connection>;
   readonly #connections = new Map<WebSocket, Connection>();
-  readonly #silent = new WeakSet<WebSocket>();
   #cancelBeat = () => {};
 
   constructor(parts: SocketParts) {
@@ -62,7 +59,10 @@ export class GraphqlSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const line = new WebSocketLine(webSocket, socket);
-      this.#open(webSocket, { line, authorization: request.headers.authorization });
+      const close = (code: number, reason: string) => webSocket.close(code, reason);
+      const { authorization } = request.headers;
+      const operations = new SocketOperations();
+      this.#open(webSocket, { line, operations, close, authorization });
     });
   }
 
@@ -70,23 +70,30 @@ export class GraphqlSockets {
     const { log } = this.#parts;
     this.#connections.set(socket, connection);
     socket.on('error', (err) => log.debug({ err }, 'a WebSocket broke'));
-    socket.on('pong', () => this.#silent.delete(socket));
-    const closed = this.#protocol.opened(this.#asProtocolSocket(socket), connection);
+    const protocolSocket = this.#asProtocolSocket(socket, connection.line);
+    const closed = this.#protocol.opened(protocolSocket, connection);
     socket.once('close', (code, reason) => {
       this.#connections.delete(socket);
+      connection.operations.endAll();
       closed(code, String(reason)).catch((err: unknown) => {
         log.error({ err }, 'a subscription did not end well');
       });
     });
   }
 
-  #asProtocolSocket(socket: WebSocket): Parameters<Server<Connection>['opened']>[0] {
+  #asProtocolSocket(
+    socket: WebSocket,
+    line: WebSocketLine,
+  ): Parameters<Server<Connection>['opened']>[0] {
     return {
       protocol: socket.protocol,
-      send: (text) => send(socket, text),
+      send: (text) => line.send(text),
       close: (code, reason) => socket.close(code, reason),
+      onPing: answerLatest((text) => line.send(text)),
       onMessage: (receive) => {
         socket.on('message', (data) => {
+          // Who has been sent away is not listened to.
+          if (socket.readyState !== socket.OPEN) return;
           receive(textOf(data)).catch((err: unknown) => {
             this.#parts.log.error({ err }, 'a message on a WebSocket could not be handled');
             socket.close(INTERNAL, 'Internal server error');
@@ -108,13 +115,9 @@ export class GraphqlSockets {
     if (socket.readyState !== socket.OPEN) return;
     if (identity !== undefined && !this.#parts.auth.isValid(identity))
       return socket.close(FORBIDDEN, 'Forbidden');
-    line.beat();
-    if (line.stuckFor > MOST_STUCK_BEATS) return this.#cut(socket);
-    // Behind what it has not taken, no ping can reach it.
-    if (line.stuckFor > 0) return;
-    if (this.#silent.has(socket)) return socket.terminate();
-    this.#silent.add(socket);
-    socket.ping();
+    const health = line.beat();
+    if (health === 'STUCK') this.#cut(socket);
+    if (health === 'DEAD') socket.terminate();
   }
 
   /** Whoever takes nothing for so long may come again and go on; its memory is for others. */
@@ -148,13 +151,32 @@ function closed(socket: WebSocket): Promise<void> {
   return new Promise((resolve) => void socket.once('close', () => resolve()));
 }
 
+/** Characters of what a ping of the protocol brings along that are sent back. */
+const MOST_ECHOED = 125;
+
 /**
- * Settles when the message has left for the network, so that a slow reader holds up only its own
- * sender, or when it never will: then the socket is about to close, which ends what it had.
+ * Answers pings of the protocol as WebSockets answer theirs (RFC 6455, 5.5.3): while an answer waits
+ * for the network only the latest ping is remembered, so that no number of them fills memory.
  */
-function send(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.readyState === socket.OPEN) socket.send(text, () => resolve());
-    else resolve();
-  });
+function answerLatest(
+  send: (text: string) => Promise<void>,
+): (payload: Record<string, unknown> | undefined) => Promise<void> {
+  let isSending = false;
+  let latest: string | undefined;
+  return async (payload) => {
+    latest = pongTo(payload);
+    if (isSending) return;
+    isSending = true;
+    while (latest !== undefined) {
+      const text: string = latest;
+      latest = undefined;
+      await send(text);
+    }
+    isSending = false;
+  };
+}
+
+function pongTo(payload: Record<string, unknown> | undefined): string {
+  const isShort = payload !== undefined && JSON.stringify(payload).length <= MOST_ECHOED;
+  return JSON.stringify({ type: MessageType.Pong, ...(isShort && { payload }) });
 }

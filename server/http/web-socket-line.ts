@@ -10,11 +10,23 @@ const MOST_ON_THE_WAY = 131_072;
 /** After so many bytes the other side is asked whether it has come to read them. */
 const ASK_AFTER = 32_768;
 
+/** How many beats long a line may take nothing, or be silent, when little is on its way. */
+const MOST_STUCK_BEATS = 5;
+const MOST_SILENT_BEATS = 1;
+/** Bytes that a slow line takes within a beat: 16 kB a second. What is on its way has that time. */
+const SLOW_BEAT_BYTES = 81_920;
+
+/** How a line is at a beat; what is `STUCK` takes nothing, what is `DEAD` does not answer. */
+export type Health = 'WELL' | 'STUCK' | 'DEAD';
+
 /**
  * A WebSocket and the connection below it, which was handed to it at the upgrade.
  *
  * It is told by pings how far the reader has read: every WebSocket answers a ping when it has read
- * what was before it (RFC 6455, 5.5.2 and 5.5.3), and each of ours names what that was.
+ * what was before it (RFC 6455, 5.5.2 and 5.5.3), and each of ours names what that was. A reader
+ * may answer only the latest of several pings, whose answer then stands for all.
+ *
+ * Whoever does not read is not read from, so that what it asks for does not pile up here.
  */
 export class WebSocketLine {
   readonly #socket: WebSocket;
@@ -22,61 +34,95 @@ export class WebSocketLine {
   #written = 0;
   /** Of what was written, what the other side is known to have read. */
   #read = 0;
-  /** What it was asked about and has not answered. */
-  #asked: number | undefined;
+  /** The end of what it was asked about. */
+  #asked = 0;
   readonly #waiting: (() => void)[] = [];
-  #writtenAtBeat = 0;
+  #atBeat = { written: 0, read: 0, unsent: 0 };
   #stuckFor = 0;
+  #silentFor = 0;
 
   constructor(socket: WebSocket, connection: Duplex) {
     this.#socket = socket;
     this.#connection = connection;
+    socket.on('message', () => this.#holdBack());
+    socket.on('ping', () => this.#holdBack());
     socket.on('pong', (answer) => this.#learn(String(answer)));
     socket.once('close', () => this.#goOn());
   }
 
   /** Whether the network has taken all that was written, and the reader has read most of it. */
   get hasRoom(): boolean {
-    return this.#connection.writableLength === 0 && this.#isFollowing;
+    return this.#isOpen && this.#connection.writableLength === 0 && this.#isFollowing;
+  }
+
+  get #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
   }
 
   get #isFollowing(): boolean {
     return this.#written - this.#read < MOST_ON_THE_WAY;
   }
 
-  /** How many beats have passed in which it took nothing, though something was written. */
-  get stuckFor(): number {
-    return this.#stuckFor;
+  /** Some time has passed: asks whether anybody is there, and answers how the line is. */
+  beat(): Health {
+    const unsent = this.#connection.writableLength;
+    const hasMoved = this.hasRoom || this.#hasMoved(unsent);
+    this.#stuckFor = hasMoved ? 0 : this.#stuckFor + 1;
+    this.#atBeat = { written: this.#written, read: this.#read, unsent };
+    const onItsWay = Math.max(this.#written - this.#read, unsent);
+    const patience = Math.floor(onItsWay / SLOW_BEAT_BYTES);
+    if (this.#stuckFor > MOST_STUCK_BEATS + patience) return 'STUCK';
+    if (this.#silentFor >= MOST_SILENT_BEATS + patience) return 'DEAD';
+    // Behind what it has not taken no ping can reach it, and no answer of it is read.
+    if (this.#stuckFor > 0 || unsent > 0) {
+      this.#silentFor = 0;
+    } else {
+      this.#silentFor += 1;
+      this.#ask();
+    }
+    return 'WELL';
   }
 
-  /** Some time has passed. Since nothing is written without room, a write shows that there was. */
-  beat(): void {
-    const isStuck = !this.hasRoom && this.#written === this.#writtenAtBeat;
-    this.#stuckFor = isStuck ? this.#stuckFor + 1 : 0;
-    this.#writtenAtBeat = this.#written;
+  #hasMoved(unsent: number): boolean {
+    const { written, read, unsent: before } = this.#atBeat;
+    return this.#written !== written || this.#read !== read || unsent < before;
   }
 
   /** Resolves when there is room, or the line is gone. */
   async room(): Promise<void> {
-    if (this.#connection.destroyed) return;
-    await new Promise<void>((resolve) => {
-      this.#connection.write(NOTHING, () => resolve());
-    });
-    if (this.#isFollowing || this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#isOpen) await new Promise<void>((resolve) => this.#whenSent(resolve));
+    if (this.#isOpen ? this.#isFollowing : this.#socket.readyState === this.#socket.CLOSED) return;
     await new Promise<void>((resolve) => void this.#waiting.push(resolve));
   }
 
-  #askHowFar(): void {
-    if (this.#asked !== undefined || this.#written - this.#read < ASK_AFTER) return;
+  /** Calls back when the network has taken all that was written, or never will. */
+  #whenSent(then: () => void): void {
+    // To write behind the end would break the connection, and the goodbye that is on its way.
+    if (this.#connection.writable) this.#connection.write(NOTHING, () => then());
+    else then();
+  }
+
+  /** Does not read on until the network has taken what was written. */
+  #holdBack(): void {
+    if (!this.#isOpen || this.#socket.isPaused || this.#connection.writableLength === 0) return;
+    this.#socket.pause();
+    this.#whenSent(() => this.#socket.resume());
+  }
+
+  #ask(): void {
     this.#asked = this.#written;
     this.#socket.ping(String(this.#asked));
   }
 
+  #askHowFar(): void {
+    if (this.#written - Math.max(this.#asked, this.#read) >= ASK_AFTER) this.#ask();
+  }
+
   #learn(answer: string): void {
-    if (this.#asked === undefined || answer !== String(this.#asked)) return;
-    this.#read = this.#asked;
-    this.#asked = undefined;
-    this.#askHowFar();
+    this.#silentFor = 0;
+    const read = NUMBER.test(answer) ? Number(answer) : 0;
+    if (read <= this.#read || read > this.#written) return;
+    this.#read = read;
     if (this.#isFollowing) this.#goOn();
   }
 
@@ -85,12 +131,27 @@ export class WebSocketLine {
   }
 
   /**
+   * Sends a message. Settles when the network has taken it, so that a slow reader holds up only its
+   * own sender, or when it never will: then the line is about to close, which ends what it had.
+   */
+  send(text: string): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.#written += Buffer.byteLength(text);
+    const sent = new Promise<void>((resolve) => {
+      this.#socket.send(text, () => resolve());
+    });
+    this.#askHowFar();
+    this.#holdBack();
+    return sent;
+  }
+
+  /**
    * Writes messages, each a frame of its own, in one go. They are written below the WebSocket,
    * which would copy and queue each for each reader: at such a place it is between two frames, for
    * it writes a frame at once and whole (no compression, no fragments).
    */
   write(messages: readonly Message[]): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.#isOpen) return;
     const length = messages.reduce((sum, message) => sum + frameLength(message), 0);
     const frames = Buffer.allocUnsafe(length);
     let at = 0;
@@ -110,6 +171,7 @@ export interface Message {
 /** What ends each message. */
 const TAIL = 0x7d; // }
 const NOTHING = Buffer.alloc(0);
+const NUMBER = /^\d{1,15}$/;
 /** A whole message of text (RFC 6455, 5.2). */
 const FIN_TEXT = 0x81;
 const LENGTH_IN_2 = 126;

@@ -308,7 +308,7 @@ test('a line that takes nothing of what was written is closed with 1013', async 
     await post(server, '{ cursor }');
   }
   expect(taken).toBeLessThan(2_000);
-  for (let beats = 0; beats < 7; beats += 1) beat();
+  for (let beats = 0; beats < 8; beats += 1) beat();
   stuck.raw.resume();
   expect(await stuck.closed).toEqual({ code: 1013, reason: 'Too slow' });
   await feed.left;
