@@ -14,13 +14,19 @@ export interface ReadLease {
   release(): void;
 }
 
-/** Too many reads wait for a connection. */
+/**
+ * Who waits for a connection: those who ask, or the readers of the feed. There are only so many
+ * readers, and what is committed must reach them all, so none of them is ever refused.
+ */
+export type ReadLine = 'REQUEST' | 'FEED';
+
+/** Too many requests wait for a connection. */
 export class TooManyReads extends Error {
   override readonly message = 'too many reads are waiting; try again';
 }
 
 const CONNECTIONS = 8;
-const MOST_WAITING = 2_000;
+const MOST_REQUESTS_WAITING = 2_000;
 /** A read transaction keeps the log of the database from being trimmed, so it must be short. */
 const LONGEST_READ_MS = 5_000;
 
@@ -34,11 +40,35 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** First come, first served. */
+class Line {
+  readonly #waiting: Waiting[] = [];
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  wait(): Promise<Pooled> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  take(): Waiting | undefined {
+    return this.#waiting.shift();
+  }
+
+  refuse(why: string): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error(why));
+  }
+}
+
 /** A bounded pool of read-only connections: nobody who reads sees what is not durable. */
 export class Readers {
   readonly #free: Pooled[] = [];
   readonly #all: Pooled[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #requests = new Line();
+  readonly #feed = new Line();
+  /** Whose line was served last: they take turns, so that neither waits for all of the other. */
+  #servedLast: ReadLine = 'FEED';
   readonly #leases = new Set<ReadLease>();
   readonly #own: Pooled;
   #closed = false;
@@ -65,14 +95,14 @@ export class Readers {
    * Waits for a connection; the transaction sees what is committed when it first reads, and ends
    * by itself after `longestMs`.
    */
-  async lease(longestMs = LONGEST_READ_MS): Promise<ReadLease> {
-    return this.#leaseOf(await this.#take(), longestMs);
+  async lease(longestMs = LONGEST_READ_MS, line: ReadLine = 'REQUEST'): Promise<ReadLease> {
+    return this.#leaseOf(await this.#take(line), longestMs);
   }
 
   /** Closes all connections; nothing may read any more. */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error('the database is closed'));
+    for (const line of [this.#requests, this.#feed]) line.refuse('the database is closed');
     for (const lease of this.#leases) lease.release();
     for (const connection of this.#all) connection.raw.close();
   }
@@ -103,19 +133,26 @@ export class Readers {
     return lease;
   }
 
-  #take(): Promise<Pooled> {
+  #take(line: ReadLine): Promise<Pooled> {
     if (this.#closed) return Promise.reject(new Error('the database is closed'));
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (this.#all.length <= CONNECTIONS) return Promise.resolve(this.#open());
-    if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new TooManyReads());
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    if (line === 'FEED') return this.#feed.wait();
+    if (this.#requests.length >= MOST_REQUESTS_WAITING) return Promise.reject(new TooManyReads());
+    return this.#requests.wait();
   }
 
   #giveBack(connection: Pooled): void {
-    const next = this.#waiting.shift();
+    const next = this.#next();
     if (next === undefined) this.#free.push(connection);
     else next.resolve(connection);
+  }
+
+  #next(): Waiting | undefined {
+    const isFeedsTurn = this.#requests.length === 0 || this.#servedLast === 'REQUEST';
+    this.#servedLast = isFeedsTurn && this.#feed.length > 0 ? 'FEED' : 'REQUEST';
+    return this.#servedLast === 'FEED' ? this.#feed.take() : this.#requests.take();
   }
 
   #open(): Pooled {

@@ -7,7 +7,7 @@ import { lastSeq, logPoolChange, nextTx } from './change.ts';
 import { DatabaseUnusable, openWriter, type Connection, type Db } from './connection.ts';
 import { ensureInstallation, type Installation } from './installation.ts';
 import { holdLockFile } from './lock-file.ts';
-import { Readers, type ReadLease } from './readers.ts';
+import { Readers, type ReadLease, type ReadLine } from './readers.ts';
 import { Stamper } from './stamp.ts';
 import type { Synchronous, Tx } from './tx.ts';
 
@@ -31,7 +31,7 @@ export interface Store {
   /** Reads committed state, synchronously and in one transaction. */
   read<T>(body: (db: Db) => T): T;
   /** One read transaction that may outlive the call, but not its time; release it. */
-  lease(longestMs?: number): Promise<ReadLease>;
+  lease(longestMs?: number, line?: ReadLine): Promise<ReadLease>;
   /** Calls back after every commit that wrote to the log; returns how to stop. */
   onCommit(listener: () => void): () => void;
   /** The end of the log as committed. */
@@ -146,8 +146,8 @@ class SqliteStore implements Store {
     return this.#readers.read(body);
   }
 
-  lease(longestMs?: number): Promise<ReadLease> {
-    return this.#readers.lease(longestMs);
+  lease(longestMs?: number, line?: ReadLine): Promise<ReadLease> {
+    return this.#readers.lease(longestMs, line);
   }
 
   onCommit(listener: () => void): () => void {

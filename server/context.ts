@@ -59,7 +59,7 @@ interface Operation {
 
 async function openContext(parts: ContextParts, viewer: Viewer): Promise<OpenContext> {
   const { store, world, verbsFor, feedFor } = parts;
-  const slot = new ReadSlot(store, world, 'REFUSE');
+  const slot = new ReadSlot(store, world, 'REQUEST');
   const operation: Operation = { isOpen: true };
   const reads = readsFor(viewer, slot);
   const verbs = renewing(verbsFor(viewer), slot, operation);
@@ -78,7 +78,7 @@ function openSubscription(
   place = new Place(),
 ): OpenSubscription {
   const { store, world, verbsFor, feedFor } = parts;
-  const slot = new ReadSlot(store, world, 'READ_NOW');
+  const slot = new ReadSlot(store, world, 'FEED');
   const context = {
     viewer,
     reads: readsFor(viewer, slot),

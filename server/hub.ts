@@ -2,6 +2,9 @@ import type { Store } from '../db/store.ts';
 import { requestError } from '../schema/request-error.ts';
 import type { World } from './world.ts';
 
+/** What the hub needs of the world. */
+type HubWorld = Pick<World, 'after' | 'soon'>;
+
 /** One reader's place in the hub. */
 export interface Seat {
   /** False once the reader has left, or the hub is closed. */
@@ -21,21 +24,28 @@ export interface Seat {
 }
 
 const MOST_READERS = 10_000;
+/** Readers that are woken in one turn of the event loop: each then has a message to read. */
+const WOKEN_AT_ONCE = 200;
 
 /**
  * Knows who waits for the log to grow, and wakes them. A wake carries no data: readers pull from
  * the log by their own position, so none can be lost between two of them and none is queued here.
+ * Where there are many, they are woken some at a time, so that others get a word in between.
  */
 export class Hub {
   readonly #seats = new Set<HubSeat>();
-  readonly #world: Pick<World, 'after'>;
+  /** Those who are yet to be woken, whoever has waited longest first. */
+  readonly #due = new Set<HubSeat>();
+  readonly #world: HubWorld;
   readonly #stop: () => void;
   #isOpen = true;
 
-  constructor(store: Pick<Store, 'onCommit'>, world: Pick<World, 'after'>) {
+  constructor(store: Pick<Store, 'onCommit'>, world: HubWorld) {
     this.#world = world;
     this.#stop = store.onCommit(() => {
-      for (const seat of this.#seats) seat.wake();
+      const isWaking = this.#due.size > 0;
+      for (const seat of this.#seats) this.#due.add(seat);
+      if (!isWaking) this.#wakeSome();
     });
   }
 
@@ -58,7 +68,7 @@ export class Hub {
     if (this.#seats.size >= MOST_READERS) {
       throw requestError('UNAVAILABLE', 'too many subscriptions are open; try again later');
     }
-    const seat = new HubSeat(this.#world, () => void this.#seats.delete(seat));
+    const seat = new HubSeat(this.#world, () => this.#forget(seat));
     if (this.#isOpen) this.#seats.add(seat);
     else seat.leave();
     return seat;
@@ -69,6 +79,21 @@ export class Hub {
     this.#isOpen = false;
     this.#stop();
     for (const seat of this.#seats) seat.leave();
+  }
+
+  #wakeSome(): void {
+    let woken = 0;
+    for (const seat of this.#due) {
+      if (woken === WOKEN_AT_ONCE) return this.#world.soon(() => this.#wakeSome());
+      this.#due.delete(seat);
+      seat.wake();
+      woken += 1;
+    }
+  }
+
+  #forget(seat: HubSeat): void {
+    this.#seats.delete(seat);
+    this.#due.delete(seat);
   }
 }
 

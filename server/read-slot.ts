@@ -1,10 +1,7 @@
 import type { Db } from '../db/connection.ts';
-import type { ReadLease } from '../db/readers.ts';
+import type { ReadLease, ReadLine } from '../db/readers.ts';
 import type { Store } from '../db/store.ts';
 import type { World } from './world.ts';
-
-/** What a reader gets between two transactions: nothing, or what is committed at that moment. */
-export type WhenClosed = 'REFUSE' | 'READ_NOW';
 
 /**
  * Where the reads of one operation go: the transaction that is open for it now. A request has
@@ -13,21 +10,22 @@ export type WhenClosed = 'REFUSE' | 'READ_NOW';
 export class ReadSlot {
   readonly #store: Store;
   readonly #world: World;
-  readonly #whenClosed: WhenClosed;
+  readonly #line: ReadLine;
   #lease: ReadLease | undefined;
   #openedAt = 0;
   /** Whether the open transaction is for one message only. */
   #isForMessage = false;
 
-  constructor(store: Store, world: World, whenClosed: WhenClosed) {
+  /** The slot of a request, or of a subscription, which waits among the readers of the feed. */
+  constructor(store: Store, world: World, line: ReadLine) {
     this.#store = store;
     this.#world = world;
-    this.#whenClosed = whenClosed;
+    this.#line = line;
   }
 
   /** Begins a transaction; one that is still open ends. */
   async open(longestMs?: number): Promise<ReadLease> {
-    const lease = await this.#store.lease(longestMs);
+    const lease = await this.#store.lease(longestMs, this.#line);
     this.close();
     this.#lease = lease;
     this.#isForMessage = false;
@@ -54,10 +52,10 @@ export class ReadSlot {
     if (lease === this.#lease) this.#lease = undefined;
   }
 
-  /** Reads within the open transaction. */
+  /** Reads within the open transaction; without one, a subscription reads what is committed now. */
   read<T>(body: (db: Db) => T): T {
     if (this.#lease?.isOpen === true) return body(this.#lease.db);
-    if (this.#whenClosed === 'READ_NOW') return this.#store.read(body);
+    if (this.#line === 'FEED') return this.#store.read(body);
     throw new Error('the read transaction of this operation has ended');
   }
 

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastSeq } from '../../db/change.ts';
 import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
+import type { ReadLine } from '../../db/readers.ts';
 import { openStore } from '../../db/store.ts';
 import { openTestStore, type TestStore } from '../kit/store.ts';
 
@@ -144,6 +145,25 @@ describe('leases', () => {
     held[3]?.release();
     const lease = await kit.done(waiting);
     for (const one of [...held, lease]) one.release();
+  });
+
+  it('are given in turn to those who ask and to the feed, which is never refused one', async () => {
+    const held = await kit.done(Promise.all(Array.from({ length: 8 }, () => kit.store.lease())));
+    const served: string[] = [];
+    const waitIn = async (line: ReadLine) => {
+      const lease = await kit.store.lease(undefined, line);
+      served.push(line);
+      lease.release();
+    };
+    const feed = Array.from({ length: 2_500 }, () => waitIn('FEED'));
+    const requests = Array.from({ length: 2_000 }, () => waitIn('REQUEST'));
+    await expect(waitIn('REQUEST')).rejects.toThrow('too many reads are waiting');
+    held[0]?.release();
+    await kit.done(Promise.all([...feed, ...requests]));
+    for (const one of held) one.release();
+    expect(served.slice(0, 4)).toEqual(['REQUEST', 'FEED', 'REQUEST', 'FEED']);
+    expect(served.slice(0, 4_000).filter((line) => line === 'FEED')).toHaveLength(2_000);
+    expect(served).toHaveLength(4_500);
   });
 
   it('that wait are refused when the database closes', async () => {

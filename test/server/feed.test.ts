@@ -129,6 +129,24 @@ describe('changes', () => {
     expect(told.map(({ cursor }) => cursor.seq)).toEqual(verbs.map((verb) => verb.at(-1)?.seq));
   });
 
+  it('reach a reader also while more requests wait to read than there may', async () => {
+    await kit.addPool({}, 1);
+    const client = await connect({ viewer: ADMIN });
+    const held = await kit.done(Promise.all(Array.from({ length: 8 }, () => kit.store.lease())));
+    const requests = Array.from({ length: 2_001 }, () =>
+      kit.store.lease().then((lease) => lease.release()),
+    );
+    const answers = Promise.allSettled(requests);
+    await claim(alice);
+    await kit.world.settle();
+    expect(kinds(client)).toEqual(['STATE']);
+    for (const lease of held) lease.release();
+    await kit.world.settle();
+    expect(kinds(client)).toEqual(['STATE', 'CHANGES']);
+    const refused = (await kit.done(answers)).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(1);
+  });
+
   it('larger than a page still come whole', async () => {
     const pool = await kit.addPool({});
     const client = await connect({ viewer: ADMIN });

@@ -53,7 +53,7 @@ export class Mortal {
       installation: store.installation,
       transact,
       read: (body) => store.read(body),
-      lease: (longestMs) => store.lease(longestMs),
+      lease: (...asked) => store.lease(...asked),
       onCommit: (listener) => store.onCommit(listener),
       head: () => store.head(),
       close: () => store.close(),

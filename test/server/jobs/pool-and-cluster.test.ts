@@ -157,7 +157,7 @@ describe('a job', () => {
       wrapStore: (store) => ({
         installation: store.installation,
         read: (body) => store.read(body),
-        lease: (ms) => store.lease(ms),
+        lease: (...asked) => store.lease(...asked),
         onCommit: (listener) => store.onCommit(listener),
         head: () => store.head(),
         close: () => store.close(),
