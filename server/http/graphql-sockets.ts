@@ -155,8 +155,8 @@ function closed(socket: WebSocket): Promise<void> {
 const MOST_ECHOED = 125;
 
 /**
- * Answers pings of the protocol as WebSockets answer theirs (RFC 6455, 5.5.3): while an answer waits
- * for the network only the latest ping is remembered, so that no number of them fills memory.
+ * Answers pings of the protocol as WebSockets answer theirs (RFC 6455, 5.5.3): while an answer
+ * waits for the network only the latest ping is remembered, so that no number of them fills memory.
  */
 function answerLatest(
   send: (text: string) => Promise<void>,

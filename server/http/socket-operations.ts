@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import { Subscription } from './subscription.ts';
 
-/** What one connection has asked and what is not over yet; nothing of it outlives the connection. */
+/** What one connection has asked and is not over yet; nothing of it outlives the connection. */
 export class SocketOperations {
   readonly #all = new Set<SocketOperation>();
   readonly #byId = new Map<string, SocketOperation>();
@@ -26,11 +26,11 @@ export class SocketOperations {
 
   /** The connection is gone. */
   endAll(): void {
-    for (const operation of [...this.#all]) operation.end();
+    for (const operation of this.#all) operation.end();
   }
 }
 
-/** One operation, from the message that asks it until its last message, or until it is called off. */
+/** One operation, from the message that asks it until its last one, or until it is called off. */
 export class SocketOperation {
   /** Resolves when it is over, and the engine is through with it. */
   readonly finished: Promise<void>;
