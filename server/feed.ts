@@ -7,7 +7,7 @@ import type { ChangeFilter, Feed, Subject } from '../schema/context.ts';
 import type { SubjectType } from '../schema/model/change.ts';
 import { NotFound } from '../schema/model/refusal.ts';
 import type { FeedFor } from './context.ts';
-import { ChangeReader } from './feed/changes.ts';
+import { ChangeReader, STATE_TURNS } from './feed/changes.ts';
 import { LogPages } from './feed/log-pages.ts';
 import { streamOf } from './feed/reader.ts';
 import { Turns } from './feed/turns.ts';
@@ -24,9 +24,6 @@ export interface FeedParts {
   readonly hub: Hub;
 }
 
-/** Readers that may read a whole state at the same time. */
-const STATES_AT_ONCE = 4;
-
 const WORDS: Readonly<Record<SubjectType, string>> = {
   SESSION: 'session',
   CLUSTER_POOL: 'pool',
@@ -41,17 +38,18 @@ const WORDS: Readonly<Record<SubjectType, string>> = {
  * a position of its own; the hub only wakes it.
  */
 export function createFeed({ store, world, hub }: FeedParts): FeedFor {
-  const stateTurns = new Turns(STATES_AT_ONCE);
+  const stateTurns = new Turns(STATE_TURNS, world);
   const log = new LogPages(store);
   return (viewer, slot, place): Feed => {
     const seen = sessionsSeenBy(viewer);
+    const { name: caller } = viewer;
     const partsOf = (seat: Seat) => ({ store, world, slot, seat, seen, place });
     return {
       changes({ after, filter }) {
         store.read((db) => assertKnown(db, filter, seen));
         place.about = JSON.stringify(filter);
         return streamOf(hub, (seat) =>
-          new ChangeReader({ ...partsOf(seat), filter, log, stateTurns }).read(after),
+          new ChangeReader({ ...partsOf(seat), caller, filter, log, stateTurns }).read(after),
         );
       },
       async updates(subject) {

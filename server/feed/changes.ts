@@ -9,18 +9,29 @@ import type { Cursor } from '../../schema/model/cursor.ts';
 import { requestError } from '../../schema/request-error.ts';
 import type { LogPages } from './log-pages.ts';
 import { openForMessage, openForMessages, type ReaderParts } from './reader.ts';
-import type { Turns } from './turns.ts';
+import type { Turn, TurnRules, Turns } from './turns.ts';
 
 /** What a reader of all changes is made of. */
 export interface ChangeReaderParts extends ReaderParts {
   readonly filter: ChangeFilter;
+  /** The name of the reader's viewer. */
+  readonly caller: string;
   readonly log: LogPages;
   /** Those who read a state hold a connection for long: few may at once. */
   readonly stateTurns: Turns;
 }
 
 const PORTION_SUBJECTS = 200;
+/** A read transaction keeps the log of the database from being trimmed. */
 const LONGEST_STATE_MS = 10_000;
+const PATIENCE_MS = 2_000;
+
+/** Who may read a state at the same time, and for how long. */
+export const STATE_TURNS: TurnRules = {
+  atOnce: 4,
+  longestMs: LONGEST_STATE_MS,
+  patienceMs: PATIENCE_MS,
+};
 
 /** Readers are promised a sign of life each 10 s; the message has a way to go. */
 const HEARTBEAT_MS = 8_000;
@@ -149,39 +160,25 @@ export class ChangeReader {
 
   /** The state at one position, in portions, all read in one transaction. */
   async *#state(reason: ResyncReason | undefined): AsyncGenerator<FeedMessage, void, undefined> {
-    const { stateTurns, seat } = this.#parts;
-    if (!(await stateTurns.take(seat))) return;
-    const lease = await openForMessages(this.#parts, LONGEST_STATE_MS).catch(rethrow(stateTurns));
-    if (lease === undefined) return stateTurns.end();
-    const end = this.#endingTurn(lease);
+    const { stateTurns, seat, slot, caller } = this.#parts;
+    // Where it stands is known, so it need not wait to be told.
+    const isKnown = reason === 'LAGGING';
+    if (isKnown) yield this.#message({ kind: 'RESYNC', reason });
+    const turn = await stateTurns.take(seat, caller);
+    if (turn === undefined) return;
     try {
+      const lease = await openForMessages(this.#parts, LONGEST_STATE_MS);
+      if (lease === undefined) return;
+      turn.use(() => slot.close(lease));
       this.#position = lastSeq(lease.db);
-      if (reason !== undefined) yield this.#message({ kind: 'RESYNC', reason });
-      yield* this.#portions(lease, end);
+      if (reason !== undefined && !isKnown) yield this.#handOver({ kind: 'RESYNC', reason }, turn);
+      yield* this.#portions(lease, turn);
     } finally {
-      end();
+      turn.end();
     }
   }
 
-  /** What ends the transaction and the turn; a reader that stops reading loses both. */
-  #endingTurn(lease: ReadLease): () => void {
-    const { stateTurns, slot, world } = this.#parts;
-    let hasEnded = false;
-    const end = () => {
-      if (hasEnded) return;
-      hasEnded = true;
-      cancel();
-      slot.close(lease);
-      stateTurns.end();
-    };
-    const cancel = world.after(LONGEST_STATE_MS, end);
-    return end;
-  }
-
-  async *#portions(
-    lease: ReadLease,
-    end: () => void,
-  ): AsyncGenerator<FeedMessage, void, undefined> {
+  async *#portions(lease: ReadLease, turn: Turn): AsyncGenerator<FeedMessage, void, undefined> {
     const { filter, seen, world } = this.#parts;
     assertOpen(lease);
     const portions = presentSubjects(lease.db, { ...filter, seen }, PORTION_SUBJECTS);
@@ -191,10 +188,16 @@ export class ChangeReader {
       // The next one is read first: each says whether another follows.
       const next = portions.next();
       more = next.done !== true;
-      if (!more) world.soon(end);
-      yield this.#message({ kind: 'STATE', subjects, more });
+      if (!more) world.soon(() => turn.end());
+      yield this.#handOver({ kind: 'STATE', subjects, more }, turn);
       subjects = next.value ?? [];
     }
+  }
+
+  /** A reader that does not come back for the next message may lose its turn. */
+  #handOver(content: Content, turn: Turn): FeedMessage {
+    turn.handedOver();
+    return this.#message(content);
   }
 
   #message(content: Content, seq = this.#position): FeedMessage {
@@ -213,12 +216,4 @@ export class ChangeReader {
 function assertOpen(lease: ReadLease): void {
   if (lease.isOpen) return;
   throw requestError('UNAVAILABLE', 'the state was taken too slowly; subscribe again');
-}
-
-/** A turn that could not be used goes to the next. */
-function rethrow(turns: Turns): (error: unknown) => never {
-  return (error) => {
-    turns.end();
-    throw error;
-  };
 }

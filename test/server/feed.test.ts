@@ -34,17 +34,6 @@ async function connect(subscription: Subscription): Promise<FeedClient> {
   return client;
 }
 
-/** As many as may read the state at once, and none of them takes what it is sent. */
-async function fourSlow(): Promise<FeedClient[]> {
-  const slow = Array.from({ length: 4 }, () => new FeedClient(kit, { viewer: ADMIN }));
-  for (const client of slow) {
-    client.isPaused = true;
-    client.connect();
-  }
-  await kit.world.settle();
-  return slow;
-}
-
 const claim = (who: Viewer, pool = 'cks') => kit.done(kit.verbs(who).createSession({ pool }));
 const touch = (poolId: string, times = 1) =>
   kit.transact((tx) => {
@@ -52,66 +41,6 @@ const touch = (poolId: string, times = 1) =>
   });
 const kinds = (client: FeedClient) => client.messages.map(({ kind }) => kind);
 const latest = (client: FeedClient) => client.messages.at(-1);
-
-describe('the state', () => {
-  it('comes first, at one position, in portions that say whether another follows', async () => {
-    await kit.addPool({ size: 150 }, 150);
-    const client = await connect({ viewer: ADMIN });
-    const states = client.messages.filter((one) => one.kind === 'STATE');
-    expect(states.map(({ more }) => more)).toEqual([true, true, false]);
-    expect(new Set(states.map(({ cursor }) => cursor.seq)).size).toBe(1);
-    expect(states.flatMap(({ subjects }) => subjects)).toHaveLength(1 + 150 + 300);
-    expect(client.messages[0]?.prev).toBeNull();
-    expect(client.state).toEqual(await stateNow(kit, { viewer: ADMIN }));
-  });
-
-  it('is one empty message where there is nothing', async () => {
-    const client = await connect({ viewer: ADMIN });
-    expect(client.messages).toMatchObject([{ kind: 'STATE', subjects: [], more: false }]);
-  });
-
-  it('is whole while verbs go on, which follow it', async () => {
-    await kit.addPool({ size: 150 }, 150);
-    const client = new FeedClient(kit, { viewer: ADMIN });
-    clients.push(client);
-    client.isPaused = true;
-    client.connect();
-    await kit.world.settle();
-    await claim(alice);
-    await claim(bob);
-    client.unpause();
-    await kit.world.settle();
-    expect(kinds(client)).toEqual(['STATE', 'STATE', 'STATE', 'CHANGES', 'CHANGES']);
-    expect(client.state).toEqual(await stateNow(kit, { viewer: ADMIN }));
-  });
-
-  it('is read by four at a time, and by a slow one for 10 s at most', async () => {
-    await kit.addPool({ size: 250 }, 250);
-    const slow = await fourSlow();
-    const fifth = await connect({ viewer: ADMIN });
-    await kit.world.advance(9_999);
-    expect(fifth.messages).toEqual([]);
-    await kit.world.advance(1);
-    expect(kinds(fifth)).toEqual(Array(4).fill('STATE'));
-    for (const client of slow) client.unpause();
-    await kit.world.settle();
-    expect(slow.map(({ error }) => String(error))).toEqual(
-      Array(4).fill(expect.stringContaining('the state was taken too slowly')),
-    );
-    expect(kit.hub.readers).toBe(1);
-  });
-
-  it('that is waited for can be left at once', async () => {
-    await kit.addPool({ size: 250 }, 250);
-    const slow = await fourSlow();
-    const fifth = await connect({ viewer: ADMIN });
-    await fifth.drop();
-    expect(kit.hub.readers).toBe(4);
-    for (const client of slow) await client.drop();
-    const sixth = await connect({ viewer: ADMIN });
-    expect(sixth.messages).not.toEqual([]);
-  });
-});
 
 describe('changes', () => {
   it('of one verb come together, also when verbs share a commit', async () => {

@@ -15,7 +15,7 @@ function openHub(readers: number) {
   return { hub, world, seats, commit: () => commit() };
 }
 
-it('wakes many readers some at a time: whoever is ready meanwhile need not wait for all', async () => {
+it('wakes many readers some at a time, so that others get a word in between', async () => {
   const { hub, world, seats, commit } = openHub(1_000);
   const woken = new Set<Seat>();
   for (const seat of seats) void seat.wait(60_000).then(() => woken.add(seat));
@@ -31,7 +31,7 @@ it('wakes many readers some at a time: whoever is ready meanwhile need not wait 
   hub.close();
 });
 
-it('wakes each of many, however fast commits follow one another', async () => {
+it('wakes each of many after the last commit, however fast one follows another', async () => {
   const { hub, world, seats, commit } = openHub(1_000);
   const woken = new Set<Seat>();
   const wakeAgain = async (seat: Seat) => {
@@ -40,6 +40,7 @@ it('wakes each of many, however fast commits follow one another', async () => {
   for (const seat of seats) void wakeAgain(seat);
   let turns = 0;
   const commitEachTurn = () => {
+    woken.clear();
     commit();
     turns += 1;
     if (turns < 10) world.soon(commitEachTurn);
