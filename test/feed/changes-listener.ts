@@ -77,7 +77,8 @@ export class ChangesListener implements Listener {
   }
 
   take(data: Record<string, unknown>, at: number): void {
-    const message = data['changes'] as MessageJson;
+    const message = data['changes'] as MessageJson | undefined;
+    if (message === undefined) return void this.faults.push('W10: told what others asked');
     const now = this.#now;
     const cursor = parseCursor(message.cursor);
     if (now === undefined || this.#viewer === undefined || cursor === undefined) return;

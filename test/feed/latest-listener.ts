@@ -42,7 +42,8 @@ export class LatestListener implements Listener {
   }
 
   take(data: Record<string, unknown>): void {
-    const thing = data[this.watches.field] as ThingJson;
+    const thing = data[this.watches.field] as ThingJson | undefined;
+    if (thing === undefined) return void this.faults.push('L: told what others asked');
     const before = this.#versions.get(thing.id) ?? 0;
     if (thing.version < before)
       this.faults.push(`L: ${thing.id} goes back from ${before} to ${thing.version}`);
