@@ -8,6 +8,8 @@ export interface Limits {
   readonly operationsPerSocket: number;
   /** Subscriptions that are open, over all. */
   readonly subscriptions: number;
+  /** Different questions of them that one caller has opened: those who ask the same cost little. */
+  readonly groupsPerCaller: number;
   /** Queries and mutations under way, over all. */
   readonly pendingOperations: number;
   /** Bytes of a request's body. */
@@ -22,6 +24,7 @@ export const LIMITS: Limits = {
   webSockets: 10_000,
   operationsPerSocket: 20,
   subscriptions: 20_000,
+  groupsPerCaller: 200,
   pendingOperations: 1_000,
   bodyBytes: 100_000,
   messageBytes: 65_536,
