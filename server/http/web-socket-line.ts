@@ -115,6 +115,8 @@ export class WebSocketLine {
   }
 
   #askHowFar(): void {
+    // Some programs hang up when many pings come before they have got an answer out.
+    if (this.#asked - this.#read >= MOST_ON_THE_WAY) return;
     if (this.#written - Math.max(this.#asked, this.#read) >= ASK_AFTER) this.#ask();
   }
 
@@ -123,6 +125,7 @@ export class WebSocketLine {
     const read = NUMBER.test(answer) ? Number(answer) : 0;
     if (read <= this.#read || read > this.#written) return;
     this.#read = read;
+    this.#askHowFar();
     if (this.#isFollowing) this.#goOn();
   }
 

@@ -1,3 +1,4 @@
+import type { Socket as NetworkSocket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 
@@ -17,6 +18,8 @@ export interface Opening {
 /** A WebSocket that keeps what it receives, so that a test cannot miss a message. */
 export interface Socket {
   readonly raw: WebSocket;
+  /** The connection below it, once it is open. */
+  network(): NetworkSocket;
   send(message: Message | string): void;
   /** The next message not yet taken; rejects when the socket is closed instead. */
   next(): Promise<Message>;
@@ -41,6 +44,8 @@ export function openSocket(url: string, opening: Opening = {}): Promise<Socket> 
 }
 
 function keeping(raw: WebSocket): Socket {
+  let network: NetworkSocket | undefined;
+  raw.on('upgrade', ({ socket }) => void (network = socket));
   const received: Message[] = [];
   const waiting: { resolve: (message: Message) => void; reject: (error: Error) => void }[] = [];
   raw.on('message', (data: Buffer) => {
@@ -58,6 +63,10 @@ function keeping(raw: WebSocket): Socket {
   return {
     raw,
     closed,
+    network() {
+      if (network === undefined) throw new Error('not open');
+      return network;
+    },
     send: (message) => raw.send(typeof message === 'string' ? message : JSON.stringify(message)),
     next() {
       const message = received.shift();
