@@ -14,7 +14,7 @@ import type { World } from '../world.ts';
 import { documentCache, noErrorCache } from './document-cache.ts';
 import { documentLimits } from './document-limits.ts';
 import { Groups } from './groups.ts';
-import { LIMITS } from './limits.ts';
+import { type Limits, LIMITS } from './limits.ts';
 import type { Operation } from './operation.ts';
 import { isStream, OperationStream, type ResultStream, type Source } from './result-stream.ts';
 import { Sharing } from './sharing.ts';
@@ -39,8 +39,8 @@ export interface EngineParts {
   readonly contexts: Contexts;
   readonly shown: Shown;
   readonly world: World;
-  /** Subscriptions that may be open at once. */
-  readonly mostSubscriptions?: number;
+  /** Subscriptions that may be open at once; those of the product when left out. */
+  readonly limits?: Pick<Limits, 'subscriptions' | 'groupsPerCaller'>;
 }
 
 /** An operation on its way through the pipeline, with the context that was lent for it. */
@@ -66,8 +66,8 @@ const POST = new Request('http://localhost/graphql', { method: 'POST' });
 export function createEngine(parts: EngineParts): Engine {
   const pipeline = createPipeline(parts);
   const forAll = new WeakSet<ExecutionResult>();
-  const groups = new Groups(parts.world);
-  const { mostSubscriptions = LIMITS.subscriptions } = parts;
+  const { subscriptions, groupsPerCaller } = parts.limits ?? LIMITS;
+  const groups = new Groups(parts.world, groupsPerCaller);
   let running = 0;
 
   /** A source that was opened again stands beside others: only the first makes a subscription. */
@@ -85,7 +85,7 @@ export function createEngine(parts: EngineParts): Engine {
     async run(operation, viewer) {
       const run = runOf(operation, viewer, new Place());
       const result = await open(run);
-      if ('stream' in result && groups.subscriptions >= mostSubscriptions)
+      if ('stream' in result && groups.subscriptions >= subscriptions)
         return await refuse(result, FULL, parts.shown);
       if (run.isForAll === true && !('stream' in result)) forAll.add(result);
       if (!('stream' in result)) return result;
@@ -94,12 +94,17 @@ export function createEngine(parts: EngineParts): Engine {
         const isOther = 'stream' in source && place.about !== run.place.about;
         return isOther ? await refuse(source, GONE, parts.shown) : source;
       };
-      return groups.subscribe(keyOf(run), result, again);
+      const asked = { key: keyOf(run), caller: viewer.name, open: again };
+      return groups.subscribe(asked, result) ?? (await refuse(result, TOO_MANY, parts.shown));
     },
   };
 }
 
 const FULL = requestError('UNAVAILABLE', 'too many subscriptions are open; try again later');
+const TOO_MANY = requestError(
+  'UNAVAILABLE',
+  'too many different subscriptions of this caller are open; close some first',
+);
 const GONE = requestError('NOT_FOUND', 'what was watched is gone; something else has its name');
 
 async function refuse(

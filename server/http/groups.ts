@@ -4,19 +4,32 @@ import type { World } from '../world.ts';
 import { Group } from './group.ts';
 import { Pace } from './pace.ts';
 import type { Source } from './result-stream.ts';
+import { Shares } from './shares.ts';
 import { Subscription } from './subscription.ts';
+
+/** What a subscription is about. */
+export interface Asked {
+  /** What it has in common with others; undefined when nobody may join it. */
+  readonly key: string | undefined;
+  /** Who asks: whoever opens a group answers for it as long as anybody is in it. */
+  readonly caller: string;
+  /** Runs the operation again, from a place on. */
+  readonly open: (place: Place) => Promise<Source | ExecutionResult>;
+}
 
 /** All open subscriptions, by what they have in common. */
 export class Groups {
   readonly #world: World;
   readonly #pace: Pace;
+  readonly #shares: Shares;
   readonly #shared = new Map<string, Group>();
   /** Groups of one, for what may not be shared, are counted only. */
   #alone = 0;
   #subscriptions = 0;
 
-  constructor(world: World) {
+  constructor(world: World, mostPerCaller: number) {
     this.#world = world;
+    this.#shares = new Shares(mostPerCaller);
     this.#pace = new Pace(world);
   }
 
@@ -36,20 +49,21 @@ export class Groups {
     return known.length === 0 ? undefined : Math.min(...known);
   }
 
-  /** A subscription that joins those with the same key; without a key nobody joins it. */
-  subscribe(
-    key: string | undefined,
-    source: Source,
-    open: (place: Place) => Promise<Source | ExecutionResult>,
-  ): Subscription {
-    const group = (key === undefined ? undefined : this.#shared.get(key)) ?? this.#add(key, open);
+  /**
+   * A subscription that joins those with the same key; without a key nobody joins it. Undefined
+   * when its caller has opened as many groups as it may.
+   */
+  subscribe(asked: Asked, source: Source): Subscription | undefined {
+    const known = asked.key === undefined ? undefined : this.#shared.get(asked.key);
+    if (known === undefined && !this.#shares.take(asked.caller)) return undefined;
     this.#subscriptions += 1;
-    return new Subscription(group, source);
+    return new Subscription(known ?? this.#add(asked), source);
   }
 
-  #add(key: string | undefined, open: (place: Place) => Promise<Source | ExecutionResult>): Group {
+  #add({ key, caller, open }: Asked): Group {
     const onLeave = (isEmpty: boolean) => {
       this.#subscriptions -= 1;
+      if (isEmpty) this.#shares.give(caller);
       if (isEmpty && key === undefined) this.#alone -= 1;
       if (isEmpty && key !== undefined) this.#shared.delete(key);
     };

@@ -80,7 +80,7 @@ export class Http {
       contexts,
       world,
       shown: this.#shown,
-      mostSubscriptions: this.#limits.subscriptions,
+      limits: this.#limits,
     });
     this.#streams = new EventStreams(world, auth);
     const shared = { engine: this.#engine, auth, limits: this.#limits };

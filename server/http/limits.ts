@@ -24,7 +24,7 @@ export const LIMITS: Limits = {
   webSockets: 10_000,
   operationsPerSocket: 20,
   subscriptions: 20_000,
-  groupsPerCaller: 200,
+  groupsPerCaller: 1_000,
   pendingOperations: 1_000,
   bodyBytes: 100_000,
   messageBytes: 65_536,

@@ -186,7 +186,8 @@ test('what is read under a name of its own is read for each', async () => {
 test('more subscriptions than there may be are refused, and leave nothing open', async () => {
   const { contexts, world } = kit;
   const shown = shownResults(world, SILENT);
-  engine = createEngine({ schema, contexts, world, shown, mostSubscriptions: 2 });
+  const limits = { subscriptions: 2, groupsPerCaller: 9 };
+  engine = createEngine({ schema, contexts, world, shown, limits });
   const first = await read(ADMIN);
   await read(viewer('ann'));
   const refused = await kit.done(engine.run({ query: CHANGES }, ADMIN));
@@ -241,6 +242,25 @@ describe('a name that is given again', () => {
     expect(JSON.stringify(slow.outlet.results.at(-1))).toContain('NOT_FOUND');
     expect([slow.outlet.isComplete, other.outlet.isComplete]).toEqual([true, false]);
   });
+});
+
+test('a caller has so many different questions; what others ask already is none of them', async () => {
+  const { contexts, world } = kit;
+  const shown = shownResults(world, SILENT);
+  const limits = { subscriptions: 100, groupsPerCaller: 2 };
+  engine = createEngine({ schema, contexts, world, shown, limits });
+  const ask = (types: string[]) =>
+    kit.done(engine.run({ query: CHANGES, variables: { types } }, ADMIN));
+  const [first] = [await read(ADMIN, CHANGES, { types: ['JOB'] }), await read(ADMIN, CLUSTERS)];
+  await read(ADMIN, CLUSTERS);
+  expect(await ask(['SESSION'])).toMatchObject({
+    errors: [{ extensions: { code: 'UNAVAILABLE' } }],
+  });
+  await read({ name: 'other', role: 'ADMIN' }, CHANGES, { types: ['SESSION'] });
+  await read(ADMIN, CHANGES, { types: ['SESSION'] });
+  expect(await ask(['CLUSTER'])).toHaveProperty('errors');
+  first.subscription.end();
+  await read(ADMIN, CHANGES, { types: ['CLUSTER'] });
 });
 
 test('nothing is written to a reader that has left while it could take nothing', async () => {
