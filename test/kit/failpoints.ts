@@ -1,5 +1,6 @@
 import type { Store } from '../../db/store.ts';
 import type { Provider } from '../../server/providers/provider.ts';
+import { withTransact } from './with-transact.ts';
 
 /**
  * Points at which a process may be killed: before and after every call of a provider and every
@@ -23,15 +24,7 @@ export class Failpoints {
       this.#reach(`after ${point}`);
       return result;
     };
-    return {
-      installation: store.installation,
-      transact,
-      read: (body) => store.read(body),
-      lease: (...asked) => store.lease(...asked),
-      onCommit: (listener) => store.onCommit(listener),
-      head: () => store.head(),
-      close: () => store.close(),
-    };
+    return withTransact(store, transact);
   }
 
   /** The provider, telling of the calls by which it changes the world or looks at it. */

@@ -4,6 +4,7 @@ import type { Store } from '../../db/store.ts';
 import type { Synchronous, Tx } from '../../db/tx.ts';
 import { LONGEST_RETRY_MS } from '../../schema/model/cluster-pool.ts';
 import { isLive, type Session } from '../../schema/model/session.ts';
+import { withTransact } from '../kit/with-transact.ts';
 import type { WrapStore } from './scene.ts';
 
 /** A bug of the control plane as somebody could write it: it stands in the store's place. */
@@ -49,18 +50,6 @@ export const BUGS: readonly Bug[] = [
 const TOO_EARLY_MS = 60_000;
 /** Shorter than the longest wait there is, so that it looks like one. */
 const PUT_OFF_MS = LONGEST_RETRY_MS - 60_000;
-
-function withTransact(store: Store, transact: Store['transact']): Store {
-  return {
-    installation: store.installation,
-    transact,
-    read: (body) => store.read(body),
-    lease: (...asked) => store.lease(...asked),
-    onCommit: (listener) => store.onCommit(listener),
-    head: () => store.head(),
-    close: () => store.close(),
-  };
-}
 
 function twisted(store: Store, twist: Twist): Store {
   const bodyOf =

@@ -2,6 +2,7 @@ import { prepared } from '../../db/connection.ts';
 import type { Store } from '../../db/store.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Provider } from '../../server/providers/provider.ts';
+import { withTransact } from '../kit/with-transact.ts';
 
 /** What no transaction may write more of. */
 const MOST_WRITES = 256;
@@ -49,15 +50,7 @@ export class Mortal {
   store(store: Store): Store {
     const transact: Store['transact'] = (body) =>
       this.#pass(() => store.transact((tx) => this.#counted(tx, body)));
-    return {
-      installation: store.installation,
-      transact,
-      read: (body) => store.read(body),
-      lease: (...asked) => store.lease(...asked),
-      onCommit: (listener) => store.onCommit(listener),
-      head: () => store.head(),
-      close: () => store.close(),
-    };
+    return withTransact(store, transact);
   }
 
   /** The provider as this process has it. */

@@ -14,6 +14,7 @@ import {
   strays,
   until,
 } from '../../kit/pool-under-test.ts';
+import { withTransact } from '../../kit/with-transact.ts';
 
 describe('bootstrapPool', () => {
   it('makes what is missing by BOOTSTRAP though there is a template set', async () => {
@@ -154,18 +155,11 @@ describe('a job', () => {
     let transactions = 0;
     const next = restart(yard, {
       faults: faultAt({ operation: 'create' }, { kind: 'HANG' }),
-      wrapStore: (store) => ({
-        installation: store.installation,
-        read: (body) => store.read(body),
-        lease: (...asked) => store.lease(...asked),
-        onCommit: (listener) => store.onCommit(listener),
-        head: () => store.head(),
-        close: () => store.close(),
-        transact: (body) => {
+      wrapStore: (store) =>
+        withTransact(store, (body) => {
           transactions += 1;
           return store.transact(body);
-        },
-      }),
+        }),
     });
     await next.done(next.as('admin').warmUpPool('p'));
     await next.world.advance(MINUTE);
