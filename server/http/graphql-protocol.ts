@@ -21,8 +21,6 @@ export interface Connection {
   readonly line: WebSocketLine;
   /** What it has asked. */
   readonly operations: SocketOperations;
-  /** Sends it away. */
-  readonly close: (code: number, reason: string) => void;
   /** What the request said of its caller; browsers cannot say anything there. */
   readonly authorization: string | undefined;
   /** Who it is; nobody before `connection_init`. */
@@ -64,13 +62,14 @@ export function speakProtocol(parts: ProtocolParts): Server<Connection> {
       return extra.identity !== undefined;
     },
     async onSubscribe(context, id, payload) {
-      const { operations, close } = context.extra;
+      const { operations, line } = context.extra;
       if (id.length > MOST_ID_LENGTH) {
-        close(CloseCode.BadRequest, 'The id of an operation is too long');
+        line.close(CloseCode.BadRequest, 'The id of an operation is too long');
         return await never();
       }
       const operation = operations.begin(id);
-      const result = await run(context, payload, parts);
+      const result = await run(context, { ...payload }, parts);
+      forget(payload);
       operation.answered(result);
       if (operation.isReplaced) return await never();
       if (!(result instanceof Subscription) && !('data' in result)) {
@@ -78,15 +77,23 @@ export function speakProtocol(parts: ProtocolParts): Server<Connection> {
         return result.errors ?? [];
       }
       const args = { schema: parts.schema, document: EXECUTED };
-      results.set(args, delivering(result, { operation, id, line: context.extra.line }));
+      results.set(args, new Delivery(result, { operation, id, line }));
       return args;
     },
     execute: (args) => results.get(args) ?? {},
   });
 }
 
+/**
+ * The library keeps what was asked for as long as it is answered; nobody needs it any more, and
+ * those who share an answer share one copy.
+ */
+function forget(payload: SubscribePayload): void {
+  Object.assign(payload, { query: '', variables: undefined, extensions: undefined });
+}
+
 /** Where a result goes. */
-interface Delivery {
+interface Way {
   readonly operation: SocketOperation;
   readonly id: string;
   readonly line: WebSocketLine;
@@ -98,34 +105,37 @@ interface Delivery {
  * the operation from its beginning to its end, and of nothing in between. That of an operation
  * whose id is another's by now never ends, since the library would end the other.
  */
-function delivering(
-  result: ExecutionResult | Subscription,
-  { operation, id, line }: Delivery,
-): AsyncIterableIterator<ExecutionResult, undefined> {
-  const end = () => operation.end();
-  let hasStarted = false;
-  return {
-    async next() {
-      const isFirst = !hasStarted;
-      hasStarted = true;
-      if (!(result instanceof Subscription)) {
-        if (isFirst) return { done: false, value: result };
-        end();
-      } else if (isFirst) {
-        result.start(new WebSocketOutlet(line, id, end));
-      }
-      await operation.finished;
-      return operation.isReplaced ? await never() : { done: true, value: undefined };
-    },
-    return() {
-      end();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+class Delivery implements AsyncIterableIterator<ExecutionResult, undefined> {
+  readonly #way: Way;
+  #result: ExecutionResult | Subscription | undefined;
+
+  constructor(result: ExecutionResult | Subscription, way: Way) {
+    this.#result = result;
+    this.#way = way;
+  }
+
+  next(): Promise<IteratorResult<ExecutionResult, undefined>> {
+    const { operation, id, line } = this.#way;
+    const result = this.#result;
+    this.#result = undefined;
+    if (result instanceof Subscription)
+      result.start(new WebSocketOutlet(line, id, () => operation.end()));
+    else if (result === undefined) operation.end();
+    else return Promise.resolve({ done: false, value: result });
+    return operation.finished.then(() => (operation.isReplaced ? never() : DONE));
+  }
+
+  return(): Promise<IteratorResult<ExecutionResult, undefined>> {
+    this.#way.operation.end();
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
+
+const DONE = { done: true, value: undefined } as const;
 
 /** A new one each time: one for all would keep all who wait for it. */
 function never(): Promise<never> {

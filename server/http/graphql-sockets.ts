@@ -31,6 +31,8 @@ export class GraphqlSockets {
   readonly #server: WebSocketServer;
   readonly #protocol: Server<Connection>;
   readonly #connections = new Map<WebSocket, Connection>();
+  /** One for all of them: each socket costs memory for as long as it is open. */
+  readonly #onError = (err: Error) => this.#parts.log.debug({ err }, 'a WebSocket broke');
   #cancelBeat = () => {};
 
   constructor(parts: SocketParts) {
@@ -57,19 +59,17 @@ export class GraphqlSockets {
 
   /** Makes a WebSocket of a request that may come in. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { authorization } = request.headers;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const line = new WebSocketLine(webSocket, socket);
-      const close = (code: number, reason: string) => webSocket.close(code, reason);
-      const { authorization } = request.headers;
-      const operations = new SocketOperations();
-      this.#open(webSocket, { line, operations, close, authorization });
+      this.#open(webSocket, { line, operations: new SocketOperations(), authorization });
     });
   }
 
   #open(socket: WebSocket, connection: Connection): void {
     const { log } = this.#parts;
     this.#connections.set(socket, connection);
-    socket.on('error', (err) => log.debug({ err }, 'a WebSocket broke'));
+    socket.on('error', this.#onError);
     const protocolSocket = this.#asProtocolSocket(socket, connection.line);
     const closed = this.#protocol.opened(protocolSocket, connection);
     socket.once('close', (code, reason) => {
@@ -92,6 +92,7 @@ export class GraphqlSockets {
       onPing: answerLatest((text) => line.send(text)),
       onMessage: (receive) => {
         socket.on('message', (data) => {
+          line.holdBack();
           // Who has been sent away is not listened to.
           if (socket.readyState !== socket.OPEN) return;
           receive(textOf(data)).catch((err: unknown) => {

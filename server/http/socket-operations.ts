@@ -3,19 +3,19 @@ import { Subscription } from './subscription.ts';
 
 /** What one connection has asked and is not over yet; nothing of it outlives the connection. */
 export class SocketOperations {
-  readonly #all = new Set<SocketOperation>();
   readonly #byId = new Map<string, SocketOperation>();
+  #size = 0;
 
   /** How many there are; one that was called off counts until the engine is through with it. */
   get size(): number {
-    return this.#all.size;
+    return this.#size;
   }
 
   /** One begins. An older one with this id has been called off, or it would not have come here. */
   begin(id: string): SocketOperation {
     this.#byId.get(id)?.replace();
-    const operation = new SocketOperation(() => this.#all.delete(operation));
-    this.#all.add(operation);
+    const operation = new SocketOperation(() => void (this.#size -= 1));
+    this.#size += 1;
     this.#byId.set(id, operation);
     // An id that is used again in the packet that called it off finds whom it replaces.
     void operation.finished.then(() => {
@@ -24,9 +24,9 @@ export class SocketOperations {
     return operation;
   }
 
-  /** The connection is gone. */
+  /** The connection is gone; those that were replaced have ended already. */
   endAll(): void {
-    for (const operation of this.#all) operation.end();
+    for (const operation of this.#byId.values()) operation.end();
   }
 }
 
@@ -40,6 +40,7 @@ export class SocketOperation {
   #isPending = true;
   #isOver = false;
   #isReplaced = false;
+  #hasLeft = false;
 
   constructor(onLeave: () => void) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -73,6 +74,8 @@ export class SocketOperation {
   }
 
   #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
     this.#subscription?.end();
     this.#onLeave();
     this.#finish();

@@ -36,7 +36,7 @@ export class WebSocketLine {
   #read = 0;
   /** The end of what it was asked about. */
   #asked = 0;
-  readonly #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] | undefined;
   #atBeat = { written: 0, read: 0, unsent: 0 };
   #stuckFor = 0;
   #silentFor = 0;
@@ -44,10 +44,9 @@ export class WebSocketLine {
   constructor(socket: WebSocket, connection: Duplex) {
     this.#socket = socket;
     this.#connection = connection;
-    socket.on('message', () => this.#holdBack());
-    socket.on('ping', () => this.#holdBack());
+    socket.on('ping', () => this.holdBack());
     socket.on('pong', (answer) => this.#learn(String(answer)));
-    socket.once('close', () => this.#goOn());
+    socket.on('close', () => this.#goOn());
   }
 
   /** Whether the network has taken all that was written, and the reader has read most of it. */
@@ -61,6 +60,11 @@ export class WebSocketLine {
 
   get #isFollowing(): boolean {
     return this.#written - this.#read < MOST_ON_THE_WAY;
+  }
+
+  /** Sends the other side away. */
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
   }
 
   /** Some time has passed: asks whether anybody is there, and answers how the line is. */
@@ -92,7 +96,7 @@ export class WebSocketLine {
   async room(): Promise<void> {
     if (this.#isOpen) await new Promise<void>((resolve) => this.#whenSent(resolve));
     if (this.#isOpen ? this.#isFollowing : this.#socket.readyState === this.#socket.CLOSED) return;
-    await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    await new Promise<void>((resolve) => void (this.#waiting ??= []).push(resolve));
   }
 
   /** Calls back when the network has taken all that was written, or never will. */
@@ -102,8 +106,8 @@ export class WebSocketLine {
     else then();
   }
 
-  /** Does not read on until the network has taken what was written. */
-  #holdBack(): void {
+  /** Something was read: does not read on until the network has taken what was written. */
+  holdBack(): void {
     if (!this.#isOpen || this.#socket.isPaused || this.#connection.writableLength === 0) return;
     this.#socket.pause();
     this.#whenSent(() => this.#socket.resume());
@@ -130,7 +134,9 @@ export class WebSocketLine {
   }
 
   #goOn(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   /**
@@ -144,7 +150,7 @@ export class WebSocketLine {
       this.#socket.send(text, () => resolve());
     });
     this.#askHowFar();
-    this.#holdBack();
+    this.holdBack();
     return sent;
   }
 
