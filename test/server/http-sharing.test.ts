@@ -244,7 +244,7 @@ describe('a name that is given again', () => {
   });
 });
 
-test('a caller has so many different questions; what others ask already is none of them', async () => {
+test('a caller opens so many different questions; those of others do not count', async () => {
   const { contexts, world } = kit;
   const shown = shownResults(world, SILENT);
   const limits = { subscriptions: 100, groupsPerCaller: 2 };

@@ -179,7 +179,7 @@ test('a stalled reader whose token is revoked is refused once, and ends nobody e
   expect((await post(server, '{ cursor }', bob)).status).toBe(200);
 });
 
-test('a stream is not sent behind another answer: what is written to it would pile up', async () => {
+test('a stream is not sent behind another answer, where it would pile up', async () => {
   const feeds = [queue<FeedMessage>(), queue<FeedMessage>()] as const;
   let opened = 0;
   const changes = () => feeds[opened++ === 0 ? 0 : 1].stream;

@@ -11,7 +11,7 @@ interface Ends {
   readonly connection: Duplex;
   readonly far: WebSocket;
   /** The next ping that comes to the far end, which answers none by itself. */
-  nextPing(): Promise<string>;
+  readonly nextPing: () => Promise<string>;
 }
 
 async function bothEnds(): Promise<Ends> {
@@ -26,7 +26,9 @@ async function bothEnds(): Promise<Ends> {
   onTestFinished(async () => {
     for (const client of server.clients) client.terminate();
     far.terminate();
-    await new Promise((resolve) => void server.close(resolve));
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
   });
   const pings: string[] = [];
   far.on('ping', (data) => pings.push(String(data)));
@@ -116,12 +118,13 @@ test('who waits for room at a line that has ended does not break its goodbye', a
   const broken: unknown[] = [];
   near.on('error', (error) => broken.push(error));
   connection.on('error', (error) => broken.push(error));
-  const closed = once(far, 'close');
+  const closed = new Promise<[number, string]>((resolve) => {
+    far.once('close', (code, reason) => resolve([code, String(reason)]));
+  });
   write(line, WINDOW);
   near.close(4400, 'goodbye');
   connection.end();
   expect(line.hasRoom).toBe(false);
   await line.room();
-  const [code, reason] = await closed;
-  expect([code, String(reason), broken]).toEqual([4400, 'goodbye', []]);
+  expect([...(await closed), broken]).toEqual([4400, 'goodbye', []]);
 });
