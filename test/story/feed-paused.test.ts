@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 3_600_000 });
 
 const world = realWorld();
 const { all: campaign } = seedsOf('feed', 1);
-const [PAUSED, CHANGES, WARM_UP] = campaign ? [1_000, 100_000, 20_000] : [100, 3_000, 6_000];
+const [PAUSED, CHANGES, WARM_UP] = campaign ? [1_000, 100_000, 100_000] : [100, 3_000, 6_000];
 const SESSIONS = 10;
 const WRITERS = 4;
 const MOST_GROWTH = 64 * 1_024 * 1_024;
