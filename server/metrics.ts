@@ -16,7 +16,7 @@ import { timingClaims } from './metrics/claims.ts';
 import { EventMetrics } from './metrics/events.ts';
 import { MOST_POOLS, PoolNames } from './metrics/pool-names.ts';
 import { StateMetrics, type FeedGauges, type HttpGauges, type State } from './metrics/state.ts';
-import type { World } from './world.ts';
+import { nextTurn, type World } from './world.ts';
 
 /** What metrics are made of. */
 export interface MetricsParts {
@@ -100,7 +100,7 @@ class PrometheusMetrics implements Metrics {
     const { store, world } = this.#parts;
     while (this.#isBehind()) {
       this.#count();
-      await new Promise<void>((resolve) => world.soon(resolve));
+      await nextTurn(world);
     }
     const slowest = Math.min(this.#parts.feed.slowest() ?? Infinity, http.slowest() ?? Infinity);
     this.#state.show(

@@ -51,6 +51,11 @@ export function sleepBy(
   });
 }
 
+/** Leaves the rest of this turn of the event loop to others. */
+export function nextTurn(world: Pick<World, 'soon'>): Promise<void> {
+  return new Promise((resolve) => world.soon(resolve));
+}
+
 /** An identifier from a time and a source of randomness: 12 digits of time, 20 of chance. */
 export function idFrom(now: number, randomHex: string): string {
   return Math.max(now, 0).toString(16).padStart(12, '0').slice(-12) + randomHex.slice(0, 20);

@@ -95,6 +95,9 @@ export function loseCluster(tx: Tx, clusterId: string, reason: string, why: Why)
   release(tx, cluster.sessionId, ending, { ...why, reason });
 }
 
+/** How the reason of a fallback begins that was taken because a cluster did not wake. */
+export const NOT_WOKEN = 'a cluster could not be woken';
+
 /**
  * A held cluster could not be woken: it is put back, and its session takes another, three at
  * most. The one it takes is warm if there is one, else made for it if the pool has room.
@@ -113,7 +116,7 @@ export function failWake(tx: Tx, sessionId: string, reason: string, why: Why): v
     clusterLockTime: null,
     failedWakes,
     strategy: null,
-    fallbackReason: `a cluster could not be woken: ${reason}`,
+    fallbackReason: `${NOT_WOKEN}: ${reason}`,
   };
   updateSession(tx, sessionId, patch, { ...why, reason });
   free(tx, bad, { ...why, reason });

@@ -7,6 +7,7 @@ import type { ChangeFilter, FeedMessage, ResyncReason } from '../../schema/conte
 import type { Change } from '../../schema/model/change.ts';
 import type { Cursor } from '../../schema/model/cursor.ts';
 import { requestError } from '../../schema/request-error.ts';
+import { nextTurn } from '../world.ts';
 import type { LogPages } from './log-pages.ts';
 import { openForMessage, openForMessages, type ReaderParts } from './reader.ts';
 import type { Turn, TurnRules, Turns } from './turns.ts';
@@ -118,11 +119,7 @@ export class ChangeReader {
       yield this.#message({ kind: 'CHANGES', changes });
     }
     // A long stretch that is not for this reader must not keep others from their turn.
-    if (!delivered) await this.#nextTurn();
-  }
-
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#parts.world.soon(resolve));
+    if (!delivered) await nextTurn(this.#parts.world);
   }
 
   #isFor(change: Change): boolean {

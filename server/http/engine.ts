@@ -85,10 +85,11 @@ export function createEngine(parts: EngineParts): Engine {
     async run(operation, viewer) {
       const run = runOf(operation, viewer, new Place());
       const result = await open(run);
-      if ('stream' in result && groups.subscriptions >= subscriptions)
-        return await refuse(result, FULL, parts.shown);
-      if (run.isForAll === true && !('stream' in result)) forAll.add(result);
-      if (!('stream' in result)) return result;
+      if (!('stream' in result)) {
+        if (run.isForAll === true) forAll.add(result);
+        return result;
+      }
+      if (groups.subscriptions >= subscriptions) return await refuse(result, FULL, parts.shown);
       const again = async (place: Place) => {
         const source = await open(runOf(operation, viewer, place));
         const isOther = 'stream' in source && place.about !== run.place.about;
@@ -163,22 +164,22 @@ const introspectionForAdmins: Plugin<{ run: Run }> = {
 };
 
 /** What the pipeline found in an operation's text. */
-type Asked = Pick<ExecutionArgs, 'document' | 'operationName'>;
+type Parsed = Pick<ExecutionArgs, 'document' | 'operationName'>;
 
 /** Opens a context only for what has passed validation, and resolves it there. */
 function executeInLentContext(contexts: Contexts, sharing: Sharing): Plugin<{ run: Run }> {
   return {
     async onExecute({ args, context: { run }, executeFn, setExecuteFn }) {
-      const asked: Asked = args;
-      run.isForAll = sharing.isQueryForAll(asked.document, asked.operationName);
+      const parsed: Parsed = args;
+      run.isForAll = sharing.isQueryForAll(parsed.document, parsed.operationName);
       const open = await contexts.open(run.viewer);
       run.lent.once = open;
       setExecuteFn((args): unknown => executeFn({ ...args, contextValue: open.context }));
     },
     async onSubscribe({ args, context: { run }, subscribeFn, setSubscribeFn }) {
       const open = await contexts.openForSubscription(run.viewer, run.place);
-      const asked: Asked = args;
-      run.shareKey = sharing.keyOf(run.operation, asked.document, run.viewer);
+      const parsed: Parsed = args;
+      run.shareKey = sharing.keyOf(run.operation, parsed.document, run.viewer);
       run.lent.stream = open;
       setSubscribeFn((args): unknown => subscribeFn({ ...args, contextValue: open.context }));
     },

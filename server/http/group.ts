@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import { type Meeting, Place } from '../feed/place.ts';
-import type { World } from '../world.ts';
+import { nextTurn, type World } from '../world.ts';
 import { Batch, serialised } from './outlet.ts';
 import type { Pace } from './pace.ts';
 import type { Source } from './result-stream.ts';
@@ -143,10 +143,10 @@ export class Group {
     let bytes = results[0]?.length ?? 0;
     let { last, isWhole } = place;
     let upcoming = stream.next();
-    const turnOver = this.#nextTurn();
+    const turnOver = nextTurn(this.#parts.world);
     while (bytes < MOST_BATCH_BYTES) {
       const next = await Promise.race([upcoming, turnOver]);
-      if (next === undefined || next.done === true) break;
+      if (typeof next !== 'object' || next.done === true) break;
       const result = serialised(next.value);
       results.push(result);
       bytes += result.length;
@@ -172,11 +172,11 @@ export class Group {
       if (!this.#members.has(member)) continue;
       if (!member.take(batch)) this.#leaveBehind(member, before);
       written += 1;
-      if (written % AT_ONCE === 0) await this.#nextTurn();
+      if (written % AT_ONCE === 0) await nextTurn(this.#parts.world);
     }
     for (const wake of this.#wakes) wake();
     // What was written is on its way before anybody is asked whether there is room.
-    await this.#nextTurn();
+    await nextTurn(this.#parts.world);
   }
 
   #leaveBehind(member: Member, from: number): void {
@@ -191,9 +191,5 @@ export class Group {
     this.#source = undefined;
     this.#isBusy = false;
     void source?.stream.return();
-  }
-
-  #nextTurn(): Promise<undefined> {
-    return new Promise((resolve) => this.#parts.world.soon(() => resolve(undefined)));
   }
 }

@@ -1,4 +1,4 @@
-import type { World } from '../world.ts';
+import { nextTurn, type World } from '../world.ts';
 
 /** In one turn of the event loop. */
 const MOST_MS = 5;
@@ -17,9 +17,7 @@ export class Pace {
 
   /** Goes on in this turn while there is time, else in one of the next. */
   async step(): Promise<void> {
-    while (this.#isSpent()) {
-      await new Promise<void>((resolve) => this.#world.soon(resolve));
-    }
+    while (this.#isSpent()) await nextTurn(this.#world);
   }
 
   #isSpent(): boolean {

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from '@prometheus-io/client';
+import { NOT_WOKEN } from '../../db/hold/release.ts';
 import type { Logged, ProvisioningMeasure } from '../../db/measure.ts';
 import type { PoolNames } from './pool-names.ts';
 
@@ -91,7 +92,7 @@ export class EventMetrics {
 function fallbackOf({ servedFrom, forSession, succeeded, reason }: ProvisioningMeasure) {
   if (succeeded === 0) return servedFrom === 'SNAPSHOT' ? 'SNAPSHOTS_FAILED' : undefined;
   if (forSession === 0 || reason === null) return undefined;
-  return reason.startsWith('a cluster could not be woken') ? 'WAKE_FAILED' : undefined;
+  return reason.startsWith(NOT_WOKEN) ? 'WAKE_FAILED' : undefined;
 }
 
 const COUNTERS = {
