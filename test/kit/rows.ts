@@ -1,3 +1,4 @@
+import type { FeedMessage } from '../../schema/context.ts';
 import type { Change } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
@@ -210,4 +211,9 @@ export function aChange(row: Partial<Change> = {}): Change {
     owner: 'alice',
     ...row,
   };
+}
+
+/** A bookmark of the feed at this position. */
+export function aBookmark(seq: number): FeedMessage {
+  return { kind: 'BOOKMARK', cursor: { epoch: 'epoch123', seq }, prev: null };
 }

@@ -1,41 +1,28 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { trimChanges } from '../../db/change.ts';
-import { updatePool } from '../../db/cluster-pool.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { FeedClient, stateNow, type Subscription } from '../kit/feed-client.ts';
+import { FeedClients } from '../kit/feed-clients.ts';
 import { ADMIN, openTestStore, viewer, type TestStore } from '../kit/store.ts';
 
 /** The state that a reader of the feed is given first; readers that do not take it. */
 let kit: TestStore;
-let clients: FeedClient[] = [];
+let clients: FeedClients;
 
 beforeEach(() => {
   kit = openTestStore();
+  clients = new FeedClients(kit);
 });
 afterEach(async () => {
-  for (const client of clients) await client.drop();
-  expect(clients.flatMap(({ violations }) => violations)).toEqual([]);
-  clients = [];
+  await clients.close();
   await kit.close();
 });
 
 const alice = viewer('alice');
 const bob = viewer('bob');
-const WHY = { cause: 'ADMIN' } as const;
-
-async function connect(subscription: Subscription): Promise<FeedClient> {
-  const client = new FeedClient(kit, subscription);
-  clients.push(client);
-  client.connect();
-  await kit.world.settle();
-  return client;
-}
-
-const claim = (who: Viewer, pool = 'cks') => kit.done(kit.verbs(who).createSession({ pool }));
-const touch = (poolId: string, times = 1) =>
-  kit.transact((tx) => {
-    for (let n = 0; n < times; n += 1) updatePool(tx, poolId, {}, WHY);
-  });
+const connect = (subscription: Subscription) => clients.connect(subscription);
+const claim = (who: Viewer, pool?: string) => clients.claim(who, pool);
+const touch = (poolId: string, times?: number) => clients.touch(poolId, times);
 const kinds = (client: FeedClient) => client.messages.map(({ kind }) => kind);
 
 /** Readers that do not take what they are sent: as many as may read a state at once, or more. */
@@ -68,7 +55,7 @@ it('is one empty message where there is nothing', async () => {
 it('is whole while verbs go on, which follow it', async () => {
   await kit.addPool({ size: 150 }, 150);
   const client = new FeedClient(kit, { viewer: ADMIN });
-  clients.push(client);
+  clients.add(client);
   client.isPaused = true;
   client.connect();
   await kit.world.settle();

@@ -1,44 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changesAfter, trimChanges } from '../../db/change.ts';
-import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
+import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findVmsOfSession } from '../../db/vm-handle.ts';
 import type { FeedMessage } from '../../schema/context.ts';
 import { NotFound } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { FeedClient, stateNow, type Subscription } from '../kit/feed-client.ts';
+import { FeedClients } from '../kit/feed-clients.ts';
 import { ADMIN, openTestStore, viewer, type TestStore } from '../kit/store.ts';
 
 let kit: TestStore;
-let clients: FeedClient[] = [];
+let clients: FeedClients;
 
 beforeEach(() => {
   kit = openTestStore();
+  clients = new FeedClients(kit);
 });
 afterEach(async () => {
-  for (const client of clients) await client.drop();
-  expect(clients.flatMap(({ violations }) => violations)).toEqual([]);
-  clients = [];
+  await clients.close();
   await kit.close();
 });
 
 const alice = viewer('alice');
 const bob = viewer('bob');
-const WHY = { cause: 'ADMIN' } as const;
-
-async function connect(subscription: Subscription): Promise<FeedClient> {
-  const client = new FeedClient(kit, subscription);
-  clients.push(client);
-  client.connect();
-  await kit.world.settle();
-  return client;
-}
-
-const claim = (who: Viewer, pool = 'cks') => kit.done(kit.verbs(who).createSession({ pool }));
-const touch = (poolId: string, times = 1) =>
-  kit.transact((tx) => {
-    for (let n = 0; n < times; n += 1) updatePool(tx, poolId, {}, WHY);
-  });
+const connect = (subscription: Subscription) => clients.connect(subscription);
+const claim = (who: Viewer, pool?: string) => clients.claim(who, pool);
+const touch = (poolId: string, times?: number) => clients.touch(poolId, times);
 const kinds = (client: FeedClient) => client.messages.map(({ kind }) => kind);
 const latest = (client: FeedClient) => client.messages.at(-1);
 
@@ -116,7 +104,7 @@ describe('changes', () => {
 describe('a cursor that cannot be resumed', () => {
   const resume = async (seq: number, epoch = kit.store.installation.epoch) => {
     const client = new FeedClient(kit, { viewer: ADMIN });
-    clients.push(client);
+    clients.add(client);
     client.cursor = { epoch, seq };
     client.connect();
     await kit.world.settle();
@@ -216,7 +204,7 @@ describe('filters and rights', () => {
     await kit.world.settle();
     const replayed = readers.map((one) => new FeedClient(kit, { viewer: one }));
     for (const client of replayed) {
-      clients.push(client);
+      clients.add(client);
       client.cursor = cursor;
       client.connect();
     }

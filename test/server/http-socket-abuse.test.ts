@@ -1,16 +1,11 @@
 import { expect, test } from 'vitest';
 import type { FeedMessage } from '../../schema/context.ts';
 import { type Queue, queue } from '../kit/queue.ts';
+import { aBookmark } from '../kit/rows.ts';
 import { post, serve } from '../kit/served.ts';
 import { connect, type Message, openSocket, type Socket } from '../kit/socket.ts';
 
 const CHANGES = 'subscription { changes { cursor } }';
-
-const bookmark = (seq: number): FeedMessage => ({
-  kind: 'BOOKMARK',
-  cursor: { epoch: 'epoch123', seq },
-  prev: null,
-});
 
 const told = (id: string, seq: number) => ({
   id,
@@ -50,7 +45,7 @@ test('an id that is called off and used again in one packet leaves nothing behin
   expect(await socket.next()).toMatchObject({ id: 'y', type: 'complete' });
   await Promise.all(feeds.slice(0, 10).map(({ left }) => left));
   expect([feeds.length, server.contexts.lent()]).toEqual([11, 1]);
-  feeds[10]?.push(bookmark(1));
+  feeds[10]?.push(aBookmark(1));
   expect(await socket.next()).toEqual(told('x', 1));
   socket.raw.terminate();
   await feeds[10]?.left;
@@ -62,12 +57,12 @@ test('an open subscription gives its id to the next in the packet that calls it 
   const socket = await connect(server.url);
   socket.send(subscribe('x'));
   await expect.poll(() => feeds.length).toBe(1);
-  feeds[0]?.push(bookmark(1));
+  feeds[0]?.push(aBookmark(1));
   expect(await socket.next()).toEqual(told('x', 1));
   sendAtOnce(socket, [complete('x'), subscribe('x')]);
   await feeds[0]?.left;
   await expect.poll(() => feeds.length).toBe(2);
-  feeds[1]?.push(bookmark(2));
+  feeds[1]?.push(aBookmark(2));
   expect(await socket.next()).toEqual(told('x', 2));
   feeds[1]?.end();
   expect(await socket.next()).toEqual({ id: 'x', type: 'complete' });

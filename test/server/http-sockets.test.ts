@@ -2,21 +2,15 @@ import { expect, test } from 'vitest';
 import type { FeedMessage } from '../../schema/context.ts';
 import { PoolExhausted } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
-import { realWorld } from '../../server/world.ts';
+import { handWorld } from '../kit/hand-world.ts';
 import { queue } from '../kit/queue.ts';
-import { aSession } from '../kit/rows.ts';
+import { aBookmark, aSession } from '../kit/rows.ts';
 import { bearer, deferred, makeTokens, post, serve } from '../kit/served.ts';
 import { connect, openSocket, type Socket } from '../kit/socket.ts';
 
 const CHANGES = 'subscription { changes { cursor } }';
 const CLAIM = `mutation { createSession(input: { pool: "cks" }) {
   __typename ... on UserError { code } } }`;
-
-const bookmark = (seq: number): FeedMessage => ({
-  kind: 'BOOKMARK',
-  cursor: { epoch: 'epoch123', seq },
-  prev: null,
-});
 
 const told = (id: string, seq: number) => ({
   id,
@@ -52,9 +46,9 @@ test('a subscription tells each message, and ends when its feed does', async () 
   const server = await serve({ feed: { changes: () => feed.stream } });
   const socket = await connect(server.url);
   subscribe(socket, 'a', CHANGES);
-  feed.push(bookmark(1));
+  feed.push(aBookmark(1));
   expect(await socket.next()).toEqual(told('a', 1));
-  feed.push(bookmark(2));
+  feed.push(aBookmark(2));
   feed.end();
   expect(await socket.next()).toEqual(told('a', 2));
   expect(await socket.next()).toEqual({ id: 'a', type: 'complete' });
@@ -69,7 +63,7 @@ test('a reader that completes, or goes, ends its subscriptions', async () => {
   const socket = await connect(server.url);
   for (const [index, feed] of feeds.entries()) {
     subscribe(socket, `s${index}`, CHANGES);
-    feed.push(bookmark(index));
+    feed.push(aBookmark(index));
     expect(await socket.next()).toEqual(told(`s${index}`, index));
   }
   expect(server.contexts.lent()).toBe(2);
@@ -216,7 +210,7 @@ test('a connection has so many operations at once', async () => {
   socket.send({ type: 'complete', id: 'a' });
   await feeds[0]?.left;
   subscribe(socket, 'd', CHANGES);
-  feeds[2]?.push(bookmark(1));
+  feeds[2]?.push(aBookmark(1));
   expect(await socket.next()).toEqual(told('d', 1));
 });
 
@@ -229,22 +223,9 @@ test('the server has so many connections', async () => {
   await connect(url);
 });
 
-/** A world whose timers fire when a test says so. */
-function handWorld() {
-  const timers: { ms: number; fire: () => void }[] = [];
-  const after = (ms: number, fire: () => void) => {
-    timers.push({ ms, fire });
-    return () => {};
-  };
-  return {
-    world: { ...realWorld(), after },
-    beat: () => timers.splice(0).forEach(({ fire }) => fire()),
-  };
-}
-
 test('a revoked token is refused at once, and its connections are closed', async () => {
   const tokens = makeTokens();
-  const { world, beat } = handWorld();
+  const { world, fire } = handWorld();
   const feed = queue<FeedMessage>();
   const server = await serve({ auth: tokens.auth, world, feed: { changes: () => feed.stream } });
   const alice = bearer(tokens.add('alice', 'USER'));
@@ -252,7 +233,7 @@ test('a revoked token is refused at once, and its connections are closed', async
   const socket = await connect(server.url, alice);
   const other = await connect(server.url, bob);
   subscribe(socket, '1', CHANGES);
-  feed.push(bookmark(1));
+  feed.push(aBookmark(1));
   expect(await socket.next()).toEqual(told('1', 1));
   expect((await post(server, '{ cursor }', alice)).status).toBe(200);
 
@@ -263,7 +244,7 @@ test('a revoked token is refused at once, and its connections are closed', async
     id: '2',
     payload: [{ extensions: { code: 'UNAUTHENTICATED' } }],
   });
-  beat();
+  fire();
   expect((await socket.closed).code).toBe(4403);
   await feed.left;
   subscribe(other, '1', '{ cursor }');
@@ -271,18 +252,18 @@ test('a revoked token is refused at once, and its connections are closed', async
 });
 
 test('a line that does not answer is dropped', async () => {
-  const { world, beat } = handWorld();
+  const { world, fire } = handWorld();
   const { url } = await serve({ world });
   const dead = await connect(url);
   const alive = await connect(url);
   dead.raw.pause();
   const pinged = new Promise((resolve) => alive.raw.once('ping', resolve));
-  beat();
+  fire();
   await pinged;
   // By the time of an answer to this, the answer to the ping has come too.
   subscribe(alive, '1', '{ cursor }');
   await alive.next();
-  beat();
+  fire();
   dead.raw.resume();
   expect((await dead.closed).code).toBe(1006);
   subscribe(alive, '2', '{ cursor }');
@@ -291,24 +272,24 @@ test('a line that does not answer is dropped', async () => {
 });
 
 test('a line that takes nothing of what was written is closed with 1013', async () => {
-  const { world, beat } = handWorld();
+  const { world, fire } = handWorld();
   const feed = queue<FeedMessage>();
   const server = await serve({ world, feed: { changes: () => feed.stream } });
   const stuck = await connect(server.url);
   // A long field name per message fills what the network holds for a reader that does not read.
   const aliases = Array.from({ length: 10 }, (_, i) => `c${i}${'x'.repeat(4_500)}: cursor`);
   subscribe(stuck, '1', `subscription { changes { ${aliases.join(' ')} } }`);
-  feed.push(bookmark(1));
+  feed.push(aBookmark(1));
   await stuck.next();
   stuck.raw.pause();
-  for (let seq = 2; seq <= 2_000; seq += 1) feed.push(bookmark(seq));
+  for (let seq = 2; seq <= 2_000; seq += 1) feed.push(aBookmark(seq));
   let taken = 0;
   while (feed.taken() > taken) {
     taken = feed.taken();
     await post(server, '{ cursor }');
   }
   expect(taken).toBeLessThan(2_000);
-  for (let beats = 0; beats < 8; beats += 1) beat();
+  for (let beats = 0; beats < 8; beats += 1) fire();
   stuck.raw.resume();
   expect(await stuck.closed).toEqual({ code: 1013, reason: 'Too slow' });
   await feed.left;

@@ -2,17 +2,12 @@ import { request, type IncomingMessage } from 'node:http';
 import { connect as connectTo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FeedMessage } from '../../schema/context.ts';
-import { realWorld } from '../../server/world.ts';
+import { handWorld } from '../kit/hand-world.ts';
 import { queue } from '../kit/queue.ts';
+import { aBookmark } from '../kit/rows.ts';
 import { bearer, makeTokens, post, serve } from '../kit/served.ts';
 
 const CHANGES = 'subscription { changes { cursor } }';
-
-const bookmark = (seq: number): FeedMessage => ({
-  kind: 'BOOKMARK',
-  cursor: { epoch: 'epoch123', seq },
-  prev: null,
-});
 
 /** A stream of events, read event by event. */
 interface Events {
@@ -58,9 +53,9 @@ test('a subscription is sent as events, and its end is told', async () => {
     'x-accel-buffering': 'no',
   });
   expect(await events.next()).toBe(':');
-  feed.push(bookmark(1));
+  feed.push(aBookmark(1));
   expect(await events.next()).toBe(eventOf(1));
-  feed.push(bookmark(2));
+  feed.push(aBookmark(2));
   expect(await events.next()).toBe(eventOf(2));
   feed.end();
   expect(await events.next()).toBe('event: complete\ndata:');
@@ -88,7 +83,7 @@ test('a reader that leaves ends its subscription', async () => {
   const feed = queue<FeedMessage>();
   const server = await serve({ feed: { changes: () => feed.stream } });
   const events = await openEvents(server.url, CHANGES);
-  feed.push(bookmark(1));
+  feed.push(aBookmark(1));
   await events.next();
   expect(await events.next()).toBe(eventOf(1));
   events.response.destroy();
@@ -124,7 +119,7 @@ test('a reader that does not read holds up its feed, and nobody else', async () 
   await quick.next();
   const total = 2_000;
   for (let seq = 1; seq <= total; seq += 1) {
-    for (const feed of feeds) feed.push(bookmark(seq));
+    for (const feed of feeds) feed.push(aBookmark(seq));
   }
   for (let seq = 1; seq <= total; seq += 1) expect(await quick.next()).toBe(eventOf(seq));
   expect(feeds[0].taken()).toBeLessThan(total / 2);
@@ -133,33 +128,19 @@ test('a reader that does not read holds up its feed, and nobody else', async () 
 });
 
 test('a silent stream shows that it lives', async () => {
-  const timers: { ms: number; fire: () => void }[] = [];
-  const world = {
-    ...realWorld(),
-    after: (ms: number, fire: () => void) => {
-      timers.push({ ms, fire });
-      return () => {};
-    },
-  };
+  const { world, fire } = handWorld();
   const feed = queue<FeedMessage>();
   const server = await serve({ world, feed: { changes: () => feed.stream } });
   const events = await openEvents(server.url, CHANGES);
   expect(await events.next()).toBe(':');
-  timers.find(({ ms }) => ms === 12_000)?.fire();
+  fire(12_000);
   expect(await events.next()).toBe(':');
   events.response.destroy();
   await feed.left;
 });
 
 test('a stalled reader whose token is revoked is refused once, and ends nobody else', async () => {
-  const timers: { ms: number; fire: () => void }[] = [];
-  const world = {
-    ...realWorld(),
-    after: (ms: number, fire: () => void) => {
-      timers.push({ ms, fire });
-      return () => {};
-    },
-  };
+  const { world, fire } = handWorld();
   const tokens = makeTokens();
   const feed = queue<FeedMessage>();
   const server = await serve({ world, auth: tokens.auth, feed: { changes: () => feed.stream } });
@@ -168,11 +149,10 @@ test('a stalled reader whose token is revoked is refused once, and ends nobody e
   const document = `subscription { changes { ${aliases.join(' ')} } }`;
   const slow = await openEvents(server.url, document, alice);
   slow.response.pause();
-  for (let seq = 1; seq <= 1_000; seq += 1) feed.push(bookmark(seq));
+  for (let seq = 1; seq <= 1_000; seq += 1) feed.push(aBookmark(seq));
   await expect.poll(() => feed.taken()).toBeGreaterThan(10);
   tokens.revoke('alice');
-  const look = () => timers.filter(({ ms }) => ms === 5_000).forEach(({ fire }) => fire());
-  for (const again of [look, look, look]) again();
+  for (let looks = 0; looks < 3; looks += 1) fire(5_000);
   await feed.left;
   slow.response.destroy();
   const bob = bearer(tokens.add('bob', 'VIEWER'));
