@@ -40,6 +40,8 @@ export interface VirtualWorldOptions {
   readonly shuffle?: boolean;
   /** Whether pending timers tell where they were set; slow. */
   readonly trace?: boolean;
+  /** Whether something is under way for which time stands still: see `watchLoopback`. */
+  readonly isBusy?: () => boolean;
 }
 
 /** Makes a world in virtual time. */
@@ -51,6 +53,7 @@ export function virtualWorld(options: VirtualWorldOptions): VirtualWorld {
     // A stream of its own, so that shuffling changes no other number.
     pick: options.shuffle === true ? seeded(options.seed ^ 0x5bd1e995) : () => 0,
     trace: options.trace ?? false,
+    isBusy: options.isBusy ?? (() => false),
     seq: 0,
   });
 }
@@ -63,6 +66,7 @@ interface Course {
   readonly random: () => number;
   readonly pick: () => number;
   readonly trace: boolean;
+  readonly isBusy: () => boolean;
   seq: number;
 }
 
@@ -163,12 +167,12 @@ async function drive<T>(waiting: Waiting, body: () => Promise<T>): Promise<T> {
 }
 
 async function settle(course: Course, waiting: Waiting): Promise<void> {
-  await letPromisesRun(waiting);
+  await letPromisesRun(course, waiting);
   for (let done = 0; waiting.ready.length > 0; done += 1) {
     if (done > MOST_READY_WORK) throw new Error('ready work makes more ready work without end');
     const [callback] = waiting.ready.splice(Math.floor(course.pick() * waiting.ready.length), 1);
     callback?.();
-    await letPromisesRun(waiting);
+    await letPromisesRun(course, waiting);
   }
 }
 
@@ -245,17 +249,19 @@ const { setImmediate: realTurn } = globalThis;
  * Gives real turns of the event loop until one passes in which the world was not used and nothing
  * real is under way: all promises have run as far as they can.
  */
-async function letPromisesRun(waiting: Waiting): Promise<void> {
+async function letPromisesRun(course: Course, waiting: Waiting): Promise<void> {
   let uses: number;
   do {
     ({ uses } = waiting);
     await new Promise<void>((resolve) => {
       realTurn(resolve);
     });
-  } while (waiting.uses !== uses || isBusy());
+  } while (waiting.uses !== uses || isBusy() || course.isBusy());
 }
 
-/** Whether code of the test's process still waits for a turn or for a file. */
+/** Whether code of the test's process still waits for a turn, a file, a key or a connection. */
 function isBusy(): boolean {
-  return process.getActiveResourcesInfo().some((name) => /^(Immediate|FSReq)/.test(name));
+  return process
+    .getActiveResourcesInfo()
+    .some((name) => /^(Immediate|FSReq)|Request$|ConnectWrap$/.test(name));
 }
