@@ -53,6 +53,8 @@ export interface Where {
   readonly namespace?: string | undefined;
   /** Labels that they must have. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Fields that must have these values; servers know only a few fields for each kind. */
+  readonly fields?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An object to be created; `apiVersion` and `kind` are those of its kind. */
@@ -91,6 +93,24 @@ export interface View<T> {
   all(): T[];
   /** Calls back after every change, with what changed; undefined after a new list. */
   onChange(listener: (changed: ObjectName | undefined) => void): () => void;
+  /** Why it is not up to date now, for reasons given to people; undefined where nothing is wrong. */
+  readonly trouble: string | undefined;
+}
+
+/** One thing that is wrong with what was sent. */
+export interface StatusCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+/** What is known of a failure besides its message. */
+export interface KubernetesErrorFields {
+  readonly status: number;
+  readonly reason?: string;
+  readonly causes?: readonly StatusCause[];
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
 }
 
 /** The API answered with a refusal, or did not answer. */
@@ -101,13 +121,13 @@ export class KubernetesError extends Error {
   /** The `reason` of the Status: AlreadyExists, Conflict, Invalid, Expired, … */
   readonly reason: string;
   readonly retryAfterMs: number | undefined;
-  constructor(
-    message: string,
-    of: { status: number; reason?: string; retryAfterMs?: number | undefined; cause?: unknown },
-  ) {
+  /** What exactly is wrong, where the server says so: the fields of an invalid object. */
+  readonly causes: readonly StatusCause[];
+  constructor(message: string, of: KubernetesErrorFields) {
     super(message, { cause: of.cause });
     this.status = of.status;
     this.reason = of.reason ?? '';
+    this.causes = of.causes ?? [];
     this.retryAfterMs = of.retryAfterMs;
   }
 }
