@@ -14,6 +14,7 @@ export const CLUSTER_POOL_FIELDS = graphql(`
     maxClusters
     lazy
     identity
+    readiness
     recycle
     whenEmpty
     strategy

@@ -24,7 +24,7 @@ export function findJob(db: Db, id: string): Job | undefined {
 
 /** What a job is to do. */
 export type NewJob = Pick<Job, 'kind' | 'poolId' | 'actor'> &
-  Partial<Pick<Job, 'clusterId' | 'sessionId' | 'mode'>>;
+  Partial<Pick<Job, 'clusterId' | 'sessionId' | 'baseCluster' | 'mode'>>;
 
 /** The job that wants just this and is not finished, or a new one. */
 export function ensureJob(tx: Tx, wanted: NewJob): Job {
@@ -33,7 +33,7 @@ export function ensureJob(tx: Tx, wanted: NewJob): Job {
 
 /** The job that wants just this and is not finished or being cancelled. */
 export function findEqualJob(db: Db, wanted: NewJob): Job | undefined {
-  const { kind, poolId, clusterId, sessionId } = wanted;
+  const { kind, poolId, clusterId, sessionId, baseCluster = false } = wanted;
   return db
     .select()
     .from(jobs)
@@ -45,6 +45,7 @@ export function findEqualJob(db: Db, wanted: NewJob): Job | undefined {
         isNull(jobs.cancelRequestedAt),
         clusterId == null ? isNull(jobs.clusterId) : eq(jobs.clusterId, clusterId),
         sessionId == null ? isNull(jobs.sessionId) : eq(jobs.sessionId, sessionId),
+        eq(jobs.baseCluster, baseCluster),
       ),
     )
     .get();

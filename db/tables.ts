@@ -12,6 +12,7 @@ import { CAUSES, CHANGE_KINDS, SUBJECT_TYPES } from '../schema/model/change.ts';
 import { CLUSTER_STATUSES, CLUSTER_WORKS } from '../schema/model/cluster.ts';
 import {
   IDENTITY_MODES,
+  READINESS_PROOFS,
   PROVISIONING_STRATEGIES,
   RECYCLE_POLICIES,
   WHEN_EMPTY,
@@ -75,6 +76,7 @@ export const pools = sqliteTable(
     lazy: integer('lazy', { mode: 'boolean' }).notNull(),
     awake: integer('awake', { mode: 'boolean' }).notNull(),
     identity: text('identity', { enum: IDENTITY_MODES }).notNull(),
+    readiness: text('readiness', { enum: READINESS_PROOFS }).notNull(),
     sessionTtlMinutes: integer('session_ttl_minutes').notNull(),
     maxTtlMinutes: integer('max_ttl_minutes').notNull(),
     maxWaitSeconds: integer('max_wait_seconds').notNull(),
@@ -316,6 +318,7 @@ export const jobs = sqliteTable(
       .references(() => pools.id),
     clusterId: text('cluster_id').references(() => clusters.id),
     sessionId: text('session_id'),
+    baseCluster: integer('base_cluster', { mode: 'boolean' }).notNull().default(false),
     mode: text('mode', { enum: CAPTURE_MODES }),
     progress: real('progress').notNull().default(0),
     progressAt: time('progress_at'),

@@ -74,7 +74,7 @@ const write = rowWriter<VmHandle>(vmHandles);
 
 /** What may be changed of a VM's handle. */
 export type VmPatch = Partial<
-  Omit<VmHandle, 'id' | 'name' | 'role' | 'provider' | 'poolId' | 'clusterId' | 'version'>
+  Omit<VmHandle, 'id' | 'role' | 'provider' | 'poolId' | 'clusterId' | 'version'>
 >;
 
 /** Changes a handle; a patch that changes nothing is not a change. */
@@ -88,6 +88,10 @@ export function updateVm(tx: Tx, before: VmHandle, patch: VmPatch, why: Why): Vm
 
 /** What was seen of one VM. */
 export type VmSeen = Pick<VmHandle, 'role' | 'phase' | 'ipAddress'> & {
+  /** What it is called outside, where somebody may have renamed it; as before if left out. */
+  readonly name?: string;
+  /** False where there is no VM, which then has no name either. */
+  readonly exists?: boolean;
   readonly message: string | null;
   readonly origin: VmHandle['origin'];
 };
@@ -104,8 +108,9 @@ export function recordSighting(
     const sighting = seen.find((one) => one.role === vm.role);
     if (sighting === undefined) continue;
     const { phase, message: statusMessage, ipAddress } = sighting;
+    const name = (sighting.exists ?? true) ? (sighting.name ?? vm.name) : vm.name;
     const origin = sighting.origin ?? vm.origin;
-    updateVm(tx, vm, { phase, statusMessage, ipAddress, origin, ...more(vm) }, why);
+    updateVm(tx, vm, { name, phase, statusMessage, ipAddress, origin, ...more(vm) }, why);
   }
 }
 

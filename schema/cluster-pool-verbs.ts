@@ -1,5 +1,10 @@
 import { builder, forAdmin } from './builder.ts';
-import { IdentityModeEnum, RecyclePolicyEnum, WhenEmptyEnum } from './cluster-pool.ts';
+import {
+  IdentityModeEnum,
+  ReadinessProofEnum,
+  RecyclePolicyEnum,
+  WhenEmptyEnum,
+} from './cluster-pool.ts';
 import { createClusterPoolInput, parseInput, updateClusterPoolInput } from './inputs.ts';
 import { ClusterPoolNode, JobNode } from './nouns.ts';
 import { PoolInput } from './pool-input.ts';
@@ -46,6 +51,10 @@ const CreateClusterPoolInput = builder.inputType('CreateClusterPoolInput', {
     identity: t.field({
       type: IdentityModeEnum,
       description: 'Whether its clusters share the identity of their golden state.',
+    }),
+    readiness: t.field({
+      type: ReadinessProofEnum,
+      description: 'How it proves that a guest is ready: SSH, or in KUBEVIRT pools also PROBE.',
     }),
     sessionTtlMinutes: t.int({ description: SESSION_TTL }),
     maxTtlMinutes: t.int({ description: MAX_TTL }),

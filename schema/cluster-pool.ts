@@ -50,6 +50,23 @@ export const IdentityModeEnum = builder.enumType('IdentityMode', {
   },
 });
 
+/** How a pool proves that a guest is ready. */
+export const ReadinessProofEnum = builder.enumType('ReadinessProof', {
+  description: 'How a KUBEVIRT pool proves that a guest is ready before it is handed out.',
+  values: {
+    SSH: {
+      description:
+        'By commands in the guest: it answers, its nodes are Ready, and after a reset the traces ' +
+        'of the last session are gone.',
+    },
+    PROBE: {
+      description:
+        "By the VM's own readiness probe, for guests that take no SSH. No command can be run in " +
+        'them, so a reset is proven by the identity of the restored disks.',
+    },
+  },
+});
+
 ClusterPoolNode.implement({
   description: 'A named set of interchangeable clusters of one provider and one template.',
   authScopes: forViewer,
@@ -81,6 +98,10 @@ ClusterPoolNode.implement({
     identity: t.expose('identity', {
       type: IdentityModeEnum,
       description: 'Whether its clusters share the identity of their golden state.',
+    }),
+    readiness: t.expose('readiness', {
+      type: ReadinessProofEnum,
+      description: 'How it proves that a guest is ready.',
     }),
   }),
 });

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { IDENTITY_MODES, POOL_NAME, RECYCLE_POLICIES, WHEN_EMPTY } from './model/cluster-pool.ts';
+import {
+  IDENTITY_MODES,
+  POOL_NAME,
+  READINESS_PROOFS,
+  RECYCLE_POLICIES,
+  WHEN_EMPTY,
+} from './model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, PROVIDER_KINDS } from './model/provider-kind.ts';
 import { InvalidInput } from './model/refusal.ts';
 import { CAPTURE_MODES } from './model/snapshot.ts';
@@ -50,11 +56,17 @@ export const spawnVmInput = z.strictObject({
 export type SpawnVmInput = z.infer<typeof spawnVmInput>;
 
 /** Input of `createSnapshots` and `recreateSnapshots`; the id is a database id. */
-export const createSnapshotsInput = z.strictObject({
-  pool: nameToFind,
-  sessionId: z.string().nullish(),
-  mode: z.enum(CAPTURE_MODES).nullish(),
-});
+export const createSnapshotsInput = z
+  .strictObject({
+    pool: nameToFind,
+    sessionId: z.string().nullish(),
+    baseCluster: z.boolean().nullish(),
+    mode: z.enum(CAPTURE_MODES).nullish(),
+  })
+  .refine(({ sessionId, baseCluster }) => sessionId == null || baseCluster !== true, {
+    path: ['baseCluster'],
+    message: 'not together with sessionId: a set comes from one of them',
+  });
 /** Input of `createSnapshots` and `recreateSnapshots`. */
 export type CreateSnapshotsInput = z.infer<typeof createSnapshotsInput>;
 
@@ -77,6 +89,7 @@ export const createClusterPoolInput = z.strictObject({
   recycle: z.enum(RECYCLE_POLICIES).nullish(),
   lazy: z.boolean().nullish(),
   identity: z.enum(IDENTITY_MODES).nullish(),
+  readiness: z.enum(READINESS_PROOFS).nullish(),
   ...poolLimits,
 });
 /** Input of `createClusterPool`. */

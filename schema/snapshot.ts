@@ -135,6 +135,11 @@ const CreateSnapshotsInput = builder.inputType('CreateSnapshotsInput', {
     sessionId: t.id({
       description: "A RUNNING session of the pool: its cluster becomes the pool's template set.",
     }),
+    baseCluster: t.boolean({
+      description:
+        'Without sessionId: builds a base cluster from the image in vm-templates and makes it the ' +
+        "pool's template set.",
+    }),
     mode: t.field({
       type: CaptureModeEnum,
       description: 'The provider chooses when it is left out.',
@@ -148,8 +153,9 @@ builder.mutationFields((t) => ({
     authScopes: forAdmin,
     errors: refusals.job,
     description:
-      "With sessionId: that RUNNING session's cluster becomes the pool's template set. Without: " +
-      'every AVAILABLE cluster captures its own set.',
+      "With sessionId: that RUNNING session's cluster becomes the pool's template set. With " +
+      'baseCluster: a cluster made from the image for it does. Without either: every AVAILABLE ' +
+      'cluster captures its own set.',
     args: { input: t.arg({ type: CreateSnapshotsInput, required: true, description: 'Of what.' }) },
     resolve: (_root, { input }, { verbs }) =>
       verbs.createSnapshots(parseInput(createSnapshotsInput, withSession(input))),

@@ -70,7 +70,8 @@ function tell(what: string, measured: readonly number[]): void {
 function clusterRef(number: number): ClusterRef {
   const name = `measured-${number}`;
   const vms = roles.map((role) => ({ ...role, name: `vm-${name}` }));
-  return { id: name, name, namespace: name, ...pool, identity: 'REKEYED', vms };
+  const proofs = { identity: 'REKEYED', readiness: 'SSH' } as const;
+  return { id: name, name, namespace: name, ...pool, ...proofs, vms };
 }
 
 function step(): Step {

@@ -30,7 +30,8 @@ export function clusterRef(db: Db, cluster: Cluster): ClusterRef {
   const roles = findTemplate(db, pool.templateId)?.roles ?? [];
   const { id, name, namespace, poolId } = cluster;
   const vms = roles.map((spec) => ({ ...spec, name: vmName(spec.role, name) }));
-  return { id, name, namespace, poolId, poolName: pool.name, identity: pool.identity, vms };
+  const { name: poolName, identity, readiness } = pool;
+  return { id, name, namespace, poolId, poolName, identity, readiness, vms };
 }
 
 /** A set as its provider needs to know it; its rows are one set, and there is at least one. */

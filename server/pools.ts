@@ -60,6 +60,7 @@ export function poolSettings(
     recycle: input.recycle ?? defaults.recycle,
     lazy: input.lazy ?? false,
     identity: input.identity ?? (traits.goldenState === 'POOL' ? 'REKEYED' : 'SHARED_IDENTITY'),
+    readiness: input.readiness ?? 'SSH',
     sessionTtlMinutes,
     maxTtlMinutes: input.maxTtlMinutes ?? Math.max(480, sessionTtlMinutes),
     maxWaitSeconds: input.maxWaitSeconds ?? 600,

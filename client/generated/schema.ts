@@ -8,7 +8,7 @@ export const TYPES: readonly (readonly [string, string, string, string])[] = [
   ["OBJECT","Cluster","Node","allowedActions:[!]! assignedSession:Session controlPlaneVM:VmHandle createdAt:! id:! lastHealthCheck: lastReset: lockTime: name:! namespace:! pool:ClusterPool! removedAt: removingAt: status:! statusMessage: version:! vms:[VmHandle!]! workerNodeVM:VmHandle"],
   ["OBJECT","ClusterConnection","","edges:[ClusterEdge!]! pageInfo:PageInfo! totalCount:!"],
   ["OBJECT","ClusterEdge","","cursor:! node:Cluster!"],
-  ["OBJECT","ClusterPool","Node","allowedActions:[!]! clusters:ClusterConnection! createdAt:! deletedAt: id:! identity:! lazy:! maxClusters:! maxSessionsPerOwner: maxTtlMinutes:! maxWaitSeconds:! name:! provider:! recycle:! replenishPaused: sessionTtlMinutes:! size:! snapshotInfo:SnapshotInfo! snapshotMaxAgeSeconds:! stats:ClusterPoolStats! strategy:! template:Template! version:! whenEmpty:!"],
+  ["OBJECT","ClusterPool","Node","allowedActions:[!]! clusters:ClusterConnection! createdAt:! deletedAt: id:! identity:! lazy:! maxClusters:! maxSessionsPerOwner: maxTtlMinutes:! maxWaitSeconds:! name:! provider:! readiness:! recycle:! replenishPaused: sessionTtlMinutes:! size:! snapshotInfo:SnapshotInfo! snapshotMaxAgeSeconds:! stats:ClusterPoolStats! strategy:! template:Template! version:! whenEmpty:!"],
   ["OBJECT","ClusterPoolConnection","","edges:[ClusterPoolEdge!]! pageInfo:PageInfo! totalCount:!"],
   ["OBJECT","ClusterPoolEdge","","cursor:! node:ClusterPool!"],
   ["UNION","ClusterPoolResult","ClusterPool Conflict InvalidInput NotFound WrongState",""],

@@ -23,6 +23,7 @@ export interface ClusterPool {
   /** Whether a lazy pool has been used; a pool that is not lazy is always awake. */
   readonly awake: boolean;
   readonly identity: IdentityMode;
+  readonly readiness: ReadinessProof;
   readonly sessionTtlMinutes: number;
   readonly maxTtlMinutes: number;
   readonly maxWaitSeconds: number;
@@ -55,6 +56,14 @@ export type WhenEmpty = (typeof WHEN_EMPTY)[number];
 export const IDENTITY_MODES = ['SHARED_IDENTITY', 'REKEYED'] as const;
 /** REKEYED clusters get keys, machine ids and names of their own before hand-over. */
 export type IdentityMode = (typeof IDENTITY_MODES)[number];
+
+/** How a pool proves that a guest is ready. */
+export const READINESS_PROOFS = ['SSH', 'PROBE'] as const;
+/**
+ * SSH runs commands in the guest; PROBE believes the readiness probe of the VM itself, for guests
+ * that take no commands.
+ */
+export type ReadinessProof = (typeof READINESS_PROOFS)[number];
 
 /** How a cluster is made when none is warm. */
 export const PROVISIONING_STRATEGIES = ['BOOTSTRAP', 'SNAPSHOT'] as const;

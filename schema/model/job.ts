@@ -66,6 +66,8 @@ export interface Job {
   readonly poolId: string;
   readonly clusterId: string | null;
   readonly sessionId: string | null;
+  /** Whether the set is captured from VMs that are made from the image for it. */
+  readonly baseCluster: boolean;
   readonly mode: CaptureMode | null;
   /** 0 to 1. */
   readonly progress: number;

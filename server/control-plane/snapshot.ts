@@ -35,7 +35,7 @@ function ensureCapture(
   parts: VerbParts,
   tx: Tx,
   kind: JobKind,
-  { pool: poolName, sessionId, mode }: CreateSnapshotsInput,
+  { pool: poolName, sessionId, baseCluster, mode }: CreateSnapshotsInput,
 ): Job {
   const pool = poolNamed(tx, poolName);
   if (sessionId != null) assertRunningIn(tx, pool, sessionId);
@@ -44,6 +44,7 @@ function ensureCapture(
     poolId: pool.id,
     actor: parts.viewer.name,
     sessionId: sessionId ?? null,
+    baseCluster: baseCluster ?? false,
     mode: captureMode(parts, pool, mode),
   });
 }

@@ -30,7 +30,8 @@ function capture(tx: Tx, job: Job, surroundings: Surroundings): Outcome {
   if (surroundings.capabilities === undefined) {
     return { kind: 'FAILED', error: 'the provider of the pool is not available on this host' };
   }
-  const ofPool = job.sessionId !== null || surroundings.capabilities.goldenState === 'POOL';
+  const fromElsewhere = job.sessionId !== null || job.baseCluster;
+  const ofPool = fromElsewhere || surroundings.capabilities.goldenState === 'POOL';
   return ofPool ? captureForPool(tx, job, surroundings) : captureInClusters(tx, job, surroundings);
 }
 

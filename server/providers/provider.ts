@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { IdentityMode } from '../../schema/model/cluster-pool.ts';
+import type { IdentityMode, ReadinessProof } from '../../schema/model/cluster-pool.ts';
 import type { ProviderKind } from '../../schema/model/provider-kind.ts';
 import type { CaptureMode } from '../../schema/model/snapshot.ts';
 import type { RoleSpec, VmRole } from '../../schema/model/template.ts';
@@ -82,6 +82,8 @@ export interface ClusterRef {
   readonly poolId: string;
   readonly poolName: string;
   readonly identity: IdentityMode;
+  /** How its readiness is proven, where a provider can do it in more ways than one. */
+  readonly readiness: ReadinessProof;
   readonly vms: readonly VmSpec[];
 }
 

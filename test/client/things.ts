@@ -13,6 +13,7 @@ export function aPool(values: Partial<ClusterPool> = {}): ClusterPool {
     maxClusters: 3,
     lazy: false,
     identity: 'REKEYED',
+    readiness: 'SSH',
     recycle: 'RESET',
     whenEmpty: 'REFUSE',
     strategy: 'SNAPSHOT',

@@ -13,6 +13,7 @@ export function clusterRef(name: string, template = 'two-node'): ClusterRef {
     poolId: 'pool-1',
     poolName: 'pool',
     identity: 'SHARED_IDENTITY',
+    readiness: 'SSH',
     vms: roles.map((role) => ({ ...role, name: vmName(role.role, name) })),
   };
 }

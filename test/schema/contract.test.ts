@@ -14,7 +14,12 @@ import { expect, test } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { CHANGE_KINDS, CAUSES, SUBJECT_TYPES } from '../../schema/model/change.ts';
 import { CLUSTER_STATUSES } from '../../schema/model/cluster.ts';
-import { IDENTITY_MODES, RECYCLE_POLICIES, WHEN_EMPTY } from '../../schema/model/cluster-pool.ts';
+import {
+  IDENTITY_MODES,
+  READINESS_PROOFS,
+  RECYCLE_POLICIES,
+  WHEN_EMPTY,
+} from '../../schema/model/cluster-pool.ts';
 import { JOB_KINDS, JOB_STATUSES } from '../../schema/model/job.ts';
 import { PROVIDER_KINDS } from '../../schema/model/provider-kind.ts';
 import { ERROR_CODES } from '../../schema/model/refusal.ts';
@@ -112,6 +117,7 @@ test.each([
   ['Cause', CAUSES],
   ['ClusterStatus', CLUSTER_STATUSES],
   ['IdentityMode', IDENTITY_MODES],
+  ['ReadinessProof', READINESS_PROOFS],
   ['RecyclePolicy', RECYCLE_POLICIES],
   ['WhenEmpty', WHEN_EMPTY],
   ['JobKind', JOB_KINDS],
