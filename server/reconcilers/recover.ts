@@ -26,7 +26,7 @@ export function recover(deps: Deps): Reconciler {
   return {
     name: 'recover',
     find: (now): Found => {
-      const kinds = PROVIDER_KINDS.filter((kind) => deps.provider(kind) !== undefined);
+      const kinds = PROVIDER_KINDS.filter((kind) => isUsed(deps, kind));
       const ready = kinds.filter((kind) => waitMs(kind) <= 0).map((kind) => workOf(deps, kind));
       const waits = kinds.map(waitMs).filter((ms) => ms > 0);
       return { ready, nextAt: waits.length === 0 ? undefined : now + Math.min(...waits) };
@@ -41,6 +41,12 @@ export function recover(deps: Deps): Reconciler {
       return Promise.resolve();
     },
   };
+}
+
+/** A provider that no pool has ever used made nothing, and is not to be woken for that. */
+function isUsed(deps: Deps, kind: ProviderKind): boolean {
+  if (deps.provider(kind) === undefined) return false;
+  return deps.store.read((db) => findPoolsOf(db, kind)).length > 0;
 }
 
 function workOf(deps: Deps, kind: ProviderKind): Work {
