@@ -1,3 +1,4 @@
+import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 
 /**
@@ -24,11 +25,37 @@ export interface Config {
     /** Where snapshots are kept instead of in the state folder. */
     readonly snapshotPath: string | undefined;
   };
+  readonly kubevirt: KubevirtConfig;
   /** What QEMU and FIRECRACKER pools get that have no value of their own. */
   readonly microDefaults: {
     readonly size: number | undefined;
     readonly snapshotMaxAgeSeconds: number | undefined;
   };
+}
+
+/** How a Kubernetes cluster is reached, and what VMs are made of there. */
+export interface KubevirtConfig {
+  /** Where an account may be found, in this order; nothing was opened yet. */
+  readonly access: KubernetesAccess;
+  readonly settings: {
+    readonly kubeconfig: string | undefined;
+    readonly context: string | undefined;
+    readonly image?: string;
+    readonly storageClass: string | undefined;
+    readonly sshUser?: string;
+    readonly sshKey: string | undefined;
+    readonly snapshotApi?: string;
+  };
+}
+
+/** The places where an account for a Kubernetes cluster may be. */
+export interface KubernetesAccess {
+  /** The file that a setting of ours names; nothing else counts when there is one. */
+  readonly named: string | undefined;
+  /** The files that other tools of Kubernetes would read. */
+  readonly usual: readonly string[];
+  /** Whether this process runs in a pod; its account is then in a well-known folder. */
+  readonly inCluster: boolean;
 }
 
 /** How much is logged. */
@@ -83,6 +110,18 @@ const speed = z.string().transform((text, context) => {
   return value;
 });
 
+const SNAPSHOT_APIS = ['v1beta1', 'v1alpha1'] as const;
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const NOT_A_NAME = 'must be the name of an object of Kubernetes';
+const USER_NAME = /^[a-z_][a-z0-9_-]{0,31}$/;
+
+const kubeImage = z
+  .string()
+  .refine((text) => CLAIM.test(text) || /^(https?|docker):\/\/\S+$/.test(text), {
+    message: 'must be namespace/name of a claim, or an address that begins http(s):// or docker://',
+  });
+const CLAIM = /^[a-z0-9-]{1,63}\/[a-z0-9][a-z0-9.-]{0,252}$/;
+
 const environment = z.object({
   SNAPYARD_HOST: z.string().default('127.0.0.1'),
   SNAPYARD_PORT: wholeNumber(0, 65_535).default(4_000),
@@ -95,6 +134,13 @@ const environment = z.object({
   SNAPYARD_SIMULATOR_SPEED: speed.default(100),
   SNAPYARD_SIMULATOR_SEED: wholeNumber(0, 2 ** 31 - 1).default(1),
   SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
+  SNAPYARD_KUBECONFIG: z.string().optional(),
+  SNAPYARD_KUBE_CONTEXT: z.string().optional(),
+  SNAPYARD_KUBE_IMAGE: kubeImage.optional(),
+  SNAPYARD_KUBE_STORAGE_CLASS: z.string().regex(OBJECT_NAME, NOT_A_NAME).optional(),
+  SNAPYARD_KUBE_SSH_USER: z.string().regex(USER_NAME, 'must be a user name of Linux').optional(),
+  SNAPYARD_KUBE_SSH_KEY: z.string().optional(),
+  SNAPYARD_KUBE_SNAPSHOT_API: z.enum(SNAPSHOT_APIS).optional(),
   IRONCLAW_POOL_SIZE: wholeNumber(1, 20).optional(),
   IRONCLAW_SNAPSHOT_REFRESH_SECS: wholeNumber(60, 31_536_000).optional(),
   IRONCLAW_SNAPSHOT_PATH: z.string().optional(),
@@ -122,9 +168,36 @@ export function readConfig(env: Environment = process.env): Config {
     logLevel: read.SNAPYARD_LOG,
     simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
     qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
+    kubevirt: kubevirtConfig(read, env),
     microDefaults: {
       size: read.IRONCLAW_POOL_SIZE,
       snapshotMaxAgeSeconds: read.IRONCLAW_SNAPSHOT_REFRESH_SECS,
     },
   });
+}
+
+/** What is left out is the provider's to choose. */
+function kubevirtConfig(read: z.infer<typeof environment>, env: Environment): KubevirtConfig {
+  const { KUBECONFIG, HOME, KUBERNETES_SERVICE_HOST } = env;
+  const ofHome = HOME === undefined || HOME === '' ? [] : [join(HOME, '.kube/config')];
+  const listed = (KUBECONFIG ?? '').split(delimiter).filter(Boolean);
+  const image = read.SNAPYARD_KUBE_IMAGE;
+  const sshUser = read.SNAPYARD_KUBE_SSH_USER;
+  const snapshotApi = read.SNAPYARD_KUBE_SNAPSHOT_API;
+  return {
+    access: {
+      named: read.SNAPYARD_KUBECONFIG,
+      usual: listed.length > 0 ? listed : ofHome,
+      inCluster: (KUBERNETES_SERVICE_HOST ?? '') !== '',
+    },
+    settings: {
+      kubeconfig: read.SNAPYARD_KUBECONFIG,
+      context: read.SNAPYARD_KUBE_CONTEXT,
+      storageClass: read.SNAPYARD_KUBE_STORAGE_CLASS,
+      sshKey: read.SNAPYARD_KUBE_SSH_KEY,
+      ...(image === undefined ? {} : { image }),
+      ...(sshUser === undefined ? {} : { sshUser }),
+      ...(snapshotApi === undefined ? {} : { snapshotApi }),
+    },
+  };
 }

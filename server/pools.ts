@@ -35,6 +35,15 @@ const SLOW = {
 
 const KIND_DEFAULTS = { SIMULATOR: SLOW, KUBEVIRT: SLOW, QEMU: MICRO, FIRECRACKER: MICRO } as const;
 
+/** What people do to have a provider that is not there. */
+const HOW_TO_GET: Readonly<Record<ProviderKind, string>> = {
+  SIMULATOR: 'it is switched off',
+  KUBEVIRT:
+    'set SNAPYARD_KUBECONFIG to a kubeconfig, or run the server in a pod (docs/kubevirt.md)',
+  QEMU: 'install QEMU and build an image (npm run qemu:image)',
+  FIRECRACKER: 'there is no such provider yet',
+};
+
 /** The settings of a pool as it is made, all but its template. */
 type Settings = Omit<Parameters<typeof insertPool>[1], 'templateId' | 'awake'>;
 
@@ -83,12 +92,13 @@ export function addPool(
 ): ClusterPool {
   const traits = findTraits(input.provider);
   if (traits === undefined) {
-    throw new InvalidInput(
-      `provider ${input.provider} is not available on this server`,
-      'provider',
-    );
+    const reason = `provider ${input.provider} is not available on this server`;
+    throw new InvalidInput(`${reason}: ${HOW_TO_GET[input.provider]}`, 'provider');
   }
   const settings = poolSettings(input, traits);
+  if (settings.readiness === 'PROBE' && settings.provider !== 'KUBEVIRT') {
+    throw new InvalidInput(`readiness PROBE is for KUBEVIRT, not ${input.provider}`, 'readiness');
+  }
   assertPoolBounds(settings);
   assertNameIsFree(tx, input.name);
   const template = ensureTemplate(tx, templateOf(input));

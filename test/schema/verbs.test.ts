@@ -47,6 +47,7 @@ const VERBS: [keyof ControlPlane, input: string, given: unknown][] = [
     { pool: 'cks', sessionId: 'session1', mode: 'ONLINE' },
   ],
   ['recreateSnapshots', 'pool: "cks"', { pool: 'cks' }],
+  ['recreateSnapshots', 'pool: "cks" baseCluster: true', { pool: 'cks', baseCluster: true }],
   ['deleteSnapshots', 'pool: "cks"', 'cks'],
   ['cancelJob', `jobId: "${JOB}"`, 'job1'],
   ['spawnVm', 'pool: "micro" task: "try"', { pool: 'micro', task: 'try' }],
@@ -143,6 +144,8 @@ test.each([
   ['extendSession', `sessionId: "${SESSION}" minutes: 0`, 'minutes'],
   ['createClusterPool', `name: "${'n'.repeat(300)}" provider: QEMU`, 'name'],
   ['createClusterPool', 'name: "a" provider: QEMU maxWaitSeconds: 0', 'maxWaitSeconds'],
+  ['createSnapshots', `pool: "cks" sessionId: "${SESSION}" baseCluster: true`, 'baseCluster'],
+  ['recreateSnapshots', `pool: "cks" sessionId: "${SESSION}" baseCluster: true`, 'baseCluster'],
   ['spawnVm', `pool: "micro" task: "${'t'.repeat(1001)}"`, 'task'],
 ])('%s refuses %s', async (verb, input, field) => {
   const text = `mutation { ${verb}(input: { ${input} }) {

@@ -55,6 +55,27 @@ describe('createSnapshots', () => {
     expect(yard.members('p')[0]).toMatchObject({ strategy: 'SNAPSHOT' });
   });
 
+  it('makes a template set from the image when it is to come from a base cluster', async () => {
+    const yard = await warmYard(1);
+    const admin = yard.as('admin');
+    const wanted = { pool: 'p', baseCluster: true };
+    const job = await yard.done(admin.createSnapshots(wanted));
+    expect(job.baseCluster).toBe(true);
+    expect((await yard.done(admin.createSnapshots(wanted))).id).toBe(job.id);
+    expect(await ended(yard, job)).toMatchObject({ status: 'SUCCEEDED' });
+    const template = () => snapshotsOf(yard, 'p').filter(({ clusterId }) => clusterId === null);
+    expect(template().map(({ current, sourceClusterId }) => [current, sourceClusterId])).toEqual([
+      [true, null],
+      [true, null],
+    ]);
+    const [first] = template();
+    const again = await yard.done(admin.recreateSnapshots(wanted));
+    expect(await ended(yard, again)).toMatchObject({ status: 'SUCCEEDED' });
+    await until(yard, () => template().length === 2);
+    expect(template()[0]?.set).not.toBe(first?.set);
+    expect(await strays(yard)).toEqual([]);
+  });
+
   it('takes nothing of who comes after the session that was to be captured', async () => {
     const yard = await warmYard(1);
     const next = restart(yard, {

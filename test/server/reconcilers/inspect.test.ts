@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { changesAfter } from '../../../db/change.ts';
+import { findVmsOfCluster } from '../../../db/vm-handle.ts';
+import type { VmRole } from '../../../schema/model/template.ts';
+import type { Provider } from '../../../server/providers/provider.ts';
 import { witness } from '../../kit/faults.ts';
 import {
   claim,
@@ -22,6 +26,17 @@ async function warmYard(size = 1): Promise<Yard> {
 /** What happens in a dead simulator tells nobody, as a provider that cannot watch. */
 function unwatched(yard: Yard): Yard {
   return restart(yard, { wrapProvider: (p) => ({ ...p, watch: () => () => undefined }) });
+}
+
+/** A look that finds the VM of a role under another name. */
+function renamed(provider: Provider, role: VmRole, name: string): Provider['look'] {
+  return async (...asked) => {
+    const sighting = await provider.look(...asked);
+    return {
+      ...sighting,
+      vms: sighting.vms.map((vm) => (vm.role === role ? { ...vm, name } : vm)),
+    };
+  };
 }
 
 describe('inspection', () => {
@@ -52,6 +67,26 @@ describe('inspection', () => {
     expect(sessionOf(yard, session).statusMessage).toBe('wk-p-1 no longer exists');
     expect(clusterOf(yard, session.clusterId).status).toBe('RESETTING');
     await yard.settled('p', 1);
+  });
+
+  it('takes over the name of a VM that was renamed outside, and tells it', async () => {
+    const yard = restart(await warmYard(), {
+      wrapProvider: (provider) => ({ ...provider, look: renamed(provider, 'WORKER', 'wk-other') }),
+    });
+    const id = yard.members('p')[0]?.id ?? '';
+    const worker = () => {
+      const vms = yard.store.read((db) => findVmsOfCluster(db, id));
+      return vms.find(({ role }) => role === 'WORKER');
+    };
+    const version = worker()?.version ?? 0;
+    await until(yard, () => worker()?.name === 'wk-other', 6 * MINUTE);
+    await yard.world.advance(10 * MINUTE);
+    expect(worker()).toMatchObject({ name: 'wk-other', version: version + 1 });
+    const changes = yard.store.read((db) => changesAfter(db, 0, 10_000));
+    expect(changes.findLast(({ type }) => type === 'VM_HANDLE')).toMatchObject({
+      subjectId: worker()?.id,
+      kind: 'UPDATED',
+    });
   });
 
   it('sees at once what the provider tells', async () => {
