@@ -1,52 +1,22 @@
 import { z } from 'zod';
-import type { ObjectKind } from './kubernetes.ts';
+import {
+  conditions,
+  core,
+  kind,
+  named,
+  quantities,
+  texts,
+  type AnyObject,
+  type Condition,
+} from './object-kind.ts';
+
+export * from './snapshot-objects.ts';
+export type { AnyObject, Condition, ObjectMetadata } from './object-kind.ts';
 
 /**
  * The kinds of objects we read, as narrow as we read them. Servers of other versions may leave
  * out, or add, nearly everything: what is not needed is not asked for, and every state is text.
  */
-
-const texts = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((map) => map ?? {});
-
-const metadata = z.object({
-  name: z.string(),
-  namespace: z.string().optional(),
-  uid: z.string().default(''),
-  resourceVersion: z.string().default(''),
-  creationTimestamp: z.string().nullish(),
-  deletionTimestamp: z.string().nullish(),
-  labels: texts,
-  annotations: texts,
-  ownerReferences: z
-    .array(z.object({ kind: z.string(), name: z.string(), uid: z.string() }))
-    .nullish(),
-});
-
-const condition = z.object({
-  type: z.string(),
-  status: z.string(),
-  reason: z.string().nullish(),
-  message: z.string().nullish(),
-});
-
-const conditions = z.array(condition).nullish();
-const quantities = z.record(z.string(), z.union([z.string(), z.number()])).nullish();
-const named = z.object({ name: z.string() });
-const failure = z.object({ message: z.string().nullish() }).nullish();
-
-/** One condition of an object's status. */
-export type Condition = z.infer<typeof condition>;
-
-/** The metadata of any object, as far as we read it. */
-export type ObjectMetadata = z.infer<typeof metadata>;
-
-/** Any object, when all we need of it is who it is. */
-export interface AnyObject {
-  readonly metadata: ObjectMetadata;
-}
 
 /** Namespaces: each holds one cluster, and is its anchor. */
 export const NAMESPACES = core('Namespace', 'namespaces', false, {
@@ -166,136 +136,6 @@ export const VMIS = kind('kubevirt.io', 'v1', 'VirtualMachineInstance', 'virtual
 /** An instance as we read it. */
 export type VirtualMachineInstance = z.infer<typeof VMIS.schema>;
 
-const SNAPSHOT_GROUP = 'snapshot.kubevirt.io';
-
-/** Snapshots of VMs. `Succeeded` alone proves nothing: see the volumes that are in it. */
-export const VM_SNAPSHOTS = kind(
-  SNAPSHOT_GROUP,
-  'v1beta1',
-  'VirtualMachineSnapshot',
-  'virtualmachinesnapshots',
-  {
-    spec: z.object({ source: named }),
-    status: z
-      .object({
-        sourceUID: z.string().nullish(),
-        virtualMachineSnapshotContentName: z.string().nullish(),
-        phase: z.string().nullish(),
-        readyToUse: z.boolean().nullish(),
-        creationTime: z.string().nullish(),
-        error: failure,
-        conditions,
-        indications: z.array(z.string()).nullish(),
-        sourceIndications: z
-          .array(z.object({ indication: z.string(), message: z.string().nullish() }))
-          .nullish(),
-        snapshotVolumes: z
-          .object({
-            includedVolumes: z.array(z.string()).nullish(),
-            excludedVolumes: z.array(z.string()).nullish(),
-          })
-          .nullish(),
-      })
-      .nullish(),
-  },
-);
-/** A snapshot of a VM as we read it. */
-export type VirtualMachineSnapshot = z.infer<typeof VM_SNAPSHOTS.schema>;
-
-/** What a snapshot of a VM consists of. */
-export const VM_SNAPSHOT_CONTENTS = kind(
-  SNAPSHOT_GROUP,
-  'v1beta1',
-  'VirtualMachineSnapshotContent',
-  'virtualmachinesnapshotcontents',
-  {
-    spec: z
-      .object({
-        virtualMachineSnapshotName: z.string().nullish(),
-        volumeBackups: z
-          .array(
-            z.object({
-              volumeName: z.string(),
-              volumeSnapshotName: z.string().nullish(),
-              persistentVolumeClaim: z
-                .object({ metadata: z.object({ name: z.string().nullish() }).nullish() })
-                .nullish(),
-            }),
-          )
-          .nullish(),
-      })
-      .nullish(),
-    status: z
-      .object({
-        readyToUse: z.boolean().nullish(),
-        error: failure,
-        volumeSnapshotStatus: z
-          .array(
-            z.object({
-              volumeSnapshotName: z.string(),
-              readyToUse: z.boolean().nullish(),
-              error: failure,
-            }),
-          )
-          .nullish(),
-      })
-      .nullish(),
-  },
-);
-/** The content of a snapshot as we read it. */
-export type VirtualMachineSnapshotContent = z.infer<typeof VM_SNAPSHOT_CONTENTS.schema>;
-
-/** Restores of VMs: complete, failed by condition, or silent for ever. */
-export const VM_RESTORES = kind(
-  SNAPSHOT_GROUP,
-  'v1beta1',
-  'VirtualMachineRestore',
-  'virtualmachinerestores',
-  {
-    spec: z.object({ target: named, virtualMachineSnapshotName: z.string() }),
-    status: z
-      .object({
-        complete: z.boolean().nullish(),
-        restoreTime: z.string().nullish(),
-        restores: z
-          .array(
-            z.object({
-              volumeName: z.string(),
-              persistentVolumeClaim: z.string().nullish(),
-              dataVolumeName: z.string().nullish(),
-              volumeSnapshotName: z.string().nullish(),
-            }),
-          )
-          .nullish(),
-        deletedDataVolumes: z.array(z.string()).nullish(),
-        conditions,
-      })
-      .nullish(),
-  },
-);
-/** A restore as we read it. */
-export type VirtualMachineRestore = z.infer<typeof VM_RESTORES.schema>;
-
-/** Snapshots of single disks. */
-export const VOLUME_SNAPSHOTS = kind(
-  'snapshot.storage.k8s.io',
-  'v1',
-  'VolumeSnapshot',
-  'volumesnapshots',
-  {
-    status: z
-      .object({
-        readyToUse: z.boolean().nullish(),
-        restoreSize: z.union([z.string(), z.number()]).nullish(),
-        creationTime: z.string().nullish(),
-        error: failure,
-      })
-      .nullish(),
-  },
-);
-/** A snapshot of a disk as we read it. */
-export type VolumeSnapshot = z.infer<typeof VOLUME_SNAPSHOTS.schema>;
-
 /** The condition of a type; undefined where the object does not tell of it. */
 export function conditionOf(
   status: { readonly conditions?: readonly Condition[] | null | undefined } | null | undefined,
@@ -312,26 +152,4 @@ export function nameOf(object: AnyObject): { namespace: string | undefined; name
 /** Whether somebody has asked for its deletion. */
 export function isLeaving(object: AnyObject): boolean {
   return (object.metadata.deletionTimestamp ?? null) !== null;
-}
-
-function core<Shape extends z.ZodRawShape>(
-  name: string,
-  plural: string,
-  namespaced: boolean,
-  shape: Shape,
-) {
-  return { ...kind('', 'v1', name, plural, shape), namespaced };
-}
-
-function kind<Shape extends z.ZodRawShape>(
-  group: string,
-  version: string,
-  name: string,
-  plural: string,
-  shape: Shape,
-) {
-  const schema = z.object({ metadata, ...shape });
-  return { group, version, kind: name, plural, namespaced: true, schema } satisfies ObjectKind<
-    z.infer<typeof schema>
-  >;
 }

@@ -1,0 +1,79 @@
+import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
+import { about } from './calls.ts';
+import { isRefusal } from './errors.ts';
+import type { Host } from './host.ts';
+import { FENCE, LABEL } from './names.ts';
+import { isLeaving, NAMESPACES, type AnyObject, type Namespace } from './objects.ts';
+
+/**
+ * The namespace of a cluster is its anchor: it says whose the cluster is, and its fence says which
+ * step wrote there last. Whoever changes anything in it takes the anchor over first.
+ */
+
+/**
+ * Takes a cluster over for a step. Refuses a cluster that is not there, that is somebody else's,
+ * or that a later step has taken over.
+ */
+export async function takeOver(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+  const namespace = await findAnchor(host, ref, step.signal);
+  if (namespace === undefined) {
+    throw new ProviderError(`there is no namespace ${ref.namespace}`, { retryable: false });
+  }
+  if (isLeaving(namespace)) {
+    throw new ProviderError(`the namespace ${ref.namespace} is being deleted`, { retryable: true });
+  }
+  await takeAnchor(host, ref, namespace, step);
+}
+
+/** The namespace of a cluster, whoever's it is. */
+export function findAnchor(
+  host: Host,
+  ref: ClusterRef,
+  signal: AbortSignal,
+): Promise<Namespace | undefined> {
+  const of = { name: ref.namespace };
+  return about(host, of, `reading the namespace ${ref.namespace}`, signal, () =>
+    host.kubernetes.get(NAMESPACES, of, signal),
+  );
+}
+
+/** Writes the step's fence on an anchor that was just read; looks again when somebody wrote it. */
+export async function takeAnchor(
+  host: Host,
+  ref: ClusterRef,
+  namespace: Namespace,
+  step: Step,
+): Promise<void> {
+  refuseIntruder(namespace, step, ref.id);
+  if (namespace.metadata.annotations[FENCE] === String(step.fence)) return;
+  const { name, resourceVersion } = namespace.metadata;
+  const annotations = { [FENCE]: String(step.fence) };
+  const patch = { metadata: { resourceVersion, annotations } };
+  try {
+    await host.kubernetes.patch(NAMESPACES, { name }, patch, step.signal);
+  } catch (error) {
+    if (isRefusal(error, 409) || isRefusal(error, 404)) return takeOver(host, ref, step);
+    return about(host, { name }, `taking over the namespace ${name}`, step.signal, () =>
+      Promise.reject(error),
+    );
+  }
+}
+
+/** Refuses an anchor of others, of another cluster, or one that a later step has taken over. */
+export function refuseIntruder(
+  anchor: AnyObject,
+  step: Pick<Step, 'installation' | 'fence'>,
+  clusterId?: string,
+): void {
+  const { name, labels, annotations } = anchor.metadata;
+  if (labels[LABEL.installation] !== step.installation) {
+    throw new ProviderError(`${name} does not belong to this installation`, { retryable: false });
+  }
+  if (clusterId !== undefined && labels[LABEL.cluster] !== clusterId) {
+    throw new ProviderError(`${name} belongs to another cluster`, { retryable: false });
+  }
+  const fence = Number(annotations[FENCE] ?? 0);
+  if (fence <= step.fence) return;
+  const reason = `${name} has been taken over: fence ${step.fence} < ${fence}`;
+  throw new ProviderError(reason, { retryable: false });
+}

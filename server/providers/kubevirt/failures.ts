@@ -1,0 +1,49 @@
+import { ProviderError, type ClusterRef } from '../provider.ts';
+import { findMachines, type Machine } from './find-machines.ts';
+import { FAILED_FILE } from './guest-data/places.ts';
+import { askCommand } from './guest-questions.ts';
+import type { Host } from './host.ts';
+import { whyNot } from './sight.ts';
+
+/** What KubeVirt prints of a VM that waiting does not help. */
+const HOPELESS = new Set(['DataVolumeError']);
+
+/** Throws where a VM of a cluster has failed in a way that waiting does not help. */
+export async function refuseFailed(
+  host: Host,
+  ref: ClusterRef,
+  signal: AbortSignal,
+): Promise<void> {
+  const machines = await findMachines(host, ref, signal);
+  for (const machine of machines) await refuseFailedMachine(host, ref, machine, signal);
+}
+
+/** Throws where this VM has failed so, or where its guest says that it has given up. */
+export async function refuseFailedMachine(
+  host: Host,
+  ref: Pick<ClusterRef, 'readiness'>,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<void> {
+  const { vm, vmi } = machine;
+  if (HOPELESS.has(vm.status?.printableStatus ?? '')) {
+    throw new ProviderError(`${vm.metadata.name}: ${whyNot(vm)}`, { retryable: true });
+  }
+  if (vmi?.status?.phase !== 'Running' || ref.readiness === 'PROBE') return;
+  const reason = await reasonIn(host, machine, signal);
+  if (reason === null) return;
+  const what = `the guest of ${vm.metadata.name} could not set itself up`;
+  throw new ProviderError(`${what}: ${reason}`, { retryable: true });
+}
+
+/** What a guest says of its failure; null where it says nothing, or takes no commands yet. */
+async function reasonIn(host: Host, machine: Machine, signal: AbortSignal): Promise<string | null> {
+  try {
+    const { exitCode, stdout } = await askCommand(host, machine, ['cat', FAILED_FILE], signal);
+    return exitCode === 0 ? stdout.trim().slice(-500) : null;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ProviderError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import type { VmRole } from '../../../schema/model/template.ts';
+import type { ClusterRef, VmSpec } from '../provider.ts';
+import { about } from './calls.ts';
+import type { Host } from './host.ts';
+import { LABEL, roleLabel } from './names.ts';
+import { VMIS, VMS, type VirtualMachine, type VirtualMachineInstance } from './objects.ts';
+
+/** One VM of a cluster as it is now. */
+export interface Machine {
+  readonly role: VmRole;
+  readonly spec: VmSpec;
+  readonly vm: VirtualMachine;
+  /** Undefined while it is off. */
+  readonly vmi: VirtualMachineInstance | undefined;
+}
+
+/**
+ * The VMs that a cluster has, found by their labels under whatever name; those that are missing
+ * are left out. Asks the server, so it is true when it answers.
+ */
+export async function findMachines(
+  host: Host,
+  ref: ClusterRef,
+  signal: AbortSignal,
+): Promise<Machine[]> {
+  const where = { namespace: ref.namespace, labels: { [LABEL.cluster]: ref.id } };
+  const of = { namespace: ref.namespace, name: ref.name };
+  const [vms, vmis] = await about(host, of, `listing the VMs of ${ref.name}`, signal, () =>
+    Promise.all([
+      host.kubernetes.list(VMS, where, signal),
+      host.kubernetes.list(VMIS, { namespace: ref.namespace }, signal),
+    ]),
+  );
+  return ref.vms.flatMap((spec) => {
+    const vm = vmOf(vms, spec);
+    if (vm === undefined) return [];
+    const vmi = vmis.find(({ metadata }) => metadata.name === vm.metadata.name);
+    return [{ role: spec.role, spec, vm, vmi }];
+  });
+}
+
+/** The VM of a role; should there be several, the one that has the name we gave. */
+function vmOf(vms: readonly VirtualMachine[], spec: VmSpec): VirtualMachine | undefined {
+  const label = roleLabel(spec.role);
+  const ofRole = vms.filter(({ metadata }) => metadata.labels[LABEL.role] === label);
+  return ofRole.find(({ metadata }) => metadata.name === spec.name) ?? ofRole[0];
+}
+
+/** What is watched of VMs: one watch for all clusters of an installation. */
+export function machineViews(host: Host, installation: string) {
+  const labels = { [LABEL.installation]: installation };
+  const vms = host.kubernetes.view(VMS, { labels });
+  const vmis = host.kubernetes.view(VMIS, { labels });
+  return { vms, vmis };
+}
+
+/** Whether an instance has ended: it is an object still, but nothing runs. */
+export function isFinal(vmi: VirtualMachineInstance): boolean {
+  return vmi.status?.phase === 'Succeeded' || vmi.status?.phase === 'Failed';
+}

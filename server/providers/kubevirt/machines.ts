@@ -1,0 +1,172 @@
+import { ProviderError, type ClusterRef, type Sighting, type Step } from '../provider.ts';
+import { about } from './calls.ts';
+import { isRefusal } from './errors.ts';
+import type { Host } from './host.ts';
+import type { ObjectName } from './kubernetes.ts';
+import { isFinal, machineViews } from './find-machines.ts';
+import { refuseFailed } from './failures.ts';
+import { isAnswering, sightCluster } from './sight.ts';
+
+import {
+  isLeaving,
+  VMIS,
+  VMS,
+  type VirtualMachine,
+  type VirtualMachineInstance,
+} from './objects.ts';
+import { until } from './until.ts';
+import { endOf } from './within.ts';
+
+/** How often guests are asked that do not answer yet. */
+const ASK_AGAIN_MS = 1_000;
+
+/** How often an order that was refused for the moment is given again. */
+const AGAIN_MS = 2_000;
+
+/** The strategy of every VM that is on: KubeVirt starts it once, and again where it crashes. */
+export const RUNNING = 'RerunOnFailure';
+
+/** Orders a VM to run; it is enough that it is on its way. */
+export async function startMachine(host: Host, vm: ObjectName, step: Step): Promise<void> {
+  let refusal: string | undefined;
+  await until(
+    host,
+    [machineViews(host, step.installation).vmis],
+    {
+      what: `${vm.name} to take the order to start`,
+      signal: step.signal,
+      deadline: endOf(host, step),
+      everyMs: AGAIN_MS,
+      detail: () => refusal,
+    },
+    () =>
+      about(host, vm, `starting ${vm.name}`, step.signal, async () => {
+        const present = await host.kubernetes.get(VMS, vm, step.signal);
+        if (present === undefined) {
+          throw new ProviderError(`there is no VM ${vm.name} to start`, { retryable: false });
+        }
+        if (isHalted(present)) {
+          await setStrategy(host, vm, RUNNING, step.signal);
+          return true;
+        }
+        if (isOn(await host.kubernetes.get(VMIS, vm, step.signal))) return true;
+        refusal = await order(host, vm, 'start', {}, step.signal);
+        return refusal === undefined ? true : undefined;
+      }),
+  );
+}
+
+/**
+ * Stops a VM and waits until nothing of it runs: a graceful one may put its files in order, the
+ * others lose what they have not written.
+ */
+export async function stopMachine(
+  host: Host,
+  vm: ObjectName,
+  { graceful }: { readonly graceful: boolean },
+  step: Step,
+): Promise<void> {
+  const body = graceful ? {} : { gracePeriod: 0 };
+  let isOrdered = false;
+  let refusal: string | undefined;
+  const { vms, vmis } = machineViews(host, step.installation);
+  host.guests.forget(vm);
+  await until(
+    host,
+    [vms, vmis],
+    {
+      what: `${vm.name} to stop`,
+      signal: step.signal,
+      deadline: endOf(host, step),
+      everyMs: AGAIN_MS,
+      detail: () => refusal,
+    },
+    () =>
+      about(host, vm, `stopping ${vm.name}`, step.signal, async () => {
+        const vmi = await host.kubernetes.get(VMIS, vm, step.signal);
+        if (vmi === undefined && isOrdered) return true;
+        const present = await host.kubernetes.get(VMS, vm, step.signal);
+        if (vmi === undefined && (present === undefined || isAtRest(present))) return true;
+        if (present === undefined || isHalted(present)) return undefined;
+        if (vmi === undefined || isFinal(vmi)) {
+          // Not running, and not at rest: what is about to start, or has ended but is kept.
+          await setStrategy(host, vm, 'Halted', step.signal);
+        } else if (!isOrdered && !isLeaving(vmi)) {
+          refusal = await order(host, vm, 'stop', body, step.signal);
+          isOrdered = refusal === undefined;
+        }
+        return undefined;
+      }),
+  );
+  host.guests.forget(vm);
+}
+
+/** Gives an order; answers why it was not taken, where it may be taken a little later. */
+async function order(
+  host: Host,
+  vm: ObjectName,
+  verb: 'start' | 'stop',
+  body: object,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const path = `/apis/subresources.kubevirt.io/v1/namespaces/${vm.namespace}/virtualmachines`;
+  try {
+    await host.kubernetes.call('PUT', `${path}/${vm.name}/${verb}`, { body, signal });
+    return undefined;
+  } catch (error) {
+    // 409: it runs or rests already, or is changing; 500: an order is queued or a lock is held.
+    if (isRefusal(error, 409) || isRefusal(error, 500)) return error.message;
+    throw error;
+  }
+}
+
+function setStrategy(host: Host, vm: ObjectName, runStrategy: string, signal: AbortSignal) {
+  const patch = { spec: { runStrategy, running: null } };
+  return host.kubernetes.patch(VMS, vm, patch, signal);
+}
+
+function isHalted({ spec }: VirtualMachine): boolean {
+  return spec.runStrategy === 'Halted' || spec.running === false;
+}
+
+/** Off, and nothing is going to change that. */
+function isAtRest(vm: VirtualMachine): boolean {
+  return isHalted(vm) || vm.status?.printableStatus === 'Stopped';
+}
+
+function isOn(vmi: VirtualMachineInstance | undefined): boolean {
+  return vmi !== undefined && !isFinal(vmi) && !isLeaving(vmi);
+}
+
+/**
+ * Waits until all VMs of a cluster run and all guests answer; with two nodes, until both are
+ * ready. A guest that says why it gave up, or a disk that cannot be made, ends the wait.
+ */
+export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): Promise<Sighting> {
+  const { vms, vmis } = machineViews(host, step.installation);
+  let seen: Sighting | undefined;
+  return until(
+    host,
+    [vms, vmis],
+    {
+      what: `${ref.name} to answer`,
+      signal: step.signal,
+      deadline: endOf(host, step),
+      everyMs: ASK_AGAIN_MS,
+      detail: () => seen && silence(seen),
+    },
+    async () => {
+      seen = await sightCluster(host, ref, step.signal);
+      if (isAnswering(seen)) return seen;
+      await refuseFailed(host, ref, step.signal);
+      return undefined;
+    },
+  );
+}
+
+function silence({ vms }: Sighting): string {
+  const silent = vms.filter(({ exists, answers }) => !exists || !answers);
+  return silent.map(({ name, message }) => `${name}: ${message ?? 'silent'}`).join('; ');
+}
+
+export { findMachines, machineViews, type Machine } from './find-machines.ts';
