@@ -138,6 +138,7 @@ export interface Objects {
     kind: string,
     where?: { namespace?: string | undefined; labels?: Readonly<Record<string, string>> },
   ): KubeObject[];
+  /** Throws `ApiError` as the server would: name taken, namespace gone or going, quota full. */
   create(kind: string, object: NewObject): KubeObject;
   /** Replaces the object by what `change` makes of it; nothing is written when it is the same. */
   update(object: KubeObject, change: (now: KubeObject) => KubeObject): KubeObject | undefined;
@@ -167,6 +168,8 @@ export interface Part {
   readonly kinds: readonly Kind[];
   readonly controllers: readonly Controller[];
   readonly routes: readonly Route[];
+  /** Makes what is there from the start; called once, when all kinds are served. */
+  readonly begin?: () => void;
 }
 
 /** A path of the API that is no object: a subresource. */

@@ -1,0 +1,28 @@
+import type { ApiError } from '../ports.ts';
+import type { Fields } from './fields.ts';
+import type { Target } from './target.ts';
+
+/** A refusal as the `Status` that goes to the client. */
+export function statusOf(error: ApiError, target?: Target): Fields {
+  const { code, reason, message, causes, retryAfterSeconds } = error;
+  const about = target && {
+    ...(target.name !== undefined && { name: target.name }),
+    ...(target.kind.group !== '' && { group: target.kind.group }),
+    kind: reason === 'Invalid' ? target.kind.kind : target.kind.plural,
+  };
+  const details = {
+    ...about,
+    ...(causes.length > 0 && { causes }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  };
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    ...(Object.keys(details).length > 0 && { details }),
+    code,
+  };
+}
