@@ -96,8 +96,11 @@ interface Composed {
 
 async function serve(composed: Composed): Promise<KubernetesSimulator> {
   const { simulated, options, store, kinds, log, parts } = composed;
-  const { world, objects, draw, tell, guests } = simulated;
-  const runner = runControllers(world, store, controllersOf(composed), tell);
+  const { world, objects, guests } = simulated;
+  const draw: Simulated['draw'] = (key, between) => simulated.draw(key, between);
+  const runner = runControllers(world, store, controllersOf(composed), (...line) => {
+    log.tell(...line);
+  });
   begin(composed);
   const watches = new Watches(store, world, draw);
   const faults = new Faults(seeded((options.seed ?? 1) ^ 0x51ab));
@@ -112,7 +115,14 @@ async function serve(composed: Composed): Promise<KubernetesSimulator> {
     absence.add(cancel);
   };
   const api: Api = {
-    ...{ world, store, objects, kinds, watches, faults, log, goAway },
+    world,
+    store,
+    objects,
+    kinds,
+    watches,
+    faults,
+    log,
+    goAway,
     mishaps: simulated.mishaps,
     routes: parts.flatMap((part) => part.routes),
     access: { rules: options.rules, tokens },
@@ -122,7 +132,12 @@ async function serve(composed: Composed): Promise<KubernetesSimulator> {
   const server = await openServer(api, options.port ?? 0);
   return {
     ...simulated,
-    ...{ port: server.port, faults, log, watches, tokens, goAway },
+    port: server.port,
+    faults,
+    log,
+    watches,
+    tokens,
+    goAway,
     kubeconfig: (token) => kubeconfig(`http://127.0.0.1:${server.port}`, token),
     forgetHistory: () => store.forget(),
     close: async () => {
@@ -136,9 +151,9 @@ async function serve(composed: Composed): Promise<KubernetesSimulator> {
 }
 
 function controllersOf({ simulated, store, kinds, parts }: Composed): Controller[] {
-  const { objects, draw } = simulated;
+  const { objects } = simulated;
   return [
-    namespaceController(kinds, objects, draw),
+    namespaceController(kinds, objects, (key, between) => simulated.draw(key, between)),
     garbageCollector(store, objects),
     quotaController(objects),
     ...parts.flatMap((part) => part.controllers),

@@ -1,5 +1,5 @@
 import type { Admission, Kind, KubeObject, Schema } from '../ports.ts';
-import { fieldsOf, textOf, without } from './fields.ts';
+import { type Fields, fieldsOf, textOf, without } from './fields.ts';
 import { invalid } from './refusals.ts';
 
 const ANY: Schema = { type: 'any' };
@@ -85,7 +85,7 @@ function admitSecret({ operation, object, before }: Admission): KubeObject {
     name,
     Buffer.from(textOf(text) ?? '').toString('base64'),
   ]);
-  const all = { ...fieldsOf(data), ...Object.fromEntries(plain) };
+  const all: Fields = { ...fieldsOf(data), ...(Object.fromEntries(plain) as Fields) };
   const bad = Object.entries(all).find(([, text]) => !isBase64(textOf(text) ?? ''));
   if (bad !== undefined) {
     const message = 'Invalid value: illegal base64 data';

@@ -3,6 +3,8 @@ import type { Fields } from './fields.ts';
 import type { Kinds } from './kinds.ts';
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** The kinds that `kubectl get all` means. */
+const ALL = /^(Pod$|Service$|VirtualMachine|DataVolume)/;
 const REVIEWS = ['SelfSubjectAccessReview', 'SelfSubjectRulesReview'];
 /** The group of access reviews, which are answers and no objects. */
 export const REVIEW_GROUP = 'authorization.k8s.io';
@@ -104,8 +106,9 @@ function review(kind: string): Fields {
 function resourcesOf(kind: Kind): Fields[] {
   const { plural, singular, namespaced, shortNames } = kind;
   const names = shortNames.length > 0 ? { shortNames } : {};
+  const all = ALL.test(kind.kind) ? { categories: ['all'] } : {};
   const common = { namespaced, kind: kind.kind };
-  const whole = { name: plural, singularName: singular, ...common, verbs: VERBS, ...names };
+  const whole = { name: plural, singularName: singular, ...common, verbs: VERBS, ...names, ...all };
   const part = (name: string, verbs: readonly string[]) => ({
     name: `${plural}/${name}`,
     singularName: '',

@@ -1,5 +1,5 @@
 import { ApiError, type KubeObject } from '../ports.ts';
-import { type Fields, fieldsOf } from './fields.ts';
+import { type Fields, fieldsOf, textOf } from './fields.ts';
 import { badRequest, expired } from './refusals.ts';
 import { matcher } from './selector.ts';
 import { keyOf, type Store } from './store.ts';
@@ -64,7 +64,7 @@ function continuation(query: URLSearchParams): { version: number; after: string 
   if (!given) return undefined;
   try {
     const { version, after } = fieldsOf(JSON.parse(Buffer.from(given, 'base64url').toString()));
-    return { version: Number(version), after: String(after as string) };
+    return { version: Number(version), after: textOf(after) ?? '' };
   } catch {
     throw badRequest('continue key is not valid');
   }

@@ -120,7 +120,8 @@ function checkPlain(
 }
 
 function wrongType(value: unknown, wanted: string, path: string, found: Findings): unknown {
-  const is = Array.isArray(value) ? 'array' : typeof value;
+  const plain = Number.isInteger(value) ? 'integer' : typeof value;
+  const is = Array.isArray(value) ? 'array' : plain;
   const must = `${path} in body must be of type ${wanted}: "${is}"`;
   const message = `Invalid value: "${is}": ${must}`;
   found.causes.push({ reason: 'FieldValueTypeInvalid', message, field: path });

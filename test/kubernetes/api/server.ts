@@ -121,6 +121,11 @@ function describe({ seen: { verb, resource, namespace, name } }: Understood): st
 
 function bodyOf(text: string, contentType: string): unknown {
   if (text === '') return undefined;
+  if (contentType.includes('protobuf') || contentType.includes('cbor')) {
+    const why = 'the body of the request was in an unknown format';
+    const message = `${why} - accepted media types include: application/json, application/yaml`;
+    throw new ApiError(415, 'UnsupportedMediaType', message);
+  }
   try {
     return contentType.includes('yaml') ? parseYaml(text) : (JSON.parse(text) as unknown);
   } catch {
@@ -155,7 +160,7 @@ function send(
 ): void {
   // Old kubectl takes the description of the API in this form only; nothing at all is legal in it.
   if (accept?.startsWith('application/com.github.proto-openapi.spec.v2') && 'body' in reply) {
-    response.writeHead(200, { 'content-type': accept });
+    response.writeHead(200, { 'content-type': accept.replace('@', '.') });
     response.end();
     return;
   }

@@ -5,8 +5,10 @@ import type { Target } from './target.ts';
 /** A refusal as the `Status` that goes to the client. */
 export function statusOf(error: ApiError, target?: Target): Fields {
   const { code, reason, message, causes, retryAfterSeconds } = error;
+  // A new object is in no path; its refusal names it.
+  const name = target?.name ?? /^[^"]*"([^"]+)"/.exec(message)?.[1];
   const about = target && {
-    ...(target.name !== undefined && { name: target.name }),
+    ...(name !== undefined && { name }),
     ...(target.kind.group !== '' && { group: target.kind.group }),
     kind: reason === 'Invalid' ? target.kind.kind : target.kind.plural,
   };

@@ -117,7 +117,7 @@ function included(object: KubeObject, include: string | null): Fields | undefine
 function text(object: KubeObject, cell: Column[1], now: number): string {
   const value = typeof cell === 'string' ? at(object, cell) : cell(object, now);
   if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** How long ago, as kubectl says it. */
