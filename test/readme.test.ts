@@ -7,7 +7,13 @@ import manifest from '../package.json' with { type: 'json' };
 
 // What people read is true: its GraphQL fits the schema, and what it names is there.
 
-const GUIDES = ['docs/pools-file.md', 'docs/client.md'];
+const GUIDES = [
+  'docs/pools-file.md',
+  'docs/client.md',
+  'docs/kubevirt.md',
+  'docs/kubevirt-snapshots.md',
+  'docs/kubevirt-troubleshooting.md',
+];
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...GUIDES];
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'));
 const readme = readFileSync('README.md', 'utf8');
