@@ -6,7 +6,6 @@ import {
   type Sighting,
   type Step,
 } from '../provider.ts';
-import { takeOver } from './anchor.ts';
 import { findMachines, type Machine } from './find-machines.ts';
 import type { Host } from './host.ts';
 import { insist, reasonOf } from './insist.ts';
@@ -19,6 +18,7 @@ import { RECREATE } from './rungs/recreate.ts';
 import { restoreAll, wantedRestores } from './rungs/restores.ts';
 import { isRestoredBy, type Attempt, type Climb, type Rung } from './rungs/rung.ts';
 import { refused, usableSet } from './snapshots.ts';
+import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 import { within } from './within.ts';
 
@@ -46,7 +46,7 @@ export async function resetCluster(
   set: SetRef,
   step: Step,
 ): Promise<ResetResult> {
-  await assertOurs(host, ref, step);
+  await assertCluster(host, ref, step);
   if (set.cluster?.id !== ref.id) {
     throw refused(`${ref.name} can only be restored from a set of its own, in its namespace`);
   }
@@ -67,7 +67,7 @@ async function climb(of: Climb, step: Step): Promise<ResetResult> {
     step.signal.throwIfAborted();
     if (!(outcome instanceof ProviderError)) throw outcome;
     // Whoever was overtaken has nothing to climb any more.
-    await assertOurs(host, ref, step);
+    await assertCluster(host, ref, step);
     const reason = `${rung.name}: ${outcome.reason}`;
     if (reason !== because) reasons.push(reason);
   }
@@ -111,9 +111,9 @@ async function restore(attempt: Attempt, rung: Rung, machines: readonly Machine[
   await clearRestores(host, ref.namespace, ours, step);
   await rung.clear(attempt, machines);
   // Stopping may have taken minutes, and what comes now takes the disks away.
-  await assertOurs(host, ref, step);
+  await assertCluster(host, ref, step);
   await restoreAll(attempt, rung);
-  await assertOurs(host, ref, step);
+  await assertCluster(host, ref, step);
 }
 
 /** Whether this try has already restored every VM, and KubeVirt has finished with all of them. */
@@ -165,10 +165,6 @@ function machinesOf({ host, ref }: Climb, step: Step): Promise<Machine[]> {
   return insist(host, step, `looking at the VMs of ${ref.name}`, () =>
     findMachines(host, ref, step.signal),
   );
-}
-
-function assertOurs(host: Host, ref: ClusterRef, step: Step): Promise<void> {
-  return insist(host, step, `taking over ${ref.name}`, () => takeOver(host, ref, step));
 }
 
 function rungOf(number: number): Rung {

@@ -40,7 +40,10 @@ export type SnapshotsByRole = ReadonlyMap<VmRole, VirtualMachineSnapshot>;
 /** What is wrong with a snapshot, and whether another try or more time may help. */
 export interface Flaw {
   readonly reason: string;
+  /** Whether time alone may mend it. */
   readonly passes: boolean;
+  /** Whether a snapshot that is taken anew would have it, too. */
+  readonly stays?: boolean | undefined;
 }
 
 /** In which namespace the snapshots of a set are: its cluster's, or the templates'. */
@@ -149,7 +152,7 @@ export function flawOf(
   const left = leftOut(snapshot, disks);
   if (left.length > 0) {
     const reason = `the snapshot ${name} is without the disks ${left.join(', ')}`;
-    return { reason, passes: false };
+    return { reason, passes: false, stays: true };
   }
   if (status?.readyToUse === true) return undefined;
   const why = status?.error?.message;
@@ -182,7 +185,7 @@ export function motionOf(snapshot: VirtualMachineSnapshot, mode: CaptureMode): F
   if (bad.length === 0 && indications.has('GuestAgent')) return undefined;
   const what = bad.length === 0 ? 'no guest agent' : bad.join(', ');
   const reason = `the guest of ${metadata.name} was not still while it was captured (${what})`;
-  return { reason, passes: !bad.includes('NoGuestAgent') && bad.length > 0 };
+  return { reason, passes: false, stays: bad.length === 0 || bad.includes('NoGuestAgent') };
 }
 
 /** What is known of the snapshots of a complete set. */

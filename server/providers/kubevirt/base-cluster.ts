@@ -1,0 +1,127 @@
+import {
+  ProviderError,
+  type CapturedSnapshot,
+  type ClusterRef,
+  type SetRef,
+  type Step,
+} from '../provider.ts';
+import { refuseIntruder } from './anchor.ts';
+import { baseRef } from './base-vms.ts';
+import { bootstrapCluster } from './bootstrap.ts';
+import { cleanGuests } from './clean-up.ts';
+import { findMachines, type Machine } from './find-machines.ts';
+import { kubernetesVersions } from './guest-traces.ts';
+import type { Host } from './host.ts';
+import { insist } from './insist.ts';
+import { stopMachine, untilAnswering } from './machines.ts';
+import { ensureTemplatesNamespace } from './namespace.ts';
+import { TEMPLATES_NAMESPACE } from './names.ts';
+import { nameOf, VMS } from './objects.ts';
+import { holdPeerNames, releasePeerNames } from './peer-names.ts';
+import { describeSet } from './snapshots.ts';
+import { shotsOf } from './shots.ts';
+import { takeSnapshots } from './take.ts';
+import { findComplete } from './template-sets.ts';
+import { together } from './together.ts';
+
+/** What has just been set up goes on settling for a while. */
+const STABILISE_MS = 120_000;
+
+/** The note that says how far the base cluster of a set has come. */
+const STAGE = 'kubevirt.base';
+
+/**
+ * Captures the set of a pool from a cluster that is made for it from the image, in `vm-templates`:
+ * its VMs are left to settle, cleaned of what setting them up has left, shut down and captured.
+ * They stay, and stay off.
+ */
+export async function captureBaseCluster(
+  host: Host,
+  set: SetRef,
+  step: Step,
+): Promise<CapturedSnapshot[]> {
+  const done = await findComplete(host, set, step);
+  if (done !== undefined) return await describeSet(host, set, done, step);
+  const base = baseRef(set);
+  await assertBase(host, base, step);
+  if (step.notes.get(STAGE) !== 'CLEAN') await prepare(host, base, step);
+  const machines = await machinesOf(host, base, step);
+  const versions = await versionsOf(host, machines, step);
+  await rest(host, machines, step);
+  await releasePeerNames(host, base, step);
+  const taken = await takeSnapshots({
+    host,
+    ref: base,
+    mode: 'OFFLINE',
+    step,
+    shots: shotsOf(set, base, TEMPLATES_NAMESPACE, step),
+    versions,
+    runs: false,
+    assertOurs: (by) => assertBase(host, base, by),
+  });
+  step.progress('checking the set');
+  return await describeSet(host, set, taken, step);
+}
+
+async function prepare(host: Host, base: ClusterRef, step: Step): Promise<void> {
+  step.progress('bootstrapping the base cluster');
+  await insist(host, step, `making the namespace ${TEMPLATES_NAMESPACE}`, () =>
+    ensureTemplatesNamespace(host, step.signal),
+  );
+  await holdPeerNames(host, base, step);
+  await insist(host, step, `bootstrapping ${base.name}`, () => bootstrapCluster(host, base, step));
+  await untilAnswering(host, base, step);
+  step.progress('stabilising the base cluster');
+  await host.world.sleep(STABILISE_MS, step.signal);
+  step.progress('cleaning the base cluster');
+  await cleanGuests(host, await machinesOf(host, base, step), step);
+  await assertBase(host, base, step);
+  await step.note(STAGE, 'CLEAN');
+}
+
+/** Switches the VMs off for good, their file systems in order. */
+async function rest(host: Host, machines: readonly Machine[], step: Step): Promise<void> {
+  step.progress('stopping machines');
+  await together(
+    step,
+    machines.map(({ vm }) => async (by: Step) => {
+      const of = nameOf(vm);
+      await insist(host, by, `stopping ${of.name}`, () =>
+        stopMachine(host, of, { graceful: true }, by),
+      );
+      if (vm.spec.runStrategy === 'Halted') return;
+      await insist(host, by, `keeping ${of.name} off`, () =>
+        host.kubernetes.patch(VMS, of, { spec: { runStrategy: 'Halted' } }, by.signal),
+      );
+    }),
+  );
+}
+
+/** The versions, as long as there are guests to be asked; a repeat may find them off. */
+async function versionsOf(host: Host, machines: readonly Machine[], step: Step) {
+  const running = machines.filter(({ vmi }) => vmi?.status?.phase === 'Running');
+  const known = running.length === 0 ? noted(step) : await kubernetesVersions(host, running, step);
+  const [version] = known.values();
+  if (version !== undefined) await step.note(VERSION, version);
+  return new Map(machines.flatMap(({ role }) => (version ? [[role, version] as const] : [])));
+}
+
+/** The note that says which Kubernetes the base cluster has. */
+const VERSION = 'kubevirt.base.version';
+
+function noted({ notes }: Step): ReadonlyMap<string, string> {
+  const version = notes.get(VERSION);
+  return new Map(version === undefined ? [] : [[VERSION, version]]);
+}
+
+function machinesOf(host: Host, base: ClusterRef, step: Step): Promise<Machine[]> {
+  return insist(host, step, `looking at the VMs of ${base.name}`, () =>
+    findMachines(host, base, step.signal),
+  );
+}
+
+/** The base VMs are their own anchors: nobody else's are touched, nor those of a later step. */
+async function assertBase(host: Host, base: ClusterRef, step: Step): Promise<void> {
+  for (const { vm } of await machinesOf(host, base, step)) refuseIntruder(vm, step, base.id);
+  if (step.signal.aborted) throw new ProviderError('given up', { retryable: true });
+}

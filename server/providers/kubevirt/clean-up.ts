@@ -1,0 +1,84 @@
+import { ProviderError, type Step } from '../provider.ts';
+import type { Machine } from './find-machines.ts';
+import type { Host } from './host.ts';
+import { reasonOf } from './insist.ts';
+import { nameOf } from './objects.ts';
+import { within } from './within.ts';
+
+/** A command may take this long; one that hangs is a failure like any other. */
+const COMMAND_MS = 60_000;
+
+const KUBECTL = ['sudo', 'kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf'];
+const LEFT_BY_TESTS = ['--all', '--namespace', 'default', '--ignore-not-found', '--wait=false'];
+
+/**
+ * What a cluster that was just set up need not hand on to those that are made from it. Keys, host
+ * names and machine ids stay: they are what its certificates and nodes hold on to.
+ */
+function commandsFor(user: string): readonly (readonly string[])[] {
+  const homes = ['/root', `/home/${user}`];
+  return [
+    ['sudo', 'journalctl', '--rotate', '--vacuum-time=1s'],
+    [
+      'sudo',
+      'find',
+      '/var/log',
+      '-type',
+      'f',
+      '-name',
+      '*.log',
+      '-exec',
+      'truncate',
+      '-s',
+      '0',
+      '{}',
+      '+',
+    ],
+    ['sudo', 'find', '/tmp', '-mindepth', '1', '-delete'],
+    ['sudo', 'find', '/var/tmp', '-mindepth', '1', '-delete'],
+    ['sudo', 'rm', '-f', ...homes.map((home) => `${home}/.bash_history`)],
+    ['sudo', 'rm', '-rf', ...homes.map((home) => `${home}/.kube/cache`)],
+    [...KUBECTL, 'delete', 'pods', ...LEFT_BY_TESTS],
+    [...KUBECTL, 'delete', 'pvc', ...LEFT_BY_TESTS],
+  ];
+}
+
+/** Cleans guests before they are captured. What does not succeed is told, and nothing more. */
+export async function cleanGuests(
+  host: Host,
+  machines: readonly Machine[],
+  step: Step,
+): Promise<void> {
+  const commands = commandsFor(host.settings.sshUser);
+  await Promise.all(
+    machines.map(async (machine) => {
+      for (const argv of commands) await tryCommand(host, machine, argv, step);
+    }),
+  );
+}
+
+async function tryCommand(
+  host: Host,
+  { vm }: Machine,
+  argv: readonly string[],
+  step: Step,
+): Promise<void> {
+  const name = nameOf(vm);
+  const limit = { what: argv.join(' '), ms: COMMAND_MS, signal: step.signal };
+  try {
+    const { exitCode, stderr } = await within(host, limit, (signal) =>
+      host.guests.run(name, argv, { signal }),
+    );
+    if (exitCode === 0) return;
+    tell(host, step, `${name.name}: ${argv.join(' ')}: exit code ${exitCode}, ${stderr.trim()}`);
+  } catch (error) {
+    step.signal.throwIfAborted();
+    if (!(error instanceof ProviderError)) throw error;
+    tell(host, step, `${name.name}: ${argv.join(' ')}: ${reasonOf(error)}`);
+  }
+}
+
+function tell(host: Host, step: Step, line: string): void {
+  host.log(`cleaning ${line}`);
+  step.progress(`cleaning, though ${line}`);
+}

@@ -1,0 +1,126 @@
+import { ProviderError, type Step } from '../provider.ts';
+import { ensureObject } from './calls.ts';
+import { lastWarnings } from './errors.ts';
+import type { Host } from './host.ts';
+import { insist, type Limits } from './insist.ts';
+import { removeOne } from './leftovers.ts';
+import { dataVolumeManifest, type DiskParts, type DiskSource } from './manifests.ts';
+import { conditionOf, DATA_VOLUMES, nameOf, type DataVolume } from './objects.ts';
+import { together } from './together.ts';
+import { until } from './until.ts';
+import { endOf } from './within.ts';
+
+/** A disk to be filled, and what it may be filled from, the best first. */
+export interface DiskWish extends Omit<DiskParts, 'source'> {
+  readonly sources: readonly NamedSource[];
+  /** What is to be done as soon as it is begun, while it is filled; may be done again. */
+  readonly meanwhile?: (step: Step) => Promise<unknown>;
+}
+
+/** A source of a disk, with the rung it stands for. */
+export interface NamedSource {
+  readonly rung: string;
+  readonly source: DiskSource;
+}
+
+/** A copy without data takes seconds, one by a host minutes; CDI may try an impossible one for ever. */
+const COPY_MS = 600_000;
+
+/**
+ * Makes a disk and waits until it is filled. A source that does not do it in its time is given up
+ * for the next, and the reason is told.
+ */
+export async function ensureDisk(host: Host, wish: DiskWish, step: Step): Promise<void> {
+  const { sources, meanwhile, ...parts } = wish;
+  const reasons: string[] = [];
+  for (const { rung, source } of sources) {
+    if (reasons.length > 0) {
+      step.progress(`${rung}, because ${reasons.at(-1)}`);
+      await removeDisk(host, wish, step);
+    }
+    try {
+      const manifest = dataVolumeManifest({ ...parts, source });
+      await insist(host, step, `making the disk ${wish.name}`, () =>
+        ensureObject(host, DATA_VOLUMES, manifest, step.signal),
+      );
+      const jobs = [(by: Step) => untilFilled(host, wish, by), meanwhile ?? (() => done)];
+      await together<Step, unknown>(step, jobs);
+      return;
+    } catch (error) {
+      if (step.signal.aborted || !(error instanceof ProviderError)) throw error;
+      reasons.push(`${rung}: ${error.reason}`);
+    }
+  }
+  throw new ProviderError(reasons.join('; '), { retryable: true });
+}
+
+const done = Promise.resolve();
+
+/** How the disk of that name gets its data, for the reason if it does not. */
+async function untilFilled(host: Host, { namespace, name }: DiskWish, step: Step): Promise<void> {
+  const of = { namespace, name };
+  let seen: DataVolume | undefined;
+  const limit = host.world.elapsed() + COPY_MS;
+  const wait = {
+    what: `the disk ${name} to be filled`,
+    signal: step.signal,
+    deadline: Math.min(limit, endOf(host, step) ?? limit),
+    detail: () => stateOf(seen),
+  };
+  const view = host.kubernetes.view(DATA_VOLUMES, { namespace });
+  try {
+    await until(host, [view], wait, async () => {
+      seen = await find(host, of, step);
+      if (seen === undefined) throw gone(name);
+      const phase = seen.status?.phase;
+      if (phase === 'Failed') throw new ProviderError(stateOf(seen), { retryable: true });
+      return phase === 'Succeeded' ? true : undefined;
+    });
+  } catch (error) {
+    if (step.signal.aborted || !(error instanceof ProviderError)) throw error;
+    // What a copy suffers from is nowhere else than in its events.
+    const warnings = await lastWarnings(host.kubernetes, of, step.signal);
+    const told = warnings.length === 0 ? '' : ` (warnings: ${warnings.join('; ')})`;
+    throw new ProviderError(`${error.reason}${told}`, { retryable: true, cause: error });
+  }
+}
+
+async function removeDisk(host: Host, { namespace, name }: DiskWish, step: Step): Promise<void> {
+  const of = { namespace, name };
+  const present = await find(host, of, step);
+  if (present === undefined) return;
+  await removeOne(host, DATA_VOLUMES, present, step);
+  const wait = {
+    what: `the disk ${name} to go`,
+    signal: step.signal,
+    deadline: endOf(host, step),
+  };
+  const view = host.kubernetes.view(DATA_VOLUMES, { namespace });
+  await until(host, [view], wait, async () => {
+    const now = await find(host, of, step);
+    return now?.metadata.uid === present.metadata.uid ? undefined : true;
+  });
+}
+
+function find(
+  host: Host,
+  of: { readonly namespace: string; readonly name: string },
+  limits: Limits,
+): Promise<DataVolume | undefined> {
+  return insist(host, limits, `looking at the disk ${of.name}`, () =>
+    host.kubernetes.get(DATA_VOLUMES, of, limits.signal),
+  );
+}
+
+function stateOf(disk: DataVolume | undefined): string {
+  if (disk === undefined) return 'there is no such disk';
+  const { phase, progress } = disk.status ?? {};
+  const running = conditionOf(disk.status, 'Running');
+  const said = running?.message || running?.reason;
+  const parts = [`${nameOf(disk).name} is ${phase ?? 'new'}`, progress, said];
+  return parts.filter(Boolean).join(', ');
+}
+
+function gone(name: string): ProviderError {
+  return new ProviderError(`the disk ${name} was deleted`, { retryable: true });
+}

@@ -1,0 +1,245 @@
+import type { CaptureMode } from '../../../schema/model/snapshot.ts';
+import type { VmRole } from '../../../schema/model/template.ts';
+import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
+import { ensureObject } from './calls.ts';
+import { findMachines, type Machine } from './find-machines.ts';
+import { forgetMarks, kubernetesVersions } from './guest-traces.ts';
+import { insist } from './insist.ts';
+import { diskVolumes } from './leftovers.ts';
+import { startMachine, stopMachine, untilAnswering } from './machines.ts';
+import { snapshotManifest } from './manifests.ts';
+import { FENCE } from './names.ts';
+import { nameOf, VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
+import {
+  flawOf,
+  KUBERNETES_VERSION,
+  MODE,
+  motionOf,
+  refused,
+  type Flaw,
+  type SnapshotsByRole,
+} from './snapshots.ts';
+import { findShots, removeShots, type Shooting } from './shots.ts';
+import { together } from './together.ts';
+import { until } from './until.ts';
+import { endOf, within } from './within.ts';
+
+/** Snapshots to be taken of all VMs of a cluster at one moment. */
+export interface Take extends Shooting {
+  readonly ref: ClusterRef;
+  readonly mode: CaptureMode;
+  readonly step: Step;
+  /** The Kubernetes versions to be told of, where no guest can be asked. */
+  readonly versions?: ReadonlyMap<VmRole, string> | undefined;
+  /** Whether its machines are meant to be on; base VMs only hold disks, and stay off. */
+  readonly runs: boolean;
+  /** Throws when somebody else has taken over what is captured. */
+  readonly assertOurs: (step: Step) => Promise<void>;
+}
+
+/** One try; a snapshot that is not ready by then is begun anew. */
+const TRY_MS = 480_000;
+const TRIES = 2;
+
+/** What must be done though the step was given up may take so long. */
+const GRACE_MS = 20_000;
+
+/** How long taking snapshots may last when every try is needed. */
+export const LONGEST_TAKE_MS = TRIES * TRY_MS + GRACE_MS;
+
+/**
+ * Takes the snapshots, unless they are there already, and proves them complete. They are all of
+ * one moment: when one of them fails, all are taken anew. However it ends, machines that are
+ * meant to be on are on afterwards.
+ */
+export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
+  const { step, host } = take;
+  let last: unknown;
+  for (let number = 1; number <= TRIES; number += 1) {
+    await take.assertOurs(step);
+    const limit = { what: 'taking the snapshots', ms: TRY_MS, signal: step.signal };
+    try {
+      return await within(host, limit, (signal) => {
+        const deadline = Math.min(step.deadline, host.world.now() + TRY_MS);
+        return tryOnce({ ...take, step: { ...step, signal, deadline } });
+      });
+    } catch (error) {
+      last = error;
+      await clearUp(take);
+      step.signal.throwIfAborted();
+      if (!(error instanceof ProviderError) || !error.retryable) throw error;
+      if (number < TRIES) step.progress(`capturing again, because ${error.reason}`);
+    }
+  }
+  throw last;
+}
+
+async function tryOnce(take: Take): Promise<SnapshotsByRole> {
+  const { host, ref, step, runs } = take;
+  const machines = await findAll(take);
+  const present = await findShots(take, step);
+  if (!isResumable(take, present)) {
+    await removeShots(take, present, step);
+    await begin(take, machines);
+  }
+  step.progress('capturing disks');
+  await untilTaken(take, machines, (flaw, phase) => flaw === undefined || phase === 'Succeeded');
+  if (runs) await startAll(take, step);
+  const [taken] = await together(step, [
+    (by) => untilTaken({ ...take, step: by }, machines, (flaw) => flaw === undefined),
+    async (by): Promise<undefined> => {
+      if (runs) await untilAnswering(host, ref, by);
+    },
+  ]);
+  if (taken === undefined) throw refused(`nobody looked at the snapshots of ${ref.name}`);
+  return taken;
+}
+
+async function findAll({ host, ref, step }: Take): Promise<Machine[]> {
+  const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
+    findMachines(host, ref, step.signal),
+  );
+  const missing = ref.vms.find(({ role }) => !machines.some((machine) => machine.role === role));
+  if (missing !== undefined) throw refused(`there is no VM ${missing.name} to capture`);
+  for (const { vm } of machines) {
+    const bad = vm.status?.volumeSnapshotStatuses?.find(
+      ({ name, enabled }) => !enabled && diskVolumes(vm).includes(name),
+    );
+    if (bad === undefined) continue;
+    const why = bad.reason == null ? '' : `: ${bad.reason}`;
+    throw refused(`the disk ${bad.name} of ${vm.metadata.name} cannot be captured${why}`);
+  }
+  return machines;
+}
+
+/** Whether what is there was begun as a whole, and may still come to a good end. */
+function isResumable(take: Take, present: SnapshotsByRole): boolean {
+  return take.shots.every(({ role }) => {
+    const snapshot = present.get(role);
+    if (snapshot === undefined) return false;
+    return wrongWith(take, snapshot, [])?.passes !== false;
+  });
+}
+
+async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
+  const { host, ref, step, runs, mode, shots } = take;
+  const asked = runs && ref.readiness === 'SSH';
+  if (asked) await forgetMarks(host, machines, step);
+  const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
+  if (runs && mode === 'OFFLINE') await stopAll(take, machines);
+  await take.assertOurs(step);
+  await together(
+    step,
+    shots.map((shot) => (by: Step) => {
+      const vm = machines.find(({ role }) => role === shot.role)?.vm.metadata.name ?? '';
+      const version = versions?.get(shot.role);
+      const annotations = {
+        [FENCE]: String(step.fence),
+        [MODE]: mode,
+        ...(version === undefined ? {} : { [KUBERNETES_VERSION]: version }),
+      };
+      const manifest = snapshotManifest(shot, vm, { labels: shot.labels, annotations });
+      return insist(host, by, `capturing ${vm}`, () =>
+        ensureObject(host, VM_SNAPSHOTS, manifest, by.signal),
+      );
+    }),
+  );
+}
+
+/** Lets guests shut down as they like, so that their file systems are whole. */
+async function stopAll({ host, step }: Take, machines: readonly Machine[]): Promise<void> {
+  step.progress('stopping machines');
+  await together(
+    step,
+    machines.map(({ vm }) => (by: Step) => {
+      const name = nameOf(vm);
+      return insist(host, by, `stopping ${name.name}`, () =>
+        stopMachine(host, name, { graceful: true }, by),
+      );
+    }),
+  );
+}
+
+async function startAll({ host, ref }: Take, step: Step): Promise<void> {
+  const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
+    findMachines(host, ref, step.signal),
+  );
+  await together(
+    step,
+    machines.map(({ vm }) => (by: Step) => {
+      const name = nameOf(vm);
+      return insist(host, by, `starting ${name.name}`, () => startMachine(host, name, by));
+    }),
+  );
+}
+
+/** Waits until every snapshot is as wanted; one that failed, or holds too little, ends it. */
+async function untilTaken(
+  take: Take,
+  machines: readonly Machine[],
+  isSo: (flaw: Flaw | undefined, phase: string | null | undefined) => boolean,
+): Promise<SnapshotsByRole> {
+  const { host, ref, step, shots } = take;
+  let detail: string | undefined;
+  const wait = {
+    what: `the snapshots of ${ref.name}`,
+    signal: step.signal,
+    deadline: endOf(host, step),
+    detail: () => detail,
+  };
+  const view = host.kubernetes.view(VM_SNAPSHOTS, { namespace: shots[0]?.namespace });
+  return await until(host, [view], wait, async () => {
+    const found = await findShots(take, step);
+    const isDone = shots.map(({ role, name }) => {
+      const snapshot = found.get(role);
+      if (snapshot === undefined) throw failed(`the snapshot ${name} was deleted`);
+      const vm = machines.find((machine) => machine.role === role)?.vm;
+      const flaw = wrongWith(take, snapshot, vm === undefined ? [] : diskVolumes(vm));
+      if (flaw?.passes === false) throw failed(flaw.reason, flaw.stays);
+      detail = flaw?.reason ?? detail;
+      return isSo(flaw, snapshot.status?.phase);
+    });
+    return isDone.every(Boolean) ? found : undefined;
+  });
+}
+
+/** What is wrong with a snapshot that was taken, or is being taken. */
+function wrongWith(
+  { mode }: Take,
+  snapshot: VirtualMachineSnapshot,
+  disks: readonly string[],
+): Flaw | undefined {
+  const flaw = flawOf(snapshot, disks);
+  if (snapshot.status?.phase !== 'Succeeded' || flaw?.passes === false) return flaw;
+  return motionOf(snapshot, mode) ?? flaw;
+}
+
+/**
+ * After a failure: nothing half-done stays that a later try could take for its own, and machines
+ * that people may be using are on. Who has been overtaken leaves everything to the other.
+ */
+async function clearUp(take: Take): Promise<void> {
+  const { host, step, runs } = take;
+  const never = new AbortController().signal;
+  const limit = { what: 'clearing up after a capture', ms: GRACE_MS, signal: never };
+  try {
+    await within(host, limit, async (signal) => {
+      const by = { ...step, signal, deadline: host.world.now() + GRACE_MS };
+      await take.assertOurs(by);
+      const present = await findShots(take, by);
+      const flawless = take.shots.every(({ role }) => {
+        const snapshot = present.get(role);
+        return snapshot !== undefined && wrongWith(take, snapshot, []) === undefined;
+      });
+      if (!flawless) await removeShots(take, present, by);
+      if (runs) await startAll(take, by);
+    });
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    host.log(`${take.ref.name} was not cleared up after a capture: ${error.reason}`);
+  }
+}
+
+function failed(reason: string, stays = false): ProviderError {
+  return new ProviderError(reason, { retryable: !stays });
+}
