@@ -8,6 +8,13 @@ import { whyNot } from './sight.ts';
 /** What KubeVirt prints of a VM that waiting does not help. */
 const HOPELESS = new Set(['DataVolumeError']);
 
+/** A VM that waiting does not help; it may go well when it is made again. */
+export class FailedMachine extends ProviderError {
+  constructor(reason: string) {
+    super(reason, { retryable: true });
+  }
+}
+
 /** Throws where a VM of a cluster has failed in a way that waiting does not help. */
 export async function refuseFailed(
   host: Host,
@@ -27,13 +34,13 @@ export async function refuseFailedMachine(
 ): Promise<void> {
   const { vm, vmi } = machine;
   if (HOPELESS.has(vm.status?.printableStatus ?? '')) {
-    throw new ProviderError(`${vm.metadata.name}: ${whyNot(vm)}`, { retryable: true });
+    throw new FailedMachine(`${vm.metadata.name}: ${whyNot(vm)}`);
   }
   if (vmi?.status?.phase !== 'Running' || ref.readiness === 'PROBE') return;
   const reason = await reasonIn(host, machine, signal);
   if (reason === null) return;
   const what = `the guest of ${vm.metadata.name} could not set itself up`;
-  throw new ProviderError(`${what}: ${reason}`, { retryable: true });
+  throw new FailedMachine(`${what}: ${reason}`);
 }
 
 /** What a guest says of its failure; null where it says nothing, or takes no commands yet. */

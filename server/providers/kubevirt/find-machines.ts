@@ -47,7 +47,7 @@ function vmOf(vms: readonly VirtualMachine[], spec: VmSpec): VirtualMachine | un
 }
 
 /** What is watched of VMs: one watch for all clusters of an installation. */
-export function machineViews(host: Host, installation: string) {
+export function machineViews(host: Pick<Host, 'kubernetes'>, installation: string) {
   const labels = { [LABEL.installation]: installation };
   const vms = host.kubernetes.view(VMS, { labels });
   const vmis = host.kubernetes.view(VMIS, { labels });

@@ -20,7 +20,7 @@ export type { AnyObject, Condition, ObjectMetadata } from './object-kind.ts';
 
 /** Namespaces: each holds one cluster, and is its anchor. */
 export const NAMESPACES = core('Namespace', 'namespaces', false, {
-  status: z.object({ phase: z.string().nullish() }).nullish(),
+  status: z.object({ phase: z.string().nullish(), conditions }).nullish(),
 });
 /** A namespace as we read it. */
 export type Namespace = z.infer<typeof NAMESPACES.schema>;

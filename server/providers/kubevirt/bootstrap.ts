@@ -1,0 +1,144 @@
+import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provider.ts';
+import { ensureObject } from './calls.ts';
+import { bootstrapData, checkJoinCommand } from './cloud-init.ts';
+import { discardMachines, discardNamed } from './discard.ts';
+import { refuseFailedMachine } from './failures.ts';
+import { ensureGoldenImage } from './golden-image.ts';
+import { JOIN_FILE } from './guest-data/places.ts';
+import { askCommand } from './guest-questions.ts';
+import type { Host } from './host.ts';
+import { findMachines, machineViews, startMachine, type Machine } from './machines.ts';
+import { dataVolumeManifest, secret, vmManifest } from './manifests.ts';
+import { cloudInitName, rootDiskName, vmLabels } from './names.ts';
+import { ensureTemplatesNamespace } from './namespace.ts';
+import { DATA_VOLUMES, isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
+import { until } from './until.ts';
+import { endOf } from './within.ts';
+
+/** How often a control plane is asked whether it can be joined. */
+const ASK_AGAIN_MS = 1_000;
+
+/** What notes say of a VM. */
+const INTENDED = 'being made';
+const MADE = 'made';
+
+/**
+ * Makes a cluster's VMs from the image, the control plane first: a worker is told how to join it.
+ * Called again it goes on where it was: what is there is kept, and looked at rather than trusted.
+ * The namespace is there, and taken over.
+ */
+export async function bootstrapCluster(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+  await ensureTemplatesNamespace(host, step.signal);
+  await discardOrphans(host, ref, step);
+  for (const spec of inOrder(ref.vms)) {
+    const machine = (await findMachines(host, ref, step.signal)).find(
+      ({ role }) => role === spec.role,
+    );
+    if (machine === undefined) await makeMachine(host, ref, spec, step);
+    else if (machine.vmi === undefined) await startMachine(host, nameOf(machine.vm), step);
+  }
+}
+
+/** A worker whose control plane is gone has nothing to be a part of; all is made again. */
+async function discardOrphans(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+  const machines = await findMachines(host, ref, step.signal);
+  const leader = inOrder(ref.vms)[0];
+  const isLed = machines.some(({ role, vm }) => role === leader?.role && !isLeaving(vm));
+  const leaving = machines.filter(({ vm }) => isLeaving(vm));
+  const useless = isLed ? leaving : machines;
+  if (useless.length === 0) return;
+  step.progress('removing what is left of an earlier attempt');
+  await discardMachines(host, ref, useless, step);
+}
+
+async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step): Promise<void> {
+  const join = await joinCommand(host, ref, spec, step);
+  step.progress(`creating ${spec.name}`);
+  const intent = `kubevirt.${spec.name}`;
+  // A VM that was made and has vanished leaves a disk that has been used.
+  if (step.notes.get(intent) === MADE) await discardNamed(host, ref, spec.name, step);
+  await step.note(intent, INTENDED);
+  const labels = vmLabels(ref, spec, step.installation);
+  const { namespace } = ref;
+  const [disk, cloudInit] = [rootDiskName(spec.name), cloudInitName(spec.name)];
+  const [source, publicKey] = await Promise.all([
+    ensureGoldenImage(host, spec, step),
+    host.guests.publicKey(step.signal),
+  ]);
+  const userdata = bootstrapData(ref, spec, { user: host.settings.sshUser, publicKey }, join);
+  const { diskGiB: sizeGiB } = spec;
+  const { storageClass } = host.settings;
+  const { installation, fence, signal } = step;
+  await ensureObject(
+    host,
+    SECRETS,
+    secret({ namespace, name: cloudInit }, labels, { userdata }),
+    signal,
+  );
+  const parts = { name: disk, namespace, labels, source, sizeGiB, storageClass };
+  await ensureObject(host, DATA_VOLUMES, dataVolumeManifest(parts), signal);
+  const vm = { installation, fence, origin: 'COLD_BOOT', disk, cloudInit } as const;
+  await ensureObject(host, VMS, vmManifest(ref, spec, vm), signal);
+  await step.note(intent, MADE);
+}
+
+/** How a worker joins; undefined for VMs that join nothing. Waits until the control plane knows. */
+async function joinCommand(
+  host: Host,
+  ref: ClusterRef,
+  spec: VmSpec,
+  step: Step,
+): Promise<string | undefined> {
+  if (spec.role !== 'WORKER') return undefined;
+  if (ref.readiness === 'PROBE') {
+    const reason = 'a cluster of two nodes that takes no SSH cannot be made from an image';
+    throw new ProviderError(reason, { retryable: false });
+  }
+  step.progress('waiting for the control plane');
+  const { vms, vmis } = machineViews(host, step.installation);
+  let last = 'it has not answered yet';
+  const wait = {
+    what: `the join command of ${ref.name}`,
+    signal: step.signal,
+    deadline: endOf(host, step),
+    everyMs: ASK_AGAIN_MS,
+    detail: () => last,
+  };
+  return until(host, [vms, vmis], wait, async () => {
+    const machines = await findMachines(host, ref, step.signal);
+    const leader = machines.find(({ role }) => role === 'CONTROL_PLANE');
+    if (leader === undefined) {
+      throw new ProviderError(`the control plane of ${ref.name} has vanished`, { retryable: true });
+    }
+    const { command, reason } = await askForJoin(host, leader, step.signal);
+    if (command !== undefined) return command;
+    last = reason ?? last;
+    await refuseFailedMachine(host, ref, leader, step.signal);
+    return undefined;
+  });
+}
+
+async function askForJoin(
+  host: Host,
+  leader: Machine,
+  signal: AbortSignal,
+): Promise<{ command?: string; reason?: string }> {
+  if (leader.vmi?.status?.phase !== 'Running') return { reason: 'its VM does not run yet' };
+  const argv = ['sudo', '-n', 'cat', JOIN_FILE];
+  try {
+    const { exitCode, stdout } = await askCommand(host, leader, argv, signal);
+    if (exitCode === 0) return { command: checkJoinCommand(stdout) };
+    return { reason: 'its guest is being set up' };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ProviderError && error.retryable) return { reason: error.reason };
+    throw error;
+  }
+}
+
+function inOrder(vms: readonly VmSpec[]): VmSpec[] {
+  return [
+    ...vms.filter(({ role }) => role !== 'WORKER'),
+    ...vms.filter(({ role }) => role === 'WORKER'),
+  ];
+}

@@ -1,0 +1,60 @@
+import type { ClusterRef, Step } from '../provider.ts';
+import { about } from './calls.ts';
+import type { Host } from './host.ts';
+import type { ObjectKind, ObjectName } from './kubernetes.ts';
+import type { Machine } from './machines.ts';
+import { cloudInitName, rootDiskName } from './names.ts';
+import { DATA_VOLUMES, SECRETS, VMS, type AnyObject } from './objects.ts';
+import { until } from './until.ts';
+import { endOf } from './within.ts';
+
+const LOOK_AGAIN_MS = 2_000;
+
+/** Removes VMs with their disks and secrets, and waits until they are gone. */
+export async function discardMachines(
+  host: Host,
+  ref: Pick<ClusterRef, 'namespace'>,
+  machines: readonly Pick<Machine, 'vm'>[],
+  step: Step,
+): Promise<void> {
+  await Promise.all(machines.map(({ vm }) => discardNamed(host, ref, vm.metadata.name, step)));
+}
+
+/** Removes a VM of this name with its disk and secret, whichever of them there are. */
+export async function discardNamed(
+  host: Host,
+  { namespace }: Pick<ClusterRef, 'namespace'>,
+  name: string,
+  step: Step,
+): Promise<void> {
+  host.guests.forget({ namespace, name });
+  await removeObject(host, VMS, { namespace, name }, step);
+  await removeObject(host, DATA_VOLUMES, { namespace, name: rootDiskName(name) }, step);
+  await removeObject(host, SECRETS, { namespace, name: cloudInitName(name) }, step);
+}
+
+/** Removes the object that has this name now, and waits until it is gone; absent is success. */
+export async function removeObject<T extends AnyObject>(
+  host: Host,
+  kind: ObjectKind<T>,
+  of: ObjectName,
+  step: Pick<Step, 'signal' | 'deadline'>,
+): Promise<void> {
+  const { signal } = step;
+  const what = `deleting the ${kind.kind} ${of.name}`;
+  const present = await about(host, of, what, signal, () => host.kubernetes.get(kind, of, signal));
+  if (present === undefined) return;
+  const { uid } = present.metadata;
+  await about(host, of, what, signal, () => host.kubernetes.remove(kind, of, { uid, signal }));
+  const wait = {
+    what: `the ${kind.kind} ${of.name} to be gone`,
+    signal,
+    deadline: endOf(host, step),
+    everyMs: LOOK_AGAIN_MS,
+  };
+  const view = host.kubernetes.view(kind, { namespace: of.namespace });
+  await until(host, kind.kind === 'Secret' ? [] : [view], wait, async () => {
+    const now = await about(host, of, what, signal, () => host.kubernetes.get(kind, of, signal));
+    return now?.metadata.uid === uid ? undefined : true;
+  });
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { ProviderError, type Step, type VmSpec } from '../provider.ts';
+import { about, ensureObject } from './calls.ts';
+import { lastWarnings } from './errors.ts';
+import type { Host } from './host.ts';
+import { dataVolumeManifest, type DiskSource } from './manifests.ts';
+import { LABEL, TEMPLATES_NAMESPACE } from './names.ts';
+import { CLAIMS, conditionOf, DATA_VOLUMES, type DataVolume } from './objects.ts';
+import { until } from './until.ts';
+import { endOf } from './within.ts';
+
+const CLAIM = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)\/([a-z0-9]([-.a-z0-9]*[a-z0-9])?)$/;
+const ADDRESS = /^(https?|docker):\/\/\S+$/;
+
+/** The size of a disk whose template says none; imports need one. */
+const USUAL_GIB = 10;
+
+/**
+ * What a VM's disk is copied from: a claim that must be there, or the import of an address, which
+ * is made once for each address and size and then stays.
+ */
+export async function ensureGoldenImage(
+  host: Host,
+  spec: Pick<VmSpec, 'image' | 'diskGiB'>,
+  step: Step,
+): Promise<DiskSource> {
+  const image = spec.image ?? host.settings.image;
+  if (ADDRESS.test(image)) return ensureImport(host, image, spec.diskGiB ?? USUAL_GIB, step);
+  const [, namespace, , name] = CLAIM.exec(image) ?? [];
+  if (namespace === undefined || name === undefined) {
+    const reason = `"${image}" is no image: it must be namespace/name of a claim, or an address`;
+    throw new ProviderError(reason, { retryable: false });
+  }
+  const of = { namespace, name };
+  const claim = await about(host, of, `reading the golden image ${image}`, step.signal, () =>
+    host.kubernetes.get(CLAIMS, of, step.signal),
+  );
+  if (claim !== undefined) return { pvc: of };
+  throw new ProviderError(`there is no golden image: no claim ${image}`, { retryable: false });
+}
+
+async function ensureImport(
+  host: Host,
+  image: string,
+  sizeGiB: number,
+  step: Step,
+): Promise<DiskSource> {
+  const digest = createHash('sha256').update(`${image} ${sizeGiB}`).digest('hex');
+  const of = { namespace: TEMPLATES_NAMESPACE, name: `image-${digest.slice(0, 16)}` };
+  const labels = { [LABEL.installation]: step.installation, [LABEL.snapshots]: 'true' };
+  const source = image.startsWith('docker:')
+    ? { registry: { url: image } }
+    : { http: { url: image } };
+  const { storageClass } = host.settings;
+  const manifest = dataVolumeManifest({ ...of, labels, source, sizeGiB, storageClass });
+  await ensureObject(host, DATA_VOLUMES, manifest, step.signal);
+  let last: DataVolume | undefined;
+  const wait = {
+    what: `the import of ${image}`,
+    signal: step.signal,
+    deadline: endOf(host, step),
+    detail: () => last && stateOf(last),
+  };
+  const view = host.kubernetes.view(DATA_VOLUMES, { labels });
+  await until(host, [view], wait, async () => {
+    last = await host.kubernetes.get(DATA_VOLUMES, of, step.signal);
+    if (last?.status?.phase === 'Succeeded') return true;
+    if (last?.status?.phase !== 'Failed') return undefined;
+    const warnings = await lastWarnings(host.kubernetes, of, step.signal);
+    const why = [stateOf(last), ...warnings].join('; ');
+    throw new ProviderError(`importing ${image} failed: ${why}`, { retryable: true });
+  });
+  return { pvc: of };
+}
+
+function stateOf({ status }: DataVolume): string {
+  const running = conditionOf(status, 'Running');
+  const said = [running?.reason, running?.message].filter((text) => text);
+  return [`${status?.phase ?? 'Pending'} at ${status?.progress ?? 'N/A'}`, ...said].join(', ');
+}
