@@ -56,7 +56,7 @@ export async function lookAtCluster(
   ];
   const served = needed.map(([group, version, fix]) => groupFinding(groups, group, version, fix));
   const isServed = groups.get('snapshot.kubevirt.io')?.includes(settings.snapshotApi) ?? false;
-  const gate = isServed ? await snapshotGate(kubernetes, signal) : undefined;
+  const gate = isServed ? await snapshotGate(kubernetes, settings.snapshotApi, signal) : undefined;
   return {
     findings: [
       fine('Kubernetes API', server.gitVersion),
@@ -134,9 +134,13 @@ function cloneFindings(groups: ClusterFacts['groups']): Finding[] {
  * Whether snapshots are switched on, by a creation that is only tried: the gate is asked before
  * anything else is, so any other refusal means that it is on.
  */
-async function snapshotGate(kubernetes: Kubernetes, signal: AbortSignal): Promise<Finding> {
+async function snapshotGate(
+  kubernetes: Kubernetes,
+  version: string,
+  signal: AbortSignal,
+): Promise<Finding> {
   const check = 'feature gate Snapshot';
-  const { group, version, kind, plural } = VM_SNAPSHOTS;
+  const { group, kind, plural } = VM_SNAPSHOTS;
   const path = `/apis/${group}/${version}/namespaces/${await someNamespace(kubernetes, signal)}/`;
   const source = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name: 'snapyard-preflight' };
   const body = {

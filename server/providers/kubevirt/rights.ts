@@ -21,54 +21,44 @@ export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'd
 
 const READ = ['get', 'list', 'watch'] as const;
 
+const SUBRESOURCES = 'subresources.kubevirt.io';
+const SNAPSHOTS = 'snapshot.kubevirt.io';
+
 /** All of them, in the order in which people read them. */
 export const RIGHTS: readonly Right[] = [
   pool('', 'namespaces', [...READ, 'create', 'patch', 'delete'], 'each cluster is a namespace'),
-  pool('', 'resourcequotas', ['get', 'create'], 'a quota for each of them'),
-  pool('', 'services', ['get', 'create'], 'by which the guests of a cluster find each other'),
+  pool('', 'resourcequotas', ['get', 'create', 'patch'], 'a quota for each of them'),
+  pool(
+    '',
+    'services',
+    [...READ, 'create', 'patch', 'delete'],
+    'by which the guests of a cluster find each other',
+  ),
   pool('', 'secrets', ['get', 'create', 'delete'], 'cloud-init data, and the key for guests'),
   pool('', 'persistentvolumeclaims', [...READ, 'delete'], 'disks, and what resets leave of them'),
   pool('', 'events', ['list'], 'why something outside failed'),
   pool('kubevirt.io', 'virtualmachines', [...READ, 'create', 'patch', 'delete'], 'the VMs'),
   pool('kubevirt.io', 'virtualmachineinstances', READ, 'the VMs that run'),
-  pool('subresources.kubevirt.io', 'virtualmachines/start', ['update'], 'starts a VM'),
-  pool('subresources.kubevirt.io', 'virtualmachines/stop', ['update'], 'stops a VM at once'),
-  pool(
-    'subresources.kubevirt.io',
-    'virtualmachineinstances/portforward',
-    ['get'],
-    'SSH to the guests',
-  ),
-  pool(
-    'snapshot.kubevirt.io',
-    'virtualmachinesnapshots',
-    [...READ, 'create', 'patch', 'delete'],
-    'golden snapshots',
-  ),
-  pool(
-    'snapshot.kubevirt.io',
-    'virtualmachinesnapshotcontents',
-    READ,
-    'whether a snapshot is complete',
-  ),
-  pool('snapshot.kubevirt.io', 'virtualmachinerestores', [...READ, 'create', 'delete'], 'resets'),
-  pool('snapshot.storage.k8s.io', 'volumesnapshots', READ, 'from which new disks are made'),
+  pool(SUBRESOURCES, 'virtualmachines/start', ['update'], 'starts a VM'),
+  pool(SUBRESOURCES, 'virtualmachines/stop', ['update'], 'stops a VM'),
+  pool(SUBRESOURCES, 'virtualmachineinstances/portforward', ['get'], 'SSH to the guests'),
+  pool(SUBRESOURCES, 'virtualmachineinstances/console', ['get'], 'the serial console of a VM'),
+  pool(SUBRESOURCES, 'virtualmachineinstances/vnc', ['get'], 'the screen of a VM'),
+  pool(SNAPSHOTS, 'virtualmachinesnapshots', [...READ, 'create', 'delete'], 'golden snapshots'),
+  pool(SNAPSHOTS, 'virtualmachinesnapshotcontents', ['get'], 'which disks a snapshot has'),
+  pool(SNAPSHOTS, 'virtualmachinerestores', [...READ, 'create', 'delete'], 'resets'),
+  pool('snapshot.storage.k8s.io', 'volumesnapshots', ['get'], 'the size of a snapshot'),
   pool('cdi.kubevirt.io', 'datavolumes', [...READ, 'create', 'delete'], 'new disks'),
   pool('cdi.kubevirt.io', 'datavolumes/source', ['create'], 'disks from another namespace'),
-  preflight('storage.k8s.io', 'storageclasses', ['get', 'list'], 'what disks are made of'),
-  preflight('cdi.kubevirt.io', 'storageprofiles', ['get', 'list'], 'how disks are cloned'),
-  preflight(
-    'snapshot.storage.k8s.io',
-    'volumesnapshotclasses',
-    ['get', 'list'],
-    'whether disks can be snapshotted',
-  ),
+  preflight('storage.k8s.io', 'storageclasses', 'what disks are made of'),
+  preflight('cdi.kubevirt.io', 'storageprofiles', 'how disks are cloned'),
+  preflight('snapshot.storage.k8s.io', 'volumesnapshotclasses', 'whether disks can be captured'),
 ];
 
 function pool(group: string, resource: string, verbs: readonly Verb[], why: string): Right {
   return { group, resource, verbs, why, need: 'POOL' };
 }
 
-function preflight(group: string, resource: string, verbs: readonly Verb[], why: string): Right {
-  return { group, resource, verbs, why, need: 'PREFLIGHT' };
+function preflight(group: string, resource: string, why: string): Right {
+  return { group, resource, verbs: ['list'], why, need: 'PREFLIGHT' };
 }
