@@ -8,7 +8,6 @@ import { insist } from './insist.ts';
 import { diskVolumes } from './leftovers.ts';
 import { startMachine, stopMachine, untilAnswering } from './machines.ts';
 import { snapshotManifest } from './manifests.ts';
-import { FENCE } from './names.ts';
 import { nameOf, VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
 import {
   flawOf,
@@ -134,7 +133,6 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
       const vm = machines.find(({ role }) => role === shot.role)?.vm.metadata.name ?? '';
       const version = versions?.get(shot.role);
       const annotations = {
-        [FENCE]: String(step.fence),
         [MODE]: mode,
         ...(version === undefined ? {} : { [KUBERNETES_VERSION]: version }),
       };

@@ -127,7 +127,8 @@ async function copyOne(
   await ensureDisk(host, wish, step);
   const manifest = vmManifest(base, spec, {
     installation: step.installation,
-    fence: step.fence,
+    // A set is removed by steps that count fences of their own.
+    fence: 0,
     origin: 'SNAPSHOT',
     disk,
     cloudInit: cloudInitName(spec.name),

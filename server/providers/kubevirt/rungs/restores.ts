@@ -3,7 +3,7 @@ import { lastWarnings } from '../errors.ts';
 import { insist } from '../insist.ts';
 import { ensureObject } from '../calls.ts';
 import { restoreManifest } from '../manifests.ts';
-import { FENCE, vmLabels } from '../names.ts';
+import { vmLabels } from '../names.ts';
 import {
   conditionOf,
   isLeaving,
@@ -59,7 +59,6 @@ async function begin(attempt: Attempt, rung: Rung, wanted: Wanted): Promise<void
   const { spec, name, vm, snapshot } = wanted;
   const parts = {
     labels: vmLabels(ref, spec, step.installation),
-    annotations: { [FENCE]: String(step.fence) },
     vm,
     snapshot: snapshot.metadata.name,
     volumes: rung.volumes,
