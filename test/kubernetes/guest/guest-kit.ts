@@ -72,6 +72,8 @@ export function guestKit(seed = 1): GuestKit {
   let started = 0;
   const runIn: GuestKit['run'] = (machine, command, stdin) =>
     world.finish(ask(guests, machine, command, stdin), { withinMs: HOUR_MS });
+  const untilUp: GuestKit['untilUp'] = ({ uid }) =>
+    world.runUntil(() => guests.probe(uid, { tcpSocket: { port: 22 } }), { withinMs: HOUR_MS });
   return {
     world,
     disks,
@@ -87,10 +89,9 @@ export function guestKit(seed = 1): GuestKit {
       guests.start(machine);
       return machine;
     },
-    untilUp: ({ uid }) =>
-      world.runUntil(() => guests.probe(uid, { tcpSocket: { port: 22 } }), { withinMs: HOUR_MS }),
+    untilUp,
     async untilDone(machine) {
-      await this.untilUp(machine);
+      await untilUp(machine);
       await runIn(machine, 'cloud-init status --wait');
     },
     run: runIn,

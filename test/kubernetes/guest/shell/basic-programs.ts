@@ -184,6 +184,16 @@ const pwd: Program = ({ scope, streams }) => {
   return 0;
 };
 
+const seq: Program = ({ args, streams }) => {
+  const [first, step, last] = [
+    args.length > 1 ? args[0] : 1,
+    args.length > 2 ? args[1] : 1,
+    args.at(-1),
+  ];
+  for (let at = Number(first); at <= Number(last); at += Number(step) || 1) streams.out(`${at}\n`);
+  return 0;
+};
+
 const unset: Program = ({ args, scope }) => {
   for (const name of args) scope.variables.delete(name);
   return 0;
@@ -229,6 +239,7 @@ export const BASIC_PROGRAMS: readonly (readonly [name: string, program: Program]
   ['[[', test],
   ['eval', evaluate],
   ['shift', shift],
+  ['seq', seq],
   ['trap', yes],
   ['umask', yes],
   ['wait', yes],
