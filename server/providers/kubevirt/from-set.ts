@@ -10,6 +10,7 @@ import { insist } from './insist.ts';
 import { diskNames } from './leftovers.ts';
 import { startMachine, untilAnswering } from './machines.ts';
 import { ROOT_DISK, secret, vmManifest } from './manifests.ts';
+import { ensureNamespace } from './namespace.ts';
 import { cloudInitName, rootDiskName, TEMPLATES_NAMESPACE, vmLabels } from './names.ts';
 import { isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
 import { refused, usableSet, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
@@ -20,7 +21,6 @@ import { together } from './together.ts';
  * Makes a cluster from a set that lies in another namespace. Where no snapshot can be restored, a
  * disk can be filled from it: CDI copies it, without its data where the storage can. The VM
  * around it is made as from the image, but its guest is told that it has been set up already.
- * The namespace is there, and taken over.
  */
 export async function createFromSet(
   host: Host,
@@ -29,6 +29,10 @@ export async function createFromSet(
   step: Step,
 ): Promise<Sighting> {
   const snapshots = await usableSet(host, set, step);
+  step.progress('preparing the namespace');
+  await insist(host, step, `making the namespace ${ref.namespace}`, () =>
+    ensureNamespace(host, ref, step),
+  );
   const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
     findMachines(host, ref, step.signal),
   );
