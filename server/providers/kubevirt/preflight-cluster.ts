@@ -52,7 +52,7 @@ export async function lookAtCluster(
   const release = await kubevirtVersion(kubernetes, signal);
   const needed = [
     ...NEEDED_GROUPS,
-    ['snapshot.kubevirt.io', settings.snapshotApi, 'set SNAPYARD_KUBE_SNAPSHOT_API'] as const,
+    ['snapshot.kubevirt.io', settings.snapshotApi, 'install KubeVirt'] as const,
   ];
   const served = needed.map(([group, version, fix]) => groupFinding(groups, group, version, fix));
   const isServed = groups.get('snapshot.kubevirt.io')?.includes(settings.snapshotApi) ?? false;
@@ -119,7 +119,13 @@ function groupFinding(
   const found = versions.join(', ');
   return versions.includes(version)
     ? fine(group, found)
-    : missing(group, found, `it must serve ${version}: upgrade, or ${fix}`);
+    : missing(group, found, `it must serve ${version}: ${otherVersion(group)}`);
+}
+
+/** Of snapshots we speak two versions; of everything else the one that has been stable longest. */
+function otherVersion(group: string): string {
+  const isOurs = group === 'snapshot.kubevirt.io';
+  return isOurs ? 'set SNAPYARD_KUBE_SNAPSHOT_API to one that is served' : 'upgrade it';
 }
 
 /** Nothing here uses clones, but admins ask. */

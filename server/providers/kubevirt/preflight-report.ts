@@ -73,8 +73,7 @@ export function tableOf(preflight: Preflight): string[] {
   return [
     ...aligned([['check', 'found', 'verdict', 'fix'], ...findings]),
     '',
-    ...aligned([['ladder', 'here', '', 'why not'], ...rungs]),
-    '',
+    ...(rungs.length === 0 ? [] : [...aligned([['ladder', 'here', '', 'why not'], ...rungs]), '']),
     verdict,
   ];
 }
@@ -89,7 +88,7 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
   });
 }
 
-const WIDEST = 60;
+const WIDEST = 72;
 
 /** A cell that is longer pushes the others of its own line only. */
 function width(cell: string | undefined): number {
