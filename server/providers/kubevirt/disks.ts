@@ -6,6 +6,7 @@ import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
 import { dataVolumeManifest, type DiskParts, type DiskSource } from './manifests.ts';
 import { conditionOf, DATA_VOLUMES, nameOf, type DataVolume } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 import { together } from './together.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
@@ -67,7 +68,7 @@ async function untilFilled(host: Host, { namespace, name }: DiskWish, step: Step
     deadline: Math.min(limit, endOf(host, step) ?? limit),
     detail: () => stateOf(seen),
   };
-  const view = host.kubernetes.view(DATA_VOLUMES, { namespace });
+  const view = viewOfOurs(host, DATA_VOLUMES, step);
   try {
     await until(host, [view], wait, async () => {
       seen = await find(host, of, step);
@@ -95,7 +96,7 @@ async function removeDisk(host: Host, { namespace, name }: DiskWish, step: Step)
     signal: step.signal,
     deadline: endOf(host, step),
   };
-  const view = host.kubernetes.view(DATA_VOLUMES, { namespace });
+  const view = viewOfOurs(host, DATA_VOLUMES, step);
   await until(host, [view], wait, async () => {
     const now = await find(host, of, step);
     return now?.metadata.uid === present.metadata.uid ? undefined : true;

@@ -14,6 +14,8 @@ import {
   type VirtualMachine,
   type VirtualMachineRestore,
 } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
+import type { Asker } from './snapshots.ts';
 import { until } from './until.ts';
 
 /**
@@ -33,7 +35,7 @@ export async function clearRestores(
   host: Host,
   namespace: string,
   keep: ReadonlySet<string>,
-  limits: Limits,
+  limits: Asker,
 ): Promise<void> {
   const left = async () => {
     const all = await listAll(host, VM_RESTORES, namespace, limits);
@@ -47,7 +49,7 @@ export async function clearRestores(
     signal: limits.signal,
     deadline: host.world.elapsed() + GONE_MS,
   };
-  const view = host.kubernetes.view(VM_RESTORES, { namespace });
+  const view = viewOfOurs(host, VM_RESTORES, limits);
   await until(host, [view], wait, async () => ((await left()).length === 0 ? true : undefined));
 }
 

@@ -5,6 +5,7 @@ import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
 import { clusterLabels, setLabels, type Labels } from './names.ts';
 import { VM_SNAPSHOTS } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 import { snapshotObject, type SnapshotsByRole } from './snapshots.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
@@ -70,7 +71,7 @@ export async function removeShots(
     signal: step.signal,
     deadline: endOf(host, step),
   };
-  const view = host.kubernetes.view(VM_SNAPSHOTS, { namespace: shots[0]?.namespace });
+  const view = viewOfOurs(host, VM_SNAPSHOTS, step);
   await until(host, [view], wait, async () => {
     const now = [...(await findShots({ host, shots }, step)).values()];
     return now.some(({ metadata }) => uids.has(metadata.uid)) ? undefined : true;

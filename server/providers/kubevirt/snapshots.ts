@@ -13,6 +13,7 @@ import {
   VOLUME_SNAPSHOTS,
   type VirtualMachineSnapshot,
 } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 import { bytesOf } from './quantity.ts';
 import { until } from './until.ts';
 
@@ -103,7 +104,7 @@ export function byRole(
 export async function usableSet(host: Host, set: SetRef, step: Asker): Promise<SnapshotsByRole> {
   const found = await findSnapshots(host, set, step);
   if (findFlaw(set, found) === undefined) return found;
-  const view = host.kubernetes.view(VM_SNAPSHOTS, whereOf(set, step));
+  const view = viewOfOurs(host, VM_SNAPSHOTS, step);
   let flaw: Flaw | undefined;
   const wait = {
     what: `the snapshots of ${set.id}`,

@@ -9,6 +9,7 @@ import { diskVolumes } from './leftovers.ts';
 import { startMachine, stopMachine, untilAnswering } from './machines.ts';
 import { snapshotManifest } from './manifests.ts';
 import { nameOf, VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 import {
   flawOf,
   KUBERNETES_VERSION,
@@ -185,7 +186,7 @@ async function untilTaken(
     deadline: endOf(host, step),
     detail: () => detail,
   };
-  const view = host.kubernetes.view(VM_SNAPSHOTS, { namespace: shots[0]?.namespace });
+  const view = viewOfOurs(host, VM_SNAPSHOTS, step);
   return await until(host, [view], wait, async () => {
     const found = await findShots(take, step);
     const isDone = shots.map(({ role, name }) => {

@@ -1,6 +1,7 @@
 import { insist } from '../insist.ts';
 import { removeOne } from '../leftovers.ts';
 import { nameOf, VMIS, VMS, type AnyObject } from '../objects.ts';
+import { viewOfOurs } from '../our-views.ts';
 import { until } from '../until.ts';
 import { endOf } from '../within.ts';
 import { isRestoredBy, type Attempt, type Rung } from './rung.ts';
@@ -28,14 +29,12 @@ async function deleteAll({ host, step }: Attempt, vms: readonly AnyObject[]): Pr
   if (vms.length === 0) return;
   step.progress('deleting machines');
   await Promise.all(vms.map((vm) => removeOne(host, VMS, vm, step)));
-  const [first] = vms;
-  const where = { namespace: first?.metadata.namespace };
   const wait = {
     what: `${vms.map(({ metadata }) => metadata.name).join(' and ')} to be gone`,
     signal: step.signal,
     deadline: endOf(host, step),
   };
-  const views = [host.kubernetes.view(VMS, where), host.kubernetes.view(VMIS, where)];
+  const views = [viewOfOurs(host, VMS, step), viewOfOurs(host, VMIS, step)];
   await until(host, views, wait, () =>
     insist(host, step, wait.what, async () => {
       const gone = await Promise.all(

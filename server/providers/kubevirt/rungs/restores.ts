@@ -12,6 +12,7 @@ import {
   type VirtualMachineRestore,
   type VirtualMachineSnapshot,
 } from '../objects.ts';
+import { viewOfOurs } from '../our-views.ts';
 import { refused } from '../snapshots.ts';
 import { together } from '../together.ts';
 import { until } from '../until.ts';
@@ -79,7 +80,7 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
     deadline: endOf(host, step),
     detail: () => detail,
   };
-  const view = host.kubernetes.view(VM_RESTORES, { namespace: ref.namespace });
+  const view = viewOfOurs(host, VM_RESTORES, step);
   let seen: VirtualMachineRestore | undefined;
   try {
     await until(host, [view], wait, async () => {
