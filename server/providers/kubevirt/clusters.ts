@@ -22,9 +22,9 @@ export async function ensureCluster(
   step: Step,
 ): Promise<Sighting> {
   checkNames(ref, step.installation);
-  if (source.kind === 'SET') return createFromSet(host, ref, source.set, step);
   step.progress('preparing the namespace');
   await ensureNamespace(host, ref, step);
+  if (source.kind === 'SET') return createFromSet(host, ref, source.set, step);
   try {
     await bootstrapCluster(host, ref, step);
     step.progress('waiting for guests');

@@ -34,8 +34,10 @@ function clusterIn({ metadata: { name, labels } }: AnyObject): OutsideObject[] {
   return [{ kind: 'CLUSTER', id, name: labels[LABEL.clusterName] ?? name, poolId }];
 }
 
-function setIn({ metadata: { labels } }: AnyObject): OutsideObject[] {
-  const id = labels[LABEL.setId];
+/** VMs that were made for a set, and disks for them, have its id as that of their cluster. */
+function setIn({ metadata: { namespace, labels } }: AnyObject): OutsideObject[] {
+  const owner = namespace === TEMPLATES_NAMESPACE ? labels[LABEL.cluster] : undefined;
+  const id = labels[LABEL.setId] ?? owner;
   if (id === undefined) return [];
   const poolId = labels[LABEL.pool] ?? '';
   return [{ kind: 'SET', id, name: `set ${labels[LABEL.set] ?? id}`, poolId }];

@@ -13,6 +13,7 @@ import {
   NAMESPACES,
   nameOf,
   SECRETS,
+  SERVICES,
   VM_SNAPSHOTS,
   VMS,
   type AnyObject,
@@ -99,26 +100,42 @@ function whatHolds({ status }: Namespace): string | undefined {
 
 /** A set's snapshots wherever they are, and the VMs and disks that only it has. */
 async function removeSet(host: Host, { id }: OutsideObject, step: Step): Promise<void> {
-  const labels = { [LABEL.setId]: id };
-  const shared = { namespace: TEMPLATES_NAMESPACE, labels };
   const { signal } = step;
-  const [snapshots, vms, dataVolumes, claims] = await Promise.all([
-    listAll(host, VM_SNAPSHOTS, { labels }, signal),
-    listAll(host, VMS, shared, signal),
-    listAll(host, DATA_VOLUMES, shared, signal),
-    listAll(host, CLAIMS, shared, signal),
+  const shared = <T extends AnyObject>(kind: ObjectKind<T>) => listShared(host, kind, id, signal);
+  const [snapshots, vms, dataVolumes, claims, services] = await Promise.all([
+    listAll(host, VM_SNAPSHOTS, { labels: { [LABEL.setId]: id } }, signal),
+    shared(VMS),
+    shared(DATA_VOLUMES),
+    shared(CLAIMS),
+    shared(SERVICES),
   ]);
-  for (const object of [...snapshots, ...vms, ...dataVolumes, ...claims]) {
+  for (const object of [...snapshots, ...vms, ...dataVolumes, ...claims, ...services]) {
     refuseIntruder(object, step);
   }
   await removeAll(host, VM_SNAPSHOTS, snapshots, step);
   await removeAll(host, VMS, vms, step);
   await removeAll(host, DATA_VOLUMES, dataVolumes, step);
   await removeAll(host, CLAIMS, claims, step);
+  await removeAll(host, SERVICES, services, step);
   for (const { metadata } of vms) {
     const of = { namespace: TEMPLATES_NAMESPACE, name: cloudInitName(metadata.name) };
     await removeObject(host, SECRETS, of, step);
   }
+}
+
+/** What a set has of a kind in the shared namespace: its own, and that of its base VMs. */
+async function listShared<T extends AnyObject>(
+  host: Host,
+  kind: ObjectKind<T>,
+  id: string,
+  signal: AbortSignal,
+): Promise<T[]> {
+  const found = await Promise.all(
+    [LABEL.setId, LABEL.cluster].map((label) =>
+      listAll(host, kind, { namespace: TEMPLATES_NAMESPACE, labels: { [label]: id } }, signal),
+    ),
+  );
+  return [...new Map(found.flat().map((each) => [each.metadata.name, each])).values()];
 }
 
 async function removeAll<T extends AnyObject>(
