@@ -16,6 +16,12 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
 import { type Provider, ProviderError } from './providers/provider.ts';
+import {
+  kubevirtAvailability,
+  type KubevirtAvailability,
+} from './providers/kubevirt/availability.ts';
+import { createKubevirtProvider } from './providers/kubevirt/provider.ts';
+import { DEFAULT_KUBEVIRT_SETTINGS } from './providers/kubevirt/settings.ts';
 import { qemuAvailability } from './providers/qemu/availability.ts';
 import { createQemuProvider } from './providers/qemu/provider.ts';
 import { createSimulator } from './providers/simulator/simulator.ts';
@@ -129,7 +135,38 @@ async function openProviders(
   );
   const qemu = await openQemu(config, world, log, installation);
   if (qemu !== undefined) providers.set('QEMU', qemu);
+  const kubevirt = openKubevirt(config, world, log, installation);
+  if (kubevirt !== undefined) providers.set('KUBEVIRT', kubevirt);
   return providers;
+}
+
+/** Where there is an account for a cluster; the cluster itself is asked when a pool uses it. */
+function openKubevirt(
+  { kubevirt }: Config,
+  world: World,
+  log: Logger,
+  installation: string,
+): Provider | undefined {
+  const availability = findAccount(kubevirt.access);
+  if (!availability.available) return undefined;
+  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, ...kubevirt.settings };
+  const { account } = availability;
+  log.info({ account }, 'KUBEVIRT pools may be made');
+  return createKubevirtProvider({
+    world,
+    installation,
+    settings,
+    log: (line) => log.info(line),
+  });
+}
+
+function findAccount(access: Config['kubevirt']['access']): KubevirtAvailability {
+  try {
+    return kubevirtAvailability(access);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError(`SNAPYARD_KUBECONFIG: ${access.named} cannot be read: ${reason}`);
+  }
 }
 
 /** Real VMs where this host can have them; where not, one line says how to get them. */
