@@ -24,8 +24,14 @@ export function makeGuests(options: GuestOptions): Guests {
     running.console.close();
     machines.delete(running.machine.uid);
   };
+  const boots = new Map<string, number>();
   const keeper: Keeper = {
     options,
+    countBoot(name) {
+      const count = (boots.get(name) ?? 0) + 1;
+      boots.set(name, count);
+      return count;
+    },
     running: () => machines.values(),
     changed: (uid) => inform(uid, 'CHANGED'),
     rebooted(running) {

@@ -34,6 +34,8 @@ export interface Running {
 /** What a machine may ask of those who keep it. */
 export interface Keeper {
   readonly options: GuestOptions;
+  /** How often a machine of this name has booted, this time included. */
+  countBoot(name: string): number;
   running(): Iterable<Running>;
   changed(uid: string): void;
   rebooted(running: Running): void;
@@ -94,6 +96,7 @@ function makeComputer(
     };
     leave().catch(() => undefined);
   };
+  const count = keeper.countBoot(nameOf(machine));
   const hostname = () => (files.read('/etc/hostname') ?? machine.name).trim();
   return {
     world,
@@ -106,7 +109,7 @@ function makeComputer(
     cloudInit: 'running',
     bootedAt: world.elapsed(),
     hostname,
-    draw: (key, between) => draw(`${machine.namespace}/${key}`, between),
+    draw: (key, between) => draw(`${machine.namespace}/${key}/${count}`, between),
     strikes: (mishap) => mishaps.strikes(mishap, machine),
     tell: (what, details) => tell(what, nameOf(machine), details),
     log: console.write,

@@ -116,10 +116,15 @@ function newCluster(call: Call): Etcd {
   const given = optionOf(call, '--token', 'token');
   return {
     authority: computer.world.secret(32),
-    tokens: given === undefined ? [] : [given],
+    tokens: [given ?? newToken(call)],
     endpoint: advertised.includes(':') ? advertised : `${advertised}:${port}`,
     nodes: [],
   };
+}
+
+function newToken(call: Call): string {
+  const secret = call.scope.computer.world.secret(11);
+  return `${secret.slice(0, 6)}.${secret.slice(6)}`;
 }
 
 function nodeName(call: Call): string {
@@ -145,9 +150,8 @@ function token(call: Call): number {
     return fail(call, `failed to load admin kubeconfig: open ${ADMIN}: no such file or directory`);
   }
   if (call.args[1] !== 'create') return put(call, etcd.tokens.join('\n'));
-  const secret = computer.world.secret(11);
   const given = call.args.slice(2).find((arg) => /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(arg));
-  const added = given ?? `${secret.slice(0, 6)}.${secret.slice(6, 22)}`;
+  const added = given ?? newToken(call);
   const next = { ...etcd, tokens: [...etcd.tokens, added] };
   writeEtcd(computer, next);
   return put(call, call.args.includes('--print-join-command') ? joinCommand(next) : added);

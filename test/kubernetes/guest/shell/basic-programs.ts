@@ -194,6 +194,12 @@ const seq: Program = ({ args, streams }) => {
   return 0;
 };
 
+const umask: Program = ({ args, scope, streams }) => {
+  if (args[0] === undefined) streams.out(`${scope.umask.toString(8).padStart(4, '0')}\n`);
+  else scope.umask = Number.parseInt(args[0], 8);
+  return 0;
+};
+
 const unset: Program = ({ args, scope }) => {
   for (const name of args) scope.variables.delete(name);
   return 0;
@@ -241,7 +247,7 @@ export const BASIC_PROGRAMS: readonly (readonly [name: string, program: Program]
   ['shift', shift],
   ['seq', seq],
   ['trap', yes],
-  ['umask', yes],
+  ['umask', umask],
   ['wait', yes],
   ['history', yes],
   ['shopt', yes],

@@ -116,11 +116,17 @@ const mkdir: Program = (call) => {
         status = complain(call, `cannot create directory '${name}': File exists`);
     } else if (!flags.has('p') && !files.isFolder(folderOf(path))) {
       status = complain(call, `cannot create directory '${name}': No such file or directory`);
-    } else if (mayChangeBelow(call, path, name)) files.makeFolder(path, call.scope.user);
+    } else if (mayChangeBelow(call, path, name)) makeFolders(call, path);
     else status = 1;
   }
   return status;
 };
+
+function makeFolders(call: Call, path: string): void {
+  const { files } = call.scope.computer;
+  if (!files.isFolder(folderOf(path))) makeFolders(call, folderOf(path));
+  files.makeFolder(path, call.scope.user);
+}
 
 /** The nearest folder that exists decides. */
 function mayChangeBelow(call: Call, path: string, name: string): boolean {
@@ -197,7 +203,7 @@ function copyOne(
     const text = readFor(call, source);
     const target = path + source.slice(from.length);
     if (text === undefined || !write(call, target, text)) return 1;
-    if (isMove) files.setMode(target, files.mode(source));
+    if (files.mode(target) !== files.mode(source)) files.setMode(target, files.mode(source));
   }
   if (isMove) files.remove(from);
   return 0;

@@ -64,6 +64,8 @@ function writerTo(
     return `${shown}: No such file or directory`;
   }
   if (!files.mayWrite(path, scope.user)) return `${shown}: Permission denied`;
+  const isNew = files.read(path) === undefined;
   files.write(path, append ? (files.read(path) ?? '') : '', scope.user);
+  if (isNew && scope.umask !== 0o022) files.setMode(path, 0o666 & ~scope.umask);
   return (text) => files.write(path, (files.read(path) ?? '') + text, scope.user);
 }

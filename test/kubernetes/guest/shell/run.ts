@@ -59,8 +59,21 @@ export async function runProgram(
   if (definition !== undefined) return callFunction(definition, words, scope, streams);
   const program = PROGRAMS.get(name.replace(/^\/(usr\/)?(local\/)?s?bin\//, ''));
   if (program !== undefined) return program({ name, args, streams, scope, run: RUNNER });
-  if (name.includes('/')) return runFile(words, scope, streams);
+  if (name.includes('/')) return runPath(words, scope, streams);
   return runUnknown(name, scope, streams);
+}
+
+/** Runs a program by its path: a script that may be run, or something the image might have. */
+function runPath(words: readonly string[], scope: Scope, streams: Streams): Promise<number> {
+  const [name = ''] = words;
+  const { files } = scope.computer;
+  const path = absolute(name, scope.folder);
+  if (!files.exists(path) && /^\/(usr|opt|s?bin|lib)\//.test(path) && scope.tolerant) {
+    return Promise.resolve(runUnknown(name, scope, streams));
+  }
+  if (!files.exists(path) || (files.mode(path) & 0o111) > 0) return runFile(words, scope, streams);
+  streams.err(`sh: 1: ${name}: Permission denied\n`);
+  return Promise.resolve(126);
 }
 
 /** Runs a file as a script; one that is no text of a shell does nothing. */

@@ -28,6 +28,8 @@ export interface Scope {
   user: string;
   folder: string;
   status: number;
+  /** The rights that new files do not get. */
+  umask: number;
   /** `set -e`. */
   stopsAtFailure: boolean;
   /** Whether a program that is not there counts as one that has nothing to do here. */
@@ -99,6 +101,7 @@ export function loginScope(
     functions: new Map(),
     arguments: ['bash'],
     status: 0,
+    umask: 0o022,
     stopsAtFailure: false,
     unknown: { count: 0 },
     ...options,

@@ -31,7 +31,8 @@ function setHostname(call: Call, name: string): number {
 const id: Program = (call) => {
   const { user } = call.scope;
   const number = user === 'root' ? 0 : 1000;
-  if (call.args.includes('-u')) return say(call, call.args.includes('-n') ? user : String(number));
+  const { flags } = flagsOf(call.args);
+  if (flags.has('u')) return say(call, flags.has('n') ? user : String(number));
   return say(call, `uid=${number}(${user}) gid=${number}(${user}) groups=${number}(${user})`);
 };
 
@@ -130,6 +131,15 @@ export const SYSTEM_PROGRAMS: readonly (readonly [name: string, program: Program
   ['uname', uname],
   ['nproc', (call) => say(call, '2')],
   ['date', date],
+  [
+    'systemd-machine-id-setup',
+    ({ scope }) => {
+      const { files, world } = scope.computer;
+      const known = (files.read('/etc/machine-id') ?? '').trim();
+      if (known === '') files.write('/etc/machine-id', `${world.secret(16)}\n`);
+      return 0;
+    },
+  ],
   ['uptime', (call) => say(call, 'up')],
   [
     'sync',
