@@ -4,7 +4,7 @@ import { conditionOf } from './conditions.ts';
 import type { Nodes } from './nodes.ts';
 import { conflict, notFound } from './refusals.ts';
 import type { Vm, Vmi } from './shapes.ts';
-import { GUEST_OS } from './vmi-guest.ts';
+import { agentInfo } from './vmi-guest.ts';
 import { changeStatus } from './vmi-status.ts';
 
 const DONE: RouteAnswer = { status: 200 };
@@ -84,14 +84,11 @@ const DEEDS: Readonly<Record<string, Deed>> = {
 
 /** What only an agent in the guest can tell. */
 const TOLD: Readonly<Record<string, (sim: Simulated, vmi: Vmi) => unknown>> = {
-  guestosinfo: (_sim, { metadata }) => ({
+  guestosinfo: (sim, vmi) => ({
     apiVersion: 'subresources.kubevirt.io/v1',
     kind: 'VirtualMachineInstanceGuestAgentInfo',
-    hostname: metadata.name,
-    os: GUEST_OS,
-    guestAgentVersion: '8.2.2',
-    timezone: 'UTC, 0',
     fsFreezeStatus: 'thawed',
+    ...agentInfo(sim, vmi),
   }),
   userlist: () => ({ items: [], metadata: {} }),
   filesystemlist: (_sim, vmi) => ({

@@ -1,7 +1,7 @@
 import type { Part, Route, Simulated } from '../ports.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { kubevirtKinds } from './kinds.ts';
-import { gitVersion } from './kubevirt-object.ts';
+import { gitVersion, installKubevirt } from './kubevirt-object.ts';
 import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { Nodes } from './nodes.ts';
 import type { Vmi } from './shapes.ts';
@@ -31,6 +31,7 @@ export function kubevirtPart(sim: Simulated, options: KubevirtOptions = {}): Par
   });
   return {
     kinds: kubevirtKinds(sim),
+    begin: () => void installKubevirt(sim),
     controllers: [vmController(sim), vmiController(sim, nodes)],
     routes: [
       ...lifecycleRoutes(sim),

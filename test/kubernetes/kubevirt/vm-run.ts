@@ -4,6 +4,7 @@ import { isFinal, runStrategyOf, type StateChangeRequest, type Vm, type Vmi } fr
 import { nextStartFailure } from './start-failure.ts';
 import type { VmRun } from './vm-status.ts';
 import { FOREGROUND, instanceDefaults } from './vmi-admission.ts';
+import { pendingStatus } from './vmi-status.ts';
 
 /** Why a controller could not do what it must. */
 export interface Failure {
@@ -69,7 +70,10 @@ function start(sim: Simulated, vm: Vm): Outcome {
   const sized = sizedByInstancetype(sim, vm);
   if ('failure' in sized) return { failure: { reason: 'FailedCreate', message: sized.failure } };
   try {
-    sim.objects.create('VirtualMachineInstance', instanceFrom(vm, sized.spec));
+    sim.objects.create('VirtualMachineInstance', {
+      ...instanceFrom(vm, sized.spec),
+      status: pendingStatus(sim),
+    });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const message = `Failed to create VMI: ${error.message}`;
@@ -95,7 +99,6 @@ function instanceFrom(vm: Vm, spec: Vmi['spec']) {
       ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
     },
     spec: instanceDefaults(spec),
-    status: { phase: 'Pending' },
   };
 }
 

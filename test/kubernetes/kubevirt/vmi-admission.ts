@@ -3,6 +3,7 @@ import type { Admission, KubeObject, Simulated } from '../ports.ts';
 import { machineCauses } from './machine-rules.ts';
 import { refuseInvalid } from './refusals.ts';
 import type { Vmi, VmiSpec } from './shapes.ts';
+import { pendingStatus } from './vmi-status.ts';
 import { callWebhook, isOfKubevirt } from './webhooks.ts';
 
 /** Labels by which KubeVirt finds its own way; nobody else writes them. */
@@ -20,7 +21,7 @@ export function admitVmi(sim: Simulated, write: Admission): KubeObject {
   if (write.operation === 'DELETE') return write.object;
   callWebhook(sim, 'virtualmachineinstance-validator', write.object);
   const vmi = write.object as Vmi;
-  if (write.before === undefined) return admitCreation(vmi);
+  if (write.before === undefined) return admitCreation(sim, vmi);
   if (isOfKubevirt(write)) return vmi;
   const before = write.before as Vmi;
   if (!isDeepStrictEqual(vmi.spec, before.spec)) {
@@ -33,13 +34,13 @@ export function admitVmi(sim: Simulated, write: Admission): KubeObject {
   return before.status === undefined ? rest : { ...rest, status: before.status };
 }
 
-function admitCreation(vmi: Vmi): Vmi {
+function admitCreation(sim: Simulated, vmi: Vmi): Vmi {
   refuseReserved(vmi, undefined);
   const whole = { ...vmi, spec: instanceDefaults(vmi.spec) };
   refuseInvalid(machineCauses(whole.spec, 'spec', 'VMI'));
   const finalizers = [...(vmi.metadata.finalizers ?? []), FOREGROUND];
   const metadata = { ...vmi.metadata, finalizers: [...new Set(finalizers)] };
-  return { ...whole, metadata, status: { phase: 'Pending' } };
+  return { ...whole, metadata, status: pendingStatus(sim) };
 }
 
 /** What holds an instance until its launcher is gone. */

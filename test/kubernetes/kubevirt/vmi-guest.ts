@@ -1,4 +1,6 @@
+import { guestOsInfo } from '../guest/os-info.ts';
 import type { Simulated } from '../ports.ts';
+import { diskUids } from './claims.ts';
 import { holds } from './conditions.ts';
 import { launcherOf, setLauncher } from './launcher.ts';
 import type { Machine, Nodes } from './nodes.ts';
@@ -27,7 +29,7 @@ export function lookAtGuest(sim: Simulated, nodes: Nodes, vmi: Vmi): number | un
   const machine = nodes.machineOf(vmi);
   const ready = readiness(sim, vmi, machine);
   setLauncher(sim, vmi, { phase: 'Running', machine, ready });
-  const agent = agentStatus(sim, machine);
+  const agent = agentStatus(sim, vmi, machine);
   changeStatus(sim, vmi, { ...agent, set: [ready, ...(agent.set ?? [])] });
   return Math.max(1, untilNextLook(sim, vmi, machine));
 }
@@ -36,28 +38,25 @@ export function lookAtGuest(sim: Simulated, nodes: Nodes, vmi: Vmi): number | un
 export function guestChanged(sim: Simulated, nodes: Nodes, vmi: Vmi, isOff: boolean): void {
   if (vmi.status?.phase !== 'Running') return;
   if (isOff) endMachine(sim, nodes, vmi, 'Succeeded');
-  else changeStatus(sim, vmi, agentStatus(sim, nodes.machineOf(vmi)));
+  else changeStatus(sim, vmi, agentStatus(sim, vmi, nodes.machineOf(vmi)));
 }
 
-function agentStatus(sim: Simulated, machine: Machine): StatusChange {
+function agentStatus(sim: Simulated, vmi: Vmi, machine: Machine): StatusChange {
   if (!sim.guests.agentConnected(machine.uid)) {
     return { drop: ['AgentConnected'], fields: { guestOSInfo: {} } };
   }
   const connected: Condition = { type: 'AgentConnected', status: 'True' };
   const isPolled = sim.world.elapsed() - (machine.runningAt ?? 0) >= FIRST_POLL_MS;
-  return isPolled ? { set: [connected], fields: { guestOSInfo: GUEST_OS } } : { set: [connected] };
+  return isPolled
+    ? { set: [connected], fields: { guestOSInfo: agentInfo(sim, vmi)['os'] ?? {} } }
+    : { set: [connected] };
 }
 
-/** What agents of this simulator say they run on. */
-export const GUEST_OS = {
-  id: 'ubuntu',
-  name: 'Ubuntu',
-  prettyName: 'Ubuntu 24.04 LTS',
-  version: '24.04',
-  versionId: '24.04',
-  kernelRelease: '6.8.0',
-  machine: 'x86_64',
-};
+/** What the agent says of the system that the machine boots from. */
+export function agentInfo(sim: Simulated, vmi: Vmi): Readonly<Record<string, unknown>> {
+  const [disk] = diskUids(sim, vmi.metadata.namespace ?? '', vmi.spec);
+  return disk === undefined || !sim.disks.exists(disk) ? {} : guestOsInfo(sim.disks, disk);
+}
 
 function readiness(sim: Simulated, vmi: Vmi, machine: Machine): Condition {
   const probe = vmi.spec.readinessProbe;

@@ -46,6 +46,11 @@ function changed(status: VmiStatus, change: StatusChange, now: string): VmiStatu
   };
 }
 
+/** The status of an instance that was just made. */
+export function pendingStatus(sim: Simulated): VmiStatus {
+  return changed({}, { phase: 'Pending' }, stamp(sim.world));
+}
+
 /** Not ready, and why. */
 export function notReady(reason: string, message: string): Condition {
   return { type: 'Ready', status: 'False', reason, message };
