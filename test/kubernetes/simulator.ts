@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { World } from '../../server/world.ts';
 import { seeded } from '../kit/seeded.ts';
-import type { Rule } from './api/access.ts';
+import { isAllowed, type Rule } from './api/access.ts';
 import type { Api, RequestHook } from './api/api.ts';
 import { runControllers } from './api/controllers.ts';
 import { CORE_KINDS } from './api/core-kinds.ts';
@@ -14,10 +14,15 @@ import { KnownMishaps } from './api/mishaps.ts';
 import { namespaceController } from './api/namespaces.ts';
 import { quotaController } from './api/quota.ts';
 import { openServer } from './api/server.ts';
+import { resolveService } from './api/service-names.ts';
 import { Store } from './api/store.ts';
 import { Watches } from './api/watches.ts';
 import { makeDisks } from './guest/disks.ts';
-import type { Controller, Guests, Kind, NewObject, Part, Simulated } from './ports.ts';
+import { makeGuests } from './guest/guests.ts';
+import { kubevirtPart } from './kubevirt/part.ts';
+import type { Controller, Kind, NewObject, Part, Simulated } from './ports.ts';
+import type { StorageOptions } from './storage/depot.ts';
+import { storagePart } from './storage/part.ts';
 
 /** How a simulator is opened. */
 export interface KubernetesSimulatorOptions {
@@ -33,6 +38,10 @@ export interface KubernetesSimulatorOptions {
   readonly tokens?: Iterable<string> | undefined;
   /** How many changes a watch can go back. */
   readonly historyWindow?: number | undefined;
+  /** How many machines fit on its nodes; any number without. */
+  readonly capacity?: number | undefined;
+  /** How its storage is. */
+  readonly storage?: StorageOptions | undefined;
   /** Is told of every request before and after its effect. */
   readonly onRequest?: RequestHook | undefined;
   /** Parts to serve instead of KubeVirt and its storage. */
@@ -69,20 +78,37 @@ export async function openKubernetesSimulator(
   const draw = drawFrom(seed);
   const store = new Store(options.historyWindow);
   const kinds = new Kinds(CORE_KINDS);
-  const simulated = {
-    world,
-    kubevirt,
-    draw,
-    objects: new KeptObjects(store, kinds, world),
-    mishaps: new KnownMishaps(store, kinds),
-    disks: makeDisks(),
-    guests: noGuests(),
-    tell: log.tell.bind(log),
-  };
-  const parts = (options.parts ?? (() => []))(simulated);
+  const objects = new KeptObjects(store, kinds, world);
+  const mishaps = new KnownMishaps(store, kinds);
+  const disks = makeDisks();
+  const tell: Simulated['tell'] = (...line) => log.tell(...line);
+  const resolve = (namespace: string, name: string) => resolveService(objects, namespace, name);
+  const guests = makeGuests({ world, disks, mishaps, draw, tell, resolve });
+  const simulated = { world, kubevirt, draw, tell, objects, mishaps, disks, guests };
+  const parts = options.parts?.(simulated) ?? allParts(simulated, options);
   for (const part of parts) kinds.add(part.kinds);
   const api = { simulated, options, store, kinds, log, parts };
   return serve(api);
+}
+
+/** KubeVirt and its storage. */
+function allParts(simulated: Simulated, { rules, capacity, storage }: KubernetesSimulatorOptions) {
+  // Who copies a volume out of a namespace needs a right there that is asked for by CDI itself.
+  const mayClone: StorageOptions['mayClone'] = ({ from }) =>
+    isAllowed(
+      { rules },
+      {
+        group: 'cdi.kubevirt.io',
+        resource: 'datavolumes/source',
+        verb: 'create',
+        namespace: from,
+        name: undefined,
+      },
+    );
+  return [
+    kubevirtPart(simulated, capacity === undefined ? {} : { capacity }),
+    storagePart(simulated, { mayClone, ...storage }),
+  ];
 }
 
 interface Composed {
@@ -209,21 +235,4 @@ function kubeconfig(server: string, token: string | undefined): string {
     contexts: [{ name: 'simulator', context }],
     'current-context': 'simulator',
   });
-}
-
-/** Where no machine ever runs. */
-function noGuests(): Guests {
-  const none = () => {
-    throw new Error('this simulator has no guests');
-  };
-  return {
-    start: none,
-    stop: () => undefined,
-    agentConnected: () => false,
-    probe: () => false,
-    connect: () => undefined,
-    console: none,
-    onChange: () => undefined,
-    close: () => undefined,
-  };
 }

@@ -76,7 +76,8 @@ export function reviewRules(access: Access, body: unknown): unknown {
   return { ...fieldsOf(body), metadata: {}, status };
 }
 
-function isAllowed({ rules }: Access, attempt: Attempt): boolean {
+/** Whether a rule allows it. */
+export function isAllowed({ rules }: Pick<Access, 'rules'>, attempt: Attempt): boolean {
   if (rules === undefined) return true;
   const { group, resource, verb, namespace, name } = attempt;
   return rules.some(
