@@ -68,6 +68,8 @@ function isMoving({ near, far }: Pair): boolean {
   if (near.connecting) return true;
   // One side is gone: the other will hear of it.
   if (far === undefined) return true;
+  // So will it of an end, which is no byte.
+  if (near.writableFinished && !far.readableEnded) return true;
   return near.bytesWritten !== far.bytesRead;
 }
 

@@ -54,6 +54,7 @@ class Client implements KubernetesClient {
   readonly #limit: RateLimit;
   readonly #reader: ObjectReader;
   readonly #views = new Map<ObjectKind<unknown>, Map<string, ListWatch<unknown>>>();
+  readonly #running = new Set<ListWatch<unknown>>();
   #connection: Promise<Connection> | undefined;
   #isClosed = false;
 
@@ -136,28 +137,21 @@ class Client implements KubernetesClient {
   }
 
   view<T>(kind: ObjectKind<T>, where: Where): View<T> {
-    const ofKind = this.#views.get(kind) ?? new Map<string, ListWatch<unknown>>();
-    this.#views.set(kind, ofKind);
-    const question = pathOfKind(kind, where);
-    const view = ofKind.get(question) ?? this.#newView(kind, where);
-    ofKind.set(question, view);
+    // Those that nobody holds are forgotten: there are ever new questions.
+    const running = this.#views.get(kind)?.get(pathOfKind(kind, where));
     // Filed under its kind, so it holds what that kind's schema makes.
-    return view as View<T>;
+    return (running ?? this.#newView(kind, where)) as View<T>;
   }
 
   watches(): WatchState[] {
-    return this.#everyView().flatMap((view) => view.state() ?? []);
+    return [...this.#running].flatMap((view) => view.state() ?? []);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const view of this.#everyView()) view.close();
+    for (const view of [...this.#running]) view.close();
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.close();
-  }
-
-  #everyView(): ListWatch<unknown>[] {
-    return [...this.#views.values()].flatMap((ofKind) => [...ofKind.values()]);
   }
 
   #newView(kind: ObjectKind<unknown>, where: Where): ListWatch<unknown> {
@@ -167,6 +161,7 @@ class Client implements KubernetesClient {
       world: this.#world,
       reader: this.#reader,
       onFault,
+      onRun: (one, isRunning) => this.#file(kind, pathOfKind(kind, where), one, isRunning),
       get: (path, signal) => this.#attempt({ method: 'GET', path, signal }),
       watch: async (path, signal) => {
         await this.#limit.take(signal);
@@ -176,6 +171,25 @@ class Client implements KubernetesClient {
     });
     if (this.#isClosed) view.close();
     return view;
+  }
+
+  /** Files a view while it runs; of two for the same question both run, one is found. */
+  #file(
+    kind: ObjectKind<unknown>,
+    question: string,
+    view: ListWatch<unknown>,
+    isRunning: boolean,
+  ): void {
+    const ofKind = this.#views.get(kind) ?? new Map<string, ListWatch<unknown>>();
+    this.#views.set(kind, ofKind);
+    if (isRunning) {
+      this.#running.add(view);
+      if (!ofKind.has(question)) ofKind.set(question, view);
+      return;
+    }
+    this.#running.delete(view);
+    if (ofKind.get(question) === view) ofKind.delete(question);
+    if (ofKind.size === 0) this.#views.delete(kind);
   }
 
   async #getOrNothing(path: string, signal: AbortSignal): Promise<unknown> {

@@ -14,6 +14,11 @@ import { backOff } from './retry.ts';
 import { Shelf } from './shelf.ts';
 import { readWatch, type Source } from './watch-stream.ts';
 
+/** Who knows which views run. */
+export interface Registry<T> {
+  readonly onRun: (view: ListWatch<T>, isRunning: boolean) => void;
+}
+
 /** How a watch is doing. */
 export interface WatchState {
   readonly what: string;
@@ -42,7 +47,7 @@ const SHORT_WATCH_MS = 5_000;
 export class ListWatch<T> implements View<T> {
   readonly #kind: ObjectKind<T>;
   readonly #where: Where;
-  readonly #source: Source;
+  readonly #source: Source & Registry<T>;
   readonly #world: World;
   readonly #shelf: Shelf<T>;
   readonly #listeners = new Set<(changed: ObjectName | undefined) => void>();
@@ -57,7 +62,7 @@ export class ListWatch<T> implements View<T> {
   #restarts = 0;
   #trouble: string | undefined;
 
-  constructor(kind: ObjectKind<T>, where: Where, source: Source) {
+  constructor(kind: ObjectKind<T>, where: Where, source: Source & Registry<T>) {
     this.#kind = kind;
     this.#where = where;
     this.#source = source;
@@ -131,6 +136,7 @@ export class ListWatch<T> implements View<T> {
     this.#cancelLinger();
     if (this.#run !== undefined || this.#isClosed) return;
     this.#run = new AbortController();
+    this.#source.onRun(this, true);
     this.#heardAt = this.#world.elapsed();
     void this.#goOn(this.#run.signal);
   }
@@ -145,6 +151,7 @@ export class ListWatch<T> implements View<T> {
     this.#cancelLinger();
     this.#run?.abort(closedView());
     this.#run = undefined;
+    this.#source.onRun(this, false);
     this.#version = undefined;
     this.#failures = 0;
     this.#restarts = 0;
@@ -159,6 +166,7 @@ export class ListWatch<T> implements View<T> {
         await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof KubernetesError && error.reason === 'Closed') return this.close();
         await this.#recover(error, signal);
       }
     }

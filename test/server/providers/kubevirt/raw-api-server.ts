@@ -28,6 +28,8 @@ export interface RawApi {
   readonly world: VirtualWorld;
   readonly server: Server;
   readonly url: string;
+  /** For files of the test; it goes with the server. */
+  readonly folder: string;
   readonly client: KubernetesClient;
   /** Every request so far, the answered ones too. */
   readonly arrived: Arrived[];
@@ -126,6 +128,7 @@ export async function rawApi(options: RawApiOptions = {}): Promise<RawApi> {
     world,
     server,
     url,
+    folder,
     client,
     arrived,
     log,
