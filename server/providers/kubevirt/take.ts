@@ -137,7 +137,8 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
         [MODE]: mode,
         ...(version === undefined ? {} : { [KUBERNETES_VERSION]: version }),
       };
-      const manifest = snapshotManifest(shot, vm, { labels: shot.labels, annotations });
+      const { namespace, name, labels } = shot;
+      const manifest = snapshotManifest({ namespace, name }, vm, { labels, annotations });
       return insist(host, by, `capturing ${vm}`, () =>
         ensureObject(host, VM_SNAPSHOTS, manifest, by.signal),
       );
