@@ -10,6 +10,7 @@ import {
 } from '../../../../server/providers/kubevirt/client.ts';
 import type { ObjectKind } from '../../../../server/providers/kubevirt/kubernetes.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from '../../../../server/providers/kubevirt/settings.ts';
+import { realWorld, sleepBy, type World } from '../../../../server/world.ts';
 import { watchLoopback } from '../../../kit/loopback.ts';
 import { virtualWorld, type VirtualWorld } from '../../../kit/virtual-world.ts';
 
@@ -91,6 +92,8 @@ export function open(request: Arrived): void {
 export interface RawApiOptions {
   readonly user?: object;
   readonly perSecond?: number;
+  /** Real where the client starts processes, which virtual time would not wait for. */
+  readonly world?: 'real' | 'virtual';
 }
 
 /** Starts one; nothing is answered until the test says what. */
@@ -117,7 +120,7 @@ export async function rawApi(options: RawApiOptions = {}): Promise<RawApi> {
     requestBurst: perSecond,
   };
   const client = connectKubernetes({
-    world,
+    world: options.world === 'real' ? hurriedWorld() : world,
     settings,
     log: (line) => log.push(line),
     onFault: (error) => faults.push(error),
@@ -150,6 +153,13 @@ export async function rawApi(options: RawApiOptions = {}): Promise<RawApi> {
     api.answer(one);
   };
   return api;
+}
+
+/** Real time, but its timers are early. */
+function hurriedWorld(): World {
+  const real = realWorld();
+  const after: World['after'] = (ms, callback) => real.after(ms / 20, callback);
+  return { ...real, after, sleep: (ms, signal) => sleepBy(after, ms, signal) };
 }
 
 async function read(request: IncomingMessage, response: ServerResponse): Promise<Arrived> {
