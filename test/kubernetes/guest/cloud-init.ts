@@ -131,7 +131,11 @@ async function runCommands(computer: Computer, commands: CloudConfig['runcmd']):
   // The scripts of cloud-init have no login: they begin in the root folder, without a home.
   scope.variables.delete('HOME');
   scope.folder = '/';
-  const log = (text: string) => text.split('\n').filter(Boolean).forEach(computer.log);
+  const log = (text: string) =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .forEach((line) => computer.log(line));
   for (const command of commands) {
     const status = await runScript(lineFor(command), scope, {
       input: textInput(''),

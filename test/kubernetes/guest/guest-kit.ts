@@ -22,14 +22,19 @@ export interface GuestKit {
   /** Mishaps that will happen: `name namespace/vm`, each so many times. */
   readonly mishaps: Map<string, number>;
   /** Switches a machine on; its boot disk is made from the golden image when it is new. */
-  start(namespace: string, name: string, userData?: string, disk?: string): GuestMachine;
+  readonly start: (
+    namespace: string,
+    name: string,
+    userData?: string,
+    disk?: string,
+  ) => GuestMachine;
   /** Lets time pass until the guest takes SSH. */
-  untilUp(machine: GuestMachine): Promise<void>;
+  readonly untilUp: (machine: GuestMachine) => Promise<void>;
   /** Lets time pass until all of cloud-init is done. */
-  untilDone(machine: GuestMachine): Promise<void>;
+  readonly untilDone: (machine: GuestMachine) => Promise<void>;
   /** Runs a command by SSH, letting time pass until it has ended. */
-  run(machine: GuestMachine, command: string, stdin?: string): Promise<Answer>;
-  close(): void;
+  readonly run: (machine: GuestMachine, command: string, stdin?: string) => Promise<Answer>;
+  readonly close: () => void;
 }
 
 /** A key that tests have; user data must name its public half. */

@@ -171,7 +171,7 @@ test('stopping a machine ends what runs in it, and leaves no timer', async () =>
   expect(world.pendingTimers()).toEqual([]);
 });
 
-test('SSH: other keys and other users are refused, nothing is asked of an interactive shell', async () => {
+test('SSH: who is not in authorized_keys is refused; a shell has a prompt', async () => {
   const { guests, world, start, untilUp } = begin();
   const machine = start('cluster1', 'cp', userData('', 'somebody'));
   await untilUp(machine);

@@ -82,7 +82,8 @@ function makeComputer(
   power: AbortSignal,
   self: () => Running,
 ): Computer {
-  const { world, disks, draw, tell, mishaps, resolve } = keeper.options;
+  const { options } = keeper;
+  const { world, disks, mishaps } = options;
   const [volume] = machine.volumes;
   const disk = volume === undefined ? new Map<string, string>() : disks.files(volume);
   const files = openFileSystem(disk);
@@ -109,15 +110,15 @@ function makeComputer(
     cloudInit: 'running',
     bootedAt: world.elapsed(),
     hostname,
-    draw: (key, between) => draw(`${machine.namespace}/${key}/${count}`, between),
+    draw: (key, between) => options.draw(`${machine.namespace}/${key}/${count}`, between),
     strikes: (mishap) => mishaps.strikes(mishap, machine),
-    tell: (what, details) => tell(what, nameOf(machine), details),
-    log: console.write,
-    reboot: () => goDown(keeper.rebooted),
-    powerOff: () => goDown(keeper.shutDown),
+    tell: (what, details) => options.tell(what, nameOf(machine), details),
+    log: (line) => console.write(line),
+    reboot: () => goDown((running) => keeper.rebooted(running)),
+    powerOff: () => goDown((running) => keeper.shutDown(running)),
     neighbours: () => near().map(({ computer }) => computer),
     resolve: (name) =>
-      resolve?.(machine.namespace, name) ??
+      options.resolve?.(machine.namespace, name) ??
       near().find(({ computer }) => [computer.hostname(), computer.machine].includes(name))
         ?.computer.ip,
     changed: () => keeper.changed(machine.uid),

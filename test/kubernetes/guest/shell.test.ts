@@ -13,9 +13,9 @@ beforeAll(async () => {
 afterAll(() => kit.close());
 
 /** A command, what it writes, its status, and what it writes of errors. */
-type Case = readonly [command: string, out: string, status?: number, err?: string];
+type Case = [command: string, out: string, status?: number, err?: string];
 
-const CASES: readonly Case[] = [
+const CASES: Case[] = [
   [`echo "a  b" 'c d' e\\ f  g`, 'a  b c d e f g\n'],
   ['echo -n x; printf "%s-%d\\n" a 3', 'xa-3\n'],
   ['true && echo yes || echo no', 'yes\n'],
@@ -101,7 +101,7 @@ const CASES: readonly Case[] = [
   ['echo "unended', '', 2, expect.stringContaining('Syntax error') as string],
 ];
 
-test.each(CASES)('shell: %s', async (command, out, status = 0, err?: string) => {
+test.each<Case>(CASES)('shell: %s', async (command, out, status = 0, err?: string) => {
   const answer = await kit.run(machine, command);
   expect(answer).toEqual({ out, status, err: err ?? (expect.any(String) as string) });
 });

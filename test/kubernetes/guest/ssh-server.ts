@@ -45,7 +45,9 @@ function isAllowed(computer: Computer, context: AuthContext): boolean {
     const { blob, signature, hashAlgo } = context;
     // Without a signature the client only asks whether this key would do.
     if (signature === undefined || blob === undefined) return true;
-    return key.verify(blob, signature, hashAlgo) === true;
+    // Whatever its type says, it answers an error where the signature is of another kind.
+    const verified: unknown = key.verify(blob, signature, hashAlgo);
+    return verified === true;
   }
   return false;
 }
@@ -111,7 +113,7 @@ async function converse(computer: Computer, user: string, channel: ServerChannel
 /** Reads a channel as a program reads its input; a return counts as the end of a line. */
 function inputFrom(channel: ServerChannel): Input {
   let text = '';
-  let isOver = false;
+  const state = { isOver: false };
   let wake = () => {};
   channel.setEncoding('utf8');
   channel.on('data', (more: string) => {
@@ -119,7 +121,7 @@ function inputFrom(channel: ServerChannel): Input {
     wake();
   });
   const end = () => {
-    isOver = true;
+    state.isOver = true;
     wake();
   };
   channel.on('end', end);
@@ -130,13 +132,13 @@ function inputFrom(channel: ServerChannel): Input {
     });
   return {
     async all() {
-      while (!isOver) await more();
+      while (!state.isOver) await more();
       const all = text;
       text = '';
       return all;
     },
     async line() {
-      while (!isOver && !/[\r\n]/.test(text)) await more();
+      while (!state.isOver && !/[\r\n]/.test(text)) await more();
       if (text === '') return undefined;
       const found = /^([^\r\n]*)(\r\n|\r|\n|$)/.exec(text);
       text = text.slice(found?.[0].length ?? 0);

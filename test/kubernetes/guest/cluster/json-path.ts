@@ -1,6 +1,6 @@
 /** Fills in a kubectl `jsonpath` template: fields, `[*]`, numbers, equality filters, ranges. */
 export function fillTemplate(template: string, data: unknown): string {
-  return render(partsOf(template.replace(/^jsonpath=/, '')), data, data);
+  return render(partsOf(template.replace(/^jsonpath=/, '')), data);
 }
 
 /** Text, or what stands in braces. */
@@ -16,7 +16,7 @@ function partsOf(template: string): Part[] {
   );
 }
 
-function render(parts: readonly Part[], data: unknown, root: unknown): string {
+function render(parts: readonly Part[], data: unknown): string {
   let shown = '';
   for (let at = 0; at < parts.length; at += 1) {
     const part = parts[at] ?? { text: '', isCode: false };
@@ -28,7 +28,7 @@ function render(parts: readonly Part[], data: unknown, root: unknown): string {
     const end = endOfRange(parts, at);
     const body = parts.slice(at + 1, end);
     shown += find(path, data)
-      .map((item) => render(body, item, root))
+      .map((item) => render(body, item))
       .join('');
     at = end;
   }

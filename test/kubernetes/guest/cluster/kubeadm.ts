@@ -24,16 +24,18 @@ const FRESH_MS = [3_000, 8_000] as const;
 /** As long as kubeadm looks for the control plane. */
 const DISCOVERY_MS = 300_000;
 
+const WRONG_AUTHORITY =
+  'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys';
+const WRONG_TOKEN = 'could not find a JWS signature in the cluster-info ConfigMap for token ID';
+const PREFLIGHT = 'error execution phase preflight: [preflight] Some fatal errors occurred:';
+
 /** `kubeadm init`, `join`, `token create`, `reset`, `version`. */
 export const kubeadm: Program = (call) => {
   const [verb = '', noun] = call.args;
   const { user } = call.scope;
   if (verb === 'version') return put(call, KUBERNETES_VERSION);
   if (user !== 'root') {
-    return fail(
-      call,
-      'error execution phase preflight: [preflight] Some fatal errors occurred:\n\t[ERROR IsPrivilegedUser]: user is not running as root',
-    );
+    return fail(call, `${PREFLIGHT}\n\t[ERROR IsPrivilegedUser]: user is not running as root`);
   }
   if (verb === 'init' && noun !== 'phase') return init(call);
   if (verb === 'join') return join(call);
@@ -100,10 +102,7 @@ async function init(call: Call): Promise<number> {
 
 function occupied(call: Call, path: string): number {
   const id = path.replace(/^\//, '').replaceAll('/', '-');
-  return fail(
-    call,
-    `error execution phase preflight: [preflight] Some fatal errors occurred:\n\t[ERROR FileAvailable--${id}]: ${path} already exists`,
-  );
+  return fail(call, `${PREFLIGHT}\n\t[ERROR FileAvailable--${id}]: ${path} already exists`);
 }
 
 function newCluster(call: Call): Etcd {
@@ -200,12 +199,12 @@ async function discover(call: Call): Promise<Computer | string> {
     const etcd = server === undefined ? undefined : etcdOf(server);
     if (server !== undefined && etcd?.tokens.includes(given) === true) {
       if (hash === undefined || hash.endsWith(etcd.authority)) return server;
-      return `${phase} cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:${etcd.authority}" are pinned`;
+      return `${phase} ${WRONG_AUTHORITY} "sha256:${etcd.authority}" are pinned`;
     }
     if (computer.world.elapsed() >= end) {
       return server === undefined
         ? `${phase} failed to request the cluster-info ConfigMap: context deadline exceeded`
-        : `${phase} could not find a JWS signature in the cluster-info ConfigMap for token ID "${given.split('.')[0]}"`;
+        : `${phase} ${WRONG_TOKEN} "${given.split('.')[0]}"`;
     }
     await computer.world.sleep(1_000, signal);
   }

@@ -103,7 +103,7 @@ const sudo: Program = (call) => {
   const { args, scope } = call;
   let user = 'root';
   let at = 0;
-  for (; /^-/.test(args[at] ?? '') && args[at] !== '--'; at += 1) {
+  for (; args[at]?.startsWith('-') === true && args[at] !== '--'; at += 1) {
     if (args[at] === '-u' || args[at] === '--user') user = args[(at += 1)] ?? user;
     else if (args[at] === '-l') return 0;
   }
@@ -150,7 +150,7 @@ const sleep: Program = async ({ args, scope }) => {
 
 const timeout: Program = async ({ args, scope, streams, run }) => {
   let at = 0;
-  for (; /^-/.test(args[at] ?? ''); at += 1) if (/^-[ks]$/.test(args[at] ?? '')) at += 1;
+  for (; args[at]?.startsWith('-') === true; at += 1) if (/^-[ks]$/.test(args[at] ?? '')) at += 1;
   const up = new AbortController();
   const cancel = scope.computer.world.after(durationOf(args[at] ?? '0'), () => up.abort());
   const signal = AbortSignal.any([scope.signal, up.signal]);

@@ -185,7 +185,7 @@ function isShown(path: string): boolean {
 
 /** A text as an expression that only it fits. */
 export function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|\/-]/g, '\\$&');
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 /** A file pattern as an expression; `*` stays within a folder. */

@@ -23,7 +23,7 @@ export function complain(call: Call, text: string, status = 1): number {
 }
 
 /** Reads a file, or says why not. */
-export function readFor(call: Call, name: string): string | undefined {
+function readFor(call: Call, name: string): string | undefined {
   const { files } = call.scope.computer;
   const path = absolute(name, call.scope.folder);
   if (path === '/dev/null') return '';

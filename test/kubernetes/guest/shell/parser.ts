@@ -38,7 +38,7 @@ class Parser {
     this.skipLines();
     while (!this.isAtEnd()) {
       const command = this.pipeline();
-      items.push({ command, then: this.joint() });
+      items.push({ command, joint: this.joint() });
       this.skipLines();
     }
     return { kind: 'LIST', items };

@@ -235,13 +235,13 @@ async function runList(
   checked: boolean,
 ): Promise<number> {
   let status = 0;
-  let joint: ListItem['then'] = ';';
-  for (const { command, then } of items) {
-    const isSkipped = (joint === '&&' && status !== 0) || (joint === '||' && status === 0);
-    const isLooked = checked || then === '&&' || then === '||';
-    if (!isSkipped && then === '&') runBehind(command, childScope(scope), streams);
+  let last: ListItem['joint'] = ';';
+  for (const { command, joint } of items) {
+    const isSkipped = (last === '&&' && status !== 0) || (last === '||' && status === 0);
+    const isLooked = checked || joint === '&&' || joint === '||';
+    if (!isSkipped && joint === '&') runBehind(command, childScope(scope), streams);
     else if (!isSkipped) status = await run(command, scope, streams, isLooked);
-    joint = then;
+    last = joint;
   }
   return status;
 }

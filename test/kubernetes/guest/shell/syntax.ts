@@ -53,7 +53,7 @@ export type Command =
 /** A command of a list, and what comes after it. */
 export interface ListItem {
   readonly command: Command;
-  readonly then: Joint;
+  readonly joint: Joint;
 }
 
 /** A condition and what is done when it holds. */

@@ -89,7 +89,7 @@ const sshKeygen: Program = (call) => {
   const name = at < 0 ? '/etc/ssh/ssh_host_ed25519_key.pub' : (call.args[at + 1] ?? '');
   const path = absolute(name, call.scope.folder);
   const text = files.read(path.endsWith('.pub') ? path : `${path}.pub`) ?? files.read(path);
-  if (!call.args.some((arg) => /^-l/.test(arg))) return 0;
+  if (!call.args.some((arg) => arg.startsWith('-l'))) return 0;
   if (text === undefined) return complain(call, `${name}: No such file or directory`, 255);
   const key = Buffer.from(text.split(' ')[1] ?? '', 'base64');
   const hash = createHash('sha256').update(key).digest('base64').replace(/=+$/, '');

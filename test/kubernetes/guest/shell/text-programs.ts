@@ -204,7 +204,7 @@ const tr: Program = async (call) => {
   );
   const text = await call.streams.input.all();
   const isIn = (char: string) => from.includes(char) || (from === '[:space:]' && /\s/.test(char));
-  const changed = [...text].map((char) => {
+  const changed = Array.from(text, (char) => {
     if (!isIn(char)) return char;
     return flags.has('d') ? '' : (to[Math.min(from.indexOf(char), to.length - 1)] ?? '');
   });
