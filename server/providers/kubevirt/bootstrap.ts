@@ -4,10 +4,11 @@ import { bootstrapData, checkJoinCommand } from './cloud-init.ts';
 import { discardMachines, discardNamed } from './discard.ts';
 import { refuseFailedMachine } from './failures.ts';
 import { ensureGoldenImage } from './golden-image.ts';
-import { JOIN_FILE } from './guest-data/places.ts';
-import { askCommand } from './guest-questions.ts';
+import { FAILED_FILE, JOIN_FILE } from './guest-data/places.ts';
+import { askCommand, awaitInGuest } from './guest-questions.ts';
 import type { Host } from './host.ts';
-import { findMachines, machineViews, startMachine, type Machine } from './machines.ts';
+import { findMachines, knownMachines, machineViews, type Machine } from './find-machines.ts';
+import { startMachine } from './machines.ts';
 import { dataVolumeManifest, secret, vmManifest } from './manifests.ts';
 import { cloudInitName, rootDiskName, vmLabels } from './names.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
@@ -17,6 +18,9 @@ import { endOf } from './within.ts';
 
 /** How often a control plane is asked whether it can be joined. */
 const ASK_AGAIN_MS = 1_000;
+
+/** How long a control plane waits in one go for itself to be set up. */
+const SETUP_S = 60;
 
 /** What notes say of a VM. */
 const INTENDED = 'being made';
@@ -95,7 +99,7 @@ async function joinCommand(
     throw new ProviderError(reason, { retryable: false });
   }
   step.progress('waiting for the control plane');
-  const { vms, vmis } = machineViews(host, step.installation);
+  const views = machineViews(host, step.installation);
   let last = 'it has not answered yet';
   const wait = {
     what: `the join command of ${ref.name}`,
@@ -104,9 +108,11 @@ async function joinCommand(
     everyMs: ASK_AGAIN_MS,
     detail: () => last,
   };
-  return until(host, [vms, vmis], wait, async () => {
-    const machines = await findMachines(host, ref, step.signal);
-    const leader = machines.find(({ role }) => role === 'CONTROL_PLANE');
+  return until(host, [views.vms, views.vmis], wait, async () => {
+    const isLeader = ({ role }: Machine) => role === 'CONTROL_PLANE';
+    const leader =
+      knownMachines(views, ref).find(isLeader) ??
+      (await findMachines(host, ref, step.signal)).find(isLeader);
     if (leader === undefined) {
       throw new ProviderError(`the control plane of ${ref.name} has vanished`, { retryable: true });
     }
@@ -125,7 +131,9 @@ async function askForJoin(
 ): Promise<{ command?: string; reason?: string }> {
   if (leader.vmi?.status?.phase !== 'Running') return { reason: 'its VM does not run yet' };
   const argv = ['sudo', '-n', 'cat', JOIN_FILE];
+  const isSettled = `[ -e ${JOIN_FILE} ] || [ -e ${FAILED_FILE} ]`;
   try {
+    await awaitInGuest(host, leader, SETUP_S, isSettled, signal);
     const { exitCode, stdout } = await askCommand(host, leader, argv, signal);
     if (exitCode === 0) return { command: checkJoinCommand(stdout) };
     return { reason: 'its guest is being set up' };

@@ -1,8 +1,9 @@
 import { ProviderError, type ClusterRef } from '../provider.ts';
-import { findMachines, type Machine } from './find-machines.ts';
+import type { Machine } from './find-machines.ts';
 import { FAILED_FILE } from './guest-data/places.ts';
 import { askCommand } from './guest-questions.ts';
 import type { Host } from './host.ts';
+import type { VirtualMachine } from './objects.ts';
 import { whyNot } from './sight.ts';
 
 /** What KubeVirt prints of a VM that waiting does not help. */
@@ -15,17 +16,13 @@ export class FailedMachine extends ProviderError {
   }
 }
 
-/** Throws where a VM of a cluster has failed in a way that waiting does not help. */
-export async function refuseFailed(
-  host: Host,
-  ref: ClusterRef,
-  signal: AbortSignal,
-): Promise<void> {
-  const machines = await findMachines(host, ref, signal);
-  for (const machine of machines) await refuseFailedMachine(host, ref, machine, signal);
+/** Throws where KubeVirt says that a VM cannot become anything. */
+export function refuseHopeless(vm: VirtualMachine): void {
+  if (!HOPELESS.has(vm.status?.printableStatus ?? '')) return;
+  throw new FailedMachine(`${vm.metadata.name}: ${whyNot(vm)}`);
 }
 
-/** Throws where this VM has failed so, or where its guest says that it has given up. */
+/** Throws where a VM has failed in a way that waiting does not help, as its guest says too. */
 export async function refuseFailedMachine(
   host: Host,
   ref: Pick<ClusterRef, 'readiness'>,
@@ -33,9 +30,7 @@ export async function refuseFailedMachine(
   signal: AbortSignal,
 ): Promise<void> {
   const { vm, vmi } = machine;
-  if (HOPELESS.has(vm.status?.printableStatus ?? '')) {
-    throw new FailedMachine(`${vm.metadata.name}: ${whyNot(vm)}`);
-  }
+  refuseHopeless(vm);
   if (vmi?.status?.phase !== 'Running' || ref.readiness === 'PROBE') return;
   const reason = await reasonIn(host, machine, signal);
   if (reason === null) return;

@@ -2,8 +2,9 @@ import type { VmRole } from '../../../schema/model/template.ts';
 import type { ClusterRef, VmSpec } from '../provider.ts';
 import { about } from './calls.ts';
 import type { Host } from './host.ts';
+import type { View } from './kubernetes.ts';
 import { LABEL, roleLabel } from './names.ts';
-import { VMIS, VMS, type VirtualMachine, type VirtualMachineInstance } from './objects.ts';
+import { nameOf, VMIS, VMS, type VirtualMachine, type VirtualMachineInstance } from './objects.ts';
 
 /** One VM of a cluster as it is now. */
 export interface Machine {
@@ -31,12 +32,33 @@ export async function findMachines(
       host.kubernetes.list(VMIS, { namespace: ref.namespace }, signal),
     ]),
   );
+  return machinesAmong(ref, vms, (vm) => vmis.find((vmi) => isOf(vmi, vm)));
+}
+
+/** The same, as last heard of: nobody is asked, and it may be a moment old. */
+export function knownMachines({ vms, vmis }: MachineViews, ref: ClusterRef): Machine[] {
+  const ours = vms
+    .all()
+    .filter(
+      ({ metadata }) =>
+        metadata.namespace === ref.namespace && metadata.labels[LABEL.cluster] === ref.id,
+    );
+  return machinesAmong(ref, ours, (vm) => vmis.get(nameOf(vm)));
+}
+
+function machinesAmong(
+  ref: ClusterRef,
+  vms: readonly VirtualMachine[],
+  instanceOf: (vm: VirtualMachine) => VirtualMachineInstance | undefined,
+): Machine[] {
   return ref.vms.flatMap((spec) => {
     const vm = vmOf(vms, spec);
-    if (vm === undefined) return [];
-    const vmi = vmis.find(({ metadata }) => metadata.name === vm.metadata.name);
-    return [{ role: spec.role, spec, vm, vmi }];
+    return vm === undefined ? [] : [{ role: spec.role, spec, vm, vmi: instanceOf(vm) }];
   });
+}
+
+function isOf(vmi: VirtualMachineInstance, vm: VirtualMachine): boolean {
+  return vmi.metadata.name === vm.metadata.name;
 }
 
 /** The VM of a role; should there be several, the one that has the name we gave. */
@@ -46,8 +68,14 @@ function vmOf(vms: readonly VirtualMachine[], spec: VmSpec): VirtualMachine | un
   return ofRole.find(({ metadata }) => metadata.name === spec.name) ?? ofRole[0];
 }
 
+/** What is watched of VMs. */
+export interface MachineViews {
+  readonly vms: View<VirtualMachine>;
+  readonly vmis: View<VirtualMachineInstance>;
+}
+
 /** What is watched of VMs: one watch for all clusters of an installation. */
-export function machineViews(host: Pick<Host, 'kubernetes'>, installation: string) {
+export function machineViews(host: Pick<Host, 'kubernetes'>, installation: string): MachineViews {
   const labels = { [LABEL.installation]: installation };
   const vms = host.kubernetes.view(VMS, { labels });
   const vmis = host.kubernetes.view(VMIS, { labels });

@@ -8,6 +8,8 @@ import { within } from './within.ts';
 /** What came of asking a guest. */
 export interface GuestAnswer {
   readonly answers: boolean;
+  /** Whether it took commands, though it may not be ready. */
+  readonly isReached: boolean;
   /** Why it does not count as answering; null where the machine itself tells why. */
   readonly reason: string | null;
   readonly marks: readonly string[];
@@ -16,7 +18,7 @@ export interface GuestAnswer {
 /** How long a guest has to answer one question. */
 const ANSWER_MS = 8_000;
 
-const SILENT = { answers: false, marks: [] } as const;
+const SILENT = { answers: false, isReached: false, marks: [] } as const;
 
 /** Asks a guest for a proof of life; that of a control plane also whether its nodes are ready. */
 export async function askGuest(
@@ -33,7 +35,7 @@ export async function askGuest(
   try {
     const marks = await listMarks(host, machine, signal);
     const reason = hasNodes(ref, machine) ? await nodesMissing(host, ref, machine, signal) : null;
-    return { answers: reason === null, reason, marks };
+    return { answers: reason === null, isReached: true, reason, marks };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ProviderError) return { ...SILENT, reason: error.reason };
@@ -47,10 +49,33 @@ export function askCommand(
   { vm }: Pick<Machine, 'vm'>,
   argv: readonly string[],
   signal: AbortSignal,
+  ms = ANSWER_MS,
 ): Promise<RunResult> {
   const vmi = nameOf(vm);
-  const limit = { what: `asking the guest of ${vmi.name}`, ms: ANSWER_MS, signal };
+  const limit = { what: `asking the guest of ${vmi.name}`, ms, signal };
   return within(host, limit, (limited) => host.guests.run(vmi, argv, { signal: limited }));
+}
+
+/**
+ * Has a guest wait for something to become true in it, which needs no questions meanwhile: `check`
+ * is a condition of its shell. Answers whether it came true in that time.
+ */
+export async function awaitInGuest(
+  host: Host,
+  machine: Pick<Machine, 'vm'>,
+  seconds: number,
+  check: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const loop = `n=0; until ${check}; do n=$((n+1)); [ $n -lt ${seconds} ] || exit 9; sleep 1; done`;
+  const ms = seconds * 1_000 + ANSWER_MS;
+  const { exitCode } = await askCommand(host, machine, ['sh', '-c', loop], signal, ms);
+  return exitCode === 0;
+}
+
+/** What a control plane's shell says when this many nodes are ready. */
+export function nodesReady(count: number): string {
+  return `[ "$(kubectl get nodes 2>/dev/null | grep -c ' Ready ')" -ge ${count} ]`;
 }
 
 /** Whether this machine answers for a Kubernetes cluster of several. */
@@ -85,7 +110,7 @@ async function listMarks(host: Host, machine: Machine, signal: AbortSignal): Pro
 
 function probed({ status }: VirtualMachineInstance): GuestAnswer {
   const ready = conditionOf(status, 'Ready');
-  if (ready?.status === 'True') return { answers: true, reason: null, marks: [] };
+  if (ready?.status === 'True') return { answers: true, isReached: false, reason: null, marks: [] };
   const said = ready?.message ?? ready?.reason ?? 'its readiness is not known yet';
   return { ...SILENT, reason: `the VM runs but is not ready: ${said}` };
 }

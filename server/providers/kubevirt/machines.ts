@@ -3,9 +3,10 @@ import { about } from './calls.ts';
 import { isRefusal } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ObjectName } from './kubernetes.ts';
-import { isFinal, machineViews } from './find-machines.ts';
-import { refuseFailed } from './failures.ts';
-import { isAnswering, sightCluster } from './sight.ts';
+import { isFinal, knownMachines, machineViews, type Machine } from './find-machines.ts';
+import { FailedMachine, refuseFailedMachine, refuseHopeless } from './failures.ts';
+import { askGuest, awaitInGuest, nodesReady } from './guest-questions.ts';
+import { isAnswering, sightCluster, whyNot } from './sight.ts';
 
 import {
   isLeaving,
@@ -19,6 +20,9 @@ import { endOf } from './within.ts';
 
 /** How often guests are asked that do not answer yet. */
 const ASK_AGAIN_MS = 1_000;
+
+/** How long a control plane waits in one go for its nodes. */
+const NODES_S = 20;
 
 /** How often an order that was refused for the moment is given again. */
 const AGAIN_MS = 2_000;
@@ -143,25 +147,66 @@ function isOn(vmi: VirtualMachineInstance | undefined): boolean {
  * ready. A guest that says why it gave up, or a disk that cannot be made, ends the wait.
  */
 export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): Promise<Sighting> {
-  const { vms, vmis } = machineViews(host, step.installation);
-  let seen: Sighting | undefined;
-  return until(
-    host,
-    [vms, vmis],
-    {
-      what: `${ref.name} to answer`,
-      signal: step.signal,
-      deadline: endOf(host, step),
-      everyMs: ASK_AGAIN_MS,
-      detail: () => seen && silence(seen),
-    },
-    async () => {
-      seen = await sightCluster(host, ref, step.signal);
-      if (isAnswering(seen)) return seen;
-      await refuseFailed(host, ref, step.signal);
-      return undefined;
-    },
-  );
+  const views = machineViews(host, step.installation);
+  let reason: string | undefined;
+  const wait = {
+    what: `${ref.name} to answer`,
+    signal: step.signal,
+    deadline: endOf(host, step),
+    everyMs: ASK_AGAIN_MS,
+    detail: () => reason,
+  };
+  return until(host, [views.vms, views.vmis], wait, async () => {
+    const machines = knownMachines(views, ref);
+    reason = await silenceOf(host, ref, machines, step.signal);
+    if (reason !== undefined) return undefined;
+    const seen = await sightCluster(host, ref, step.signal);
+    if (isAnswering(seen)) return seen;
+    reason = silence(seen);
+    return undefined;
+  });
+}
+
+/** Why a cluster does not answer, as far as it is known; asks only guests that run. */
+async function silenceOf(
+  host: Host,
+  ref: ClusterRef,
+  machines: readonly Machine[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (const { vm } of machines) refuseHopeless(vm);
+  const missing = ref.vms.find(({ role }) => !machines.some((each) => each.role === role));
+  if (missing !== undefined) return `there is no VM ${missing.name}`;
+  const resting = machines.find(({ vmi }) => vmi?.status?.phase !== 'Running');
+  if (resting !== undefined) return `${resting.vm.metadata.name}: ${whyNot(resting.vm)}`;
+  try {
+    const silent = await Promise.all(
+      machines.map((machine) => untilHeard(host, ref, machine, signal)),
+    );
+    return silent.find((reason) => reason !== undefined);
+  } catch (error) {
+    signal.throwIfAborted();
+    // A guest that falls silent while it is asked is only asked again.
+    if (error instanceof ProviderError && !(error instanceof FailedMachine)) return error.reason;
+    throw error;
+  }
+}
+
+/** Asks one guest, and gives its nodes a little time; a guest that has given up ends the wait. */
+async function untilHeard(
+  host: Host,
+  ref: ClusterRef,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { answers, isReached, reason } = await askGuest(host, ref, machine, signal);
+  if (answers) return undefined;
+  if (isReached) {
+    await refuseFailedMachine(host, ref, machine, signal);
+    const check = nodesReady(ref.vms.length);
+    if (await awaitInGuest(host, machine, NODES_S, check, signal)) return undefined;
+  }
+  return `${machine.vm.metadata.name}: ${reason ?? 'silent'}`;
 }
 
 function silence({ vms }: Sighting): string {
