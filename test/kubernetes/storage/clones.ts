@@ -162,6 +162,8 @@ function toTarget(depot: Depot, clone: Clone): number | undefined {
   const { target } = clone.spec;
   const machine = depot.find('VirtualMachine', namespace, target?.name);
   if (machine === undefined) return undefined;
+  const left = depot.left(clone, 'find target', [100, 500]);
+  if (left > 0) return left;
   const status = { phase: 'Succeeded', targetName: target?.name, creationTime: depot.now() };
   const reason = 'Clone succeeded';
   say(depot, clone, status, { Progressing: [false, reason], Ready: [true, reason] });

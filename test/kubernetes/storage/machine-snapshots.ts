@@ -117,8 +117,9 @@ function nextStatus(
   const content = contentOf(depot, snapshot);
   const seen: MachineSnapshotStatus = {
     readyToUse: false,
-    ...snapshot.status,
+    // A machine made later under the same name is another one: the first stays the source.
     ...(source === undefined ? {} : { sourceUID: source.machine.metadata.uid }),
+    ...snapshot.status,
     ...(content?.status === undefined ? {} : statusOf(content, content.status)),
   };
   const next = withPhase(depot, { ...snapshot, status: seen }, source, content, why);
