@@ -10,6 +10,7 @@ import {
   type Step,
 } from '../../server/providers/provider.ts';
 import { clusterRef, idle, setRef, stepOf, type TestStep } from '../kit/simulator.ts';
+import { kubevirtUnderTest, realKubevirtUnderTest } from './kubevirt.ts';
 import { qemuUnderTest } from './qemu.ts';
 import { simulatorUnderTest } from './simulator.ts';
 import type { Bench, ProviderUnderTest } from './under-test.ts';
@@ -18,6 +19,9 @@ const SUBJECTS: readonly ProviderUnderTest[] = [
   simulatorUnderTest('two-node'),
   simulatorUnderTest('micro'),
   await qemuUnderTest(),
+  kubevirtUnderTest({ major: 1, minor: 9 }),
+  kubevirtUnderTest({ major: 1, minor: 5 }),
+  realKubevirtUnderTest(),
 ];
 
 /** Words that a shell would take apart, expand or obey. */
@@ -28,9 +32,10 @@ const FILE = '/tmp/left-behind';
 /** Guests of real machines boot, some of them without help from the processor. */
 const PATIENCE_MS = 120_000;
 
-/** Real machines share theirs with other work. */
-const PATIENCE = { timeout: 60_000 };
 const POSSIBLE = SUBJECTS.filter(({ missing }) => missing === null);
+
+/** Real machines share theirs with other work. */
+const PATIENCE = { timeout: Math.max(...POSSIBLE.map((s) => s.patienceMs ?? 60_000)) };
 
 describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
   let bench: Bench;

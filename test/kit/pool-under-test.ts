@@ -4,6 +4,7 @@ import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findJob } from '../../db/job.ts';
 import { findSession } from '../../db/session.ts';
 import { findSnapshotsOfPool } from '../../db/snapshot.ts';
+import type { ControlPlane } from '../../schema/context.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { isUnfinished, type Job } from '../../schema/model/job.ts';
@@ -13,6 +14,11 @@ import { differences, Invariants } from './invariants.ts';
 import { openYard, type Yard, type YardOptions } from './yard.ts';
 
 /** What tests of one pool ask and do all the time. */
+
+/** A server whose pools are under test, whatever provides its clusters. */
+export type Place = Pick<Yard, 'store' | 'world' | 'done'> & {
+  as(name: string, role?: 'ADMIN' | 'USER'): ControlPlane;
+};
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -46,62 +52,62 @@ afterEach(async () => {
 });
 
 /** The pool as its row is now. */
-export function poolOf({ store }: Yard, name: string): ClusterPool {
+export function poolOf({ store }: Place, name: string): ClusterPool {
   const pool = store.read((db) => findPoolByName(db, name));
   if (pool === undefined) throw new Error(`no pool ${name}`);
   return pool;
 }
 
 /** The cluster as its row is now. */
-export function clusterOf({ store }: Yard, id: string | null | undefined): Cluster {
+export function clusterOf({ store }: Place, id: string | null | undefined): Cluster {
   const cluster = id == null ? undefined : store.read((db) => findCluster(db, id));
   if (cluster === undefined) throw new Error(`no cluster ${id}`);
   return cluster;
 }
 
 /** The session as its row is now. */
-export function sessionOf({ store }: Yard, { id }: { id: string }): Session {
+export function sessionOf({ store }: Place, { id }: { id: string }): Session {
   const session = store.read((db) => findSession(db, id));
   if (session === undefined) throw new Error(`no session ${id}`);
   return session;
 }
 
 /** The job as its row is now. */
-export function jobOf({ store }: Yard, { id }: { id: string }): Job {
+export function jobOf({ store }: Place, { id }: { id: string }): Job {
   const job = store.read((db) => findJob(db, id));
   if (job === undefined) throw new Error(`no job ${id}`);
   return job;
 }
 
 /** All snapshots of a pool and of its clusters. */
-export function snapshotsOf(yard: Yard, pool: string): Snapshot[] {
+export function snapshotsOf(yard: Place, pool: string): Snapshot[] {
   const { id } = poolOf(yard, pool);
   return yard.store.read((db) => findSnapshotsOfPool(db, id));
 }
 
 /** A claim by somebody. */
-export function claim(yard: Yard, pool: string, owner = 'alice'): Promise<Session> {
+export function claim(yard: Place, pool: string, owner = 'alice'): Promise<Session> {
   return yard.done(yard.as(owner, 'USER').createSession({ pool }));
 }
 
 /** A release by an admin. */
-export function release(yard: Yard, { id }: { id: string }): Promise<Session> {
+export function release(yard: Place, { id }: { id: string }): Promise<Session> {
   return yard.done(yard.as('admin').releaseSession(id));
 }
 
 /** Lets time pass until this is so. */
-export function until(yard: Yard, holds: () => boolean, withinMs = 6 * HOUR): Promise<void> {
+export function until(yard: Place, holds: () => boolean, withinMs = 6 * HOUR): Promise<void> {
   return yard.world.runUntil(holds, { withinMs });
 }
 
 /** Lets time pass until the job has ended. */
-export async function ended(yard: Yard, job: { id: string }): Promise<Job> {
+export async function ended(yard: Place, job: { id: string }): Promise<Job> {
   await until(yard, () => !isUnfinished(jobOf(yard, job)));
   return jobOf(yard, job);
 }
 
 /** Lets time pass until the session runs or is over. */
-export async function served(yard: Yard, session: { id: string }): Promise<Session> {
+export async function served(yard: Place, session: { id: string }): Promise<Session> {
   const waits = () => {
     const now = sessionOf(yard, session);
     return isLive(now) && now.status !== 'RUNNING';

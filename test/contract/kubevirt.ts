@@ -1,0 +1,142 @@
+// Loaded before virtual time begins, which does not wait for modules.
+import '@kubernetes/client-node';
+import 'ssh2';
+import 'undici';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createKubevirtProvider,
+  KUBEVIRT_CAPABILITIES,
+} from '../../server/providers/kubevirt/provider.ts';
+import { DEFAULT_KUBEVIRT_SETTINGS } from '../../server/providers/kubevirt/settings.ts';
+import type { Provider } from '../../server/providers/provider.ts';
+import { realWorld, type World } from '../../server/world.ts';
+import { watchLoopback } from '../kit/loopback.ts';
+import { processIn } from '../kit/process-world.ts';
+import { virtualWorld } from '../kit/virtual-world.ts';
+import { openKubernetesSimulator } from '../kubernetes/simulator.ts';
+import type { Bench, ProviderUnderTest } from './under-test.ts';
+
+const INSTALLATION = 'contract-installation';
+
+/** Longer than any step may take. */
+const withinMs = 6 * 3_600_000;
+
+/** Moments in a creation or reset: nothing made yet, disks, machines, guests, the second VM. */
+const INTERRUPTIONS = [0, 1, 15_000, 60_000, 240_000, 420_000];
+
+/** Real machines take their time, several times a test. */
+const REAL_PATIENCE_MS = 2 * 3_600_000;
+
+/** The provider before the Kubernetes simulator, in virtual time over real sockets. */
+export function kubevirtUnderTest(kubevirt: { major: number; minor: number }): ProviderUnderTest {
+  return {
+    name: `KubeVirt ${kubevirt.major}.${kubevirt.minor}, simulated`,
+    missing: null,
+    capabilities: KUBEVIRT_CAPABILITIES,
+    template: 'two-node',
+    interruptions: INTERRUPTIONS,
+    open: () => openSimulated(kubevirt),
+  };
+}
+
+/** The provider before the API server that `SNAPYARD_TEST_KUBECONFIG` names. */
+export function realKubevirtUnderTest(): ProviderUnderTest {
+  const kubeconfig = process.env['SNAPYARD_TEST_KUBECONFIG'] ?? '';
+  return {
+    name: 'KubeVirt, real',
+    missing: kubeconfig === '' ? 'SNAPYARD_TEST_KUBECONFIG names no cluster' : null,
+    capabilities: KUBEVIRT_CAPABILITIES,
+    template: 'two-node',
+    interruptions: [0, 60_000],
+    patienceMs: REAL_PATIENCE_MS,
+    open: () => Promise.resolve(openReal(kubeconfig)),
+  };
+}
+
+async function openSimulated(kubevirt: { major: number; minor: number }): Promise<Bench> {
+  const loopback = watchLoopback();
+  const world = virtualWorld({ seed: 1, isBusy: loopback.isBusy });
+  const simulator = await openKubernetesSimulator({ world, seed: 1, kubevirt });
+  const folder = mkdtempSync(join(tmpdir(), 'snapyard-contract-'));
+  const killed: Provider[] = [];
+  let life = 0;
+  const start = () => {
+    const token = `life-${(life += 1)}`;
+    simulator.tokens.clear();
+    simulator.tokens.add(token);
+    const kubeconfig = join(folder, token);
+    writeFileSync(kubeconfig, simulator.kubeconfig(token));
+    const process = processIn(world);
+    return { process, provider: providerIn(process, kubeconfig) };
+  };
+  let present = start();
+  return {
+    get provider() {
+      return present.provider;
+    },
+    installation: INSTALLATION,
+    wait: (promise) => world.finish(promise, { withinMs }),
+    abortAfter: (ms) => {
+      const controller = new AbortController();
+      world.after(ms, () => controller.abort(new Error('interrupted')));
+      return controller.signal;
+    },
+    restart: async () => {
+      present.process.kill();
+      killed.push(present.provider);
+      present = start();
+      await world.settle();
+    },
+    close: async () => {
+      for (const each of [...killed, present.provider]) {
+        await world.finish(each.close(), { withinMs });
+      }
+      await world.finish(simulator.close(), { withinMs });
+      loopback.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function openReal(kubeconfig: string): Bench {
+  const world = realWorld();
+  let provider = providerIn(world, kubeconfig);
+  return {
+    get provider() {
+      return provider;
+    },
+    installation: INSTALLATION,
+    wait: (promise) => promise,
+    abortAfter: (ms) => AbortSignal.timeout(ms),
+    restart: async () => {
+      await provider.close();
+      provider = providerIn(world, kubeconfig);
+    },
+    close: async () => {
+      const { signal } = new AbortController();
+      const fence = Number.MAX_SAFE_INTEGER;
+      const step = {
+        signal,
+        deadline: world.now() + withinMs,
+        fence,
+        installation: INSTALLATION,
+        progress: () => undefined,
+        notes: new Map<string, string>(),
+        note: () => Promise.resolve(),
+      };
+      for (const object of await provider.list(signal)) await provider.ensureGone(object, step);
+      await provider.close();
+    },
+  };
+}
+
+function providerIn(world: World, kubeconfig: string): Provider {
+  return createKubevirtProvider({
+    world,
+    installation: INSTALLATION,
+    settings: { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig },
+    log: () => undefined,
+  });
+}
