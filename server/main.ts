@@ -20,7 +20,6 @@ import {
   kubevirtAvailability,
   type KubevirtAvailability,
 } from './providers/kubevirt/availability.ts';
-import { createKubevirtProvider } from './providers/kubevirt/provider.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from './providers/kubevirt/settings.ts';
 import { qemuAvailability } from './providers/qemu/availability.ts';
 import { createQemuProvider } from './providers/qemu/provider.ts';
@@ -135,21 +134,23 @@ async function openProviders(
   );
   const qemu = await openQemu(config, world, log, installation);
   if (qemu !== undefined) providers.set('QEMU', qemu);
-  const kubevirt = openKubevirt(config, world, log, installation);
+  const kubevirt = await openKubevirt(config, world, log, installation);
   if (kubevirt !== undefined) providers.set('KUBEVIRT', kubevirt);
   return providers;
 }
 
 /** Where there is an account for a cluster; the cluster itself is asked when a pool uses it. */
-function openKubevirt(
+async function openKubevirt(
   { kubevirt }: Config,
   world: World,
   log: Logger,
   installation: string,
-): Provider | undefined {
+): Promise<Provider | undefined> {
   const availability = findAccount(kubevirt.access);
   if (!availability.available) return undefined;
   const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, ...kubevirt.settings };
+  // With what it needs it is large: others do not load it.
+  const { createKubevirtProvider } = await import('./providers/kubevirt/provider.ts');
   const { account } = availability;
   log.info({ account }, 'KUBEVIRT pools may be made');
   return createKubevirtProvider({
