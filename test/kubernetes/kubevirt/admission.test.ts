@@ -173,7 +173,7 @@ test.each(MACHINES)('KubeVirt, VM admission: %s', async (_name, machine, found) 
   expect(await refusedVm(HALTED, machine)).toMatch(found);
 });
 
-test('KubeVirt, VM admission: 2,048 bytes inline, no memory and an unused volume pass', async () => {
+test('KubeVirt, VM admission: 2,048 bytes inline, no memory, an unused volume pass', async () => {
   const room = await machineRoom();
   const cloudInitNoCloud = { userData: 'x'.repeat(2048) };
   const machine = { domain: { devices: {} }, volumes: [{ name: 'cloudinit', cloudInitNoCloud }] };
@@ -300,7 +300,7 @@ test('KubeVirt, instance admission: its spec and reserved labels are not for cli
   expect(label.message).toMatch(/reserved kubevirt\.io\/ label is prohibited/);
 });
 
-test('KubeVirt, instance admission: a status that a client writes is silently put back', async () => {
+test('KubeVirt, instance admission: a status that clients write is silently put back', async () => {
   const room = await machineRoom();
   room.write('VirtualMachine', vmManifest({ runStrategy: 'Always' }));
   await room.until('Running');

@@ -31,7 +31,7 @@ export function dataVolumesOf(
   const names = volumes.flatMap((volume) => claimNameOf(volume) ?? []);
   return names.flatMap((name) => {
     const found = sim.objects.get('DataVolume', namespace, name);
-    return found === undefined ? [] : [found as DataVolume];
+    return found === undefined ? [] : [found];
   });
 }
 

@@ -38,5 +38,5 @@ function templateCauses(vm: Vm, template: DataVolumeTemplate, at: string): Cause
   if (isUsed) return [];
   const where = "in VMI template's 'volumes' list";
   const message = `DataVolumeTemplate entry ${at} must be referenced ${where}`;
-  return [required(`${at}`, message)];
+  return [required(at, message)];
 }

@@ -108,7 +108,7 @@ test('KubeVirt, data volume templates: a clone from the same namespace is made',
   expect(conditionOf(room.vm(), 'Failure')).toBeUndefined();
 });
 
-test('KubeVirt, snapshots: a VM tells beforehand which of its volumes they would hold', async () => {
+test('KubeVirt, snapshots: a VM tells beforehand which of its volumes they hold', async () => {
   const room = await machineRoom();
   room.sim.objects.create('PersistentVolumeClaim', {
     ...claim('slow'),

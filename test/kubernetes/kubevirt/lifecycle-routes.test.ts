@@ -149,6 +149,19 @@ test('KubeVirt, restart: a RerunOnFailure VM has a new instance afterwards', asy
   expect(room.vm().status?.stateChangeRequests).toBeUndefined();
 });
 
+test('KubeVirt, start and stop: a dry run is accepted and changes nothing', async () => {
+  const room = await withVm('Halted', false);
+  const dry = { dryRun: ['All'] };
+  expect(told(room.call('PUT', pathOf('start'), dry))).toBe('202');
+  await room.world.advance(60_000);
+  expect(room.vm().status?.printableStatus).toBe('Stopped');
+  room.call('PUT', pathOf('start'));
+  await room.until('Running');
+  expect(told(room.call('PUT', pathOf('stop'), dry))).toBe('202');
+  await room.world.advance(60_000);
+  expect(room.vm().status?.printableStatus).toBe('Running');
+});
+
 test('KubeVirt, pause: 200, then 409; the VM prints Paused; unpause takes it back', async () => {
   const room = await withVm('Always');
   const of = 'virtualmachineinstances';

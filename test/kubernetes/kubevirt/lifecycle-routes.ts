@@ -125,7 +125,7 @@ function restart(asked: Asked): RouteAnswer {
   if (vmi === undefined) throw refused(asked, `${NOT_RUNNING}: Halted`);
   const answer = request(asked, vm, [stopOf(vmi), { action: 'Start' }]);
   // The power is cut by taking the pod away.
-  const pod = grace === 0 ? launcherOf(asked.sim, vmi) : undefined;
+  const pod = grace === 0 && !isDry(asked) ? launcherOf(asked.sim, vmi) : undefined;
   if (pod !== undefined) asked.sim.objects.remove(pod);
   return answer;
 }
@@ -136,12 +136,18 @@ function stopOf(vmi: Vmi): StateChangeRequest {
 
 const UNDERWAY = 'unable to complete request: stop/start already underway';
 
+/** Whether the client only wants to know what would happen. */
+function isDry({ body }: Asked): boolean {
+  return Array.isArray(body['dryRun']) && body['dryRun'].includes('All');
+}
+
 /** Queues requests in the VM's status. A lone stop takes the place of what is queued. */
-function request({ sim }: Asked, vm: Vm, asked: readonly StateChangeRequest[]): RouteAnswer {
+function request(call: Asked, vm: Vm, asked: readonly StateChangeRequest[]): RouteAnswer {
   const isQueued = (vm.status?.stateChangeRequests ?? []).length > 0;
   const isStop = asked.length === 1 && asked[0]?.action === 'Stop';
   if (isQueued && !isStop) throw internal(UNDERWAY);
-  sim.objects.update(vm, (last) => {
+  if (isDry(call)) return ACCEPTED;
+  call.sim.objects.update(vm, (last) => {
     const { startFailure: _failure, ...status } = (last as Vm).status ?? {};
     return { ...last, status: { ...status, stateChangeRequests: asked } };
   });
@@ -149,7 +155,8 @@ function request({ sim }: Asked, vm: Vm, asked: readonly StateChangeRequest[]): 
 }
 
 /** Writes the spec as a client would: the webhooks are asked, and a refusal of theirs is a 500. */
-function setRunning({ sim, call }: Asked, vm: Vm, isRunning: boolean): void {
+function setRunning(asked: Asked, vm: Vm, isRunning: boolean): void {
+  const { sim, call } = asked;
   const { running, ...spec } = vm.spec;
   const wanted =
     running === undefined
@@ -160,15 +167,16 @@ function setRunning({ sim, call }: Asked, vm: Vm, isRunning: boolean): void {
     admitVm(sim, { operation: 'UPDATE', object, before: vm, user: call.user });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw internal(
-      `admission webhook "virtualmachine-validator.kubevirt.io" denied the request: ${error.message}`,
-    );
+    const webhook = 'admission webhook "virtualmachine-validator.kubevirt.io"';
+    throw internal(`${webhook} denied the request: ${error.message}`);
   }
+  if (isDry(asked)) return;
   sim.objects.update(vm, (last) => ({ ...last, spec: wanted }));
 }
 
-function shortenGrace({ sim }: Asked, vmi: Vmi, grace: number): void {
-  sim.objects.update(vmi, (last) => ({
+function shortenGrace(asked: Asked, vmi: Vmi, grace: number): void {
+  if (isDry(asked)) return;
+  asked.sim.objects.update(vmi, (last) => ({
     ...last,
     spec: { ...(last as Vmi).spec, terminationGracePeriodSeconds: grace },
   }));

@@ -82,7 +82,10 @@ export async function machineRoom(options: RoomOptions = {}): Promise<MachineRoo
   await world.settle();
   const get = (kind: string) => objects.get(kind, 'one', 'cp');
   return {
-    ...{ sim, world, mishaps, guests },
+    sim,
+    world,
+    mishaps,
+    guests,
     write: (kind, object) => admitted(kinds.named(kind), objects, object),
     change: (object, change) => changed(kinds.named(object.kind), objects, object, change),
     call: (method, path, body) => answer(part.routes, method, path, body),
@@ -150,7 +153,9 @@ const STORAGE_KINDS: readonly Kind[] = [
   ['storage.k8s.io', 'StorageClass', false] as const,
   ['snapshot.storage.k8s.io', 'VolumeSnapshotClass', false] as const,
 ].map(([group, kind, namespaced]) => ({
-  ...{ group, kind, namespaced },
+  group,
+  kind,
+  namespaced,
   versions: ['v1'],
   plural: `${kind.toLowerCase()}s`,
   singular: kind.toLowerCase(),

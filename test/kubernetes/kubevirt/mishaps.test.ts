@@ -30,7 +30,7 @@ test('KubeVirt, mishap vm-never-starts: it stays Scheduled, the next start works
   await room.until('Running');
 });
 
-test('KubeVirt, start back-off: the n-th failure holds the next start back for 10 n² s', async () => {
+test('KubeVirt, start back-off: the n-th failure holds a start back for 10 n² s', async () => {
   const room = await struck('crash-loop', 'RerunOnFailure', 3);
   const starts: number[] = [];
   let last: string | undefined;
@@ -78,7 +78,7 @@ test('KubeVirt, mishap image-pull: the error, then the back-off is printed', asy
   await room.until('ImagePullBackOff');
 });
 
-test('KubeVirt, mishap vmi-lost: the instance is gone, RerunOnFailure does not bring it back', async () => {
+test('KubeVirt, mishap vmi-lost: it is gone, and stays away with RerunOnFailure', async () => {
   const room = await machineRoom();
   room.write('VirtualMachine', vmManifest({ runStrategy: 'RerunOnFailure' }));
   await room.until('Running');

@@ -1,5 +1,5 @@
 import type { Simulated } from '../ports.ts';
-import { claimsState, dataVolumesOf, findClaim, isStartable } from './claims.ts';
+import { dataVolumesOf, findClaim, isStartable } from './claims.ts';
 import { conditionOf, holds } from './conditions.ts';
 import {
   claimNameOf,
@@ -25,7 +25,7 @@ const RULES: readonly Rule[] = [
   ['Stopping', ({ vmi }) => isEnding(vmi)],
   ['Paused', ({ vmi }) => vmi?.status?.phase === 'Running' && holds(vmi, 'Paused')],
   ['Running', ({ vmi }) => vmi?.status?.phase === 'Running'],
-  ['ErrorPvcNotFound', (look) => isClaimMissing(look)],
+  ['ErrorPvcNotFound', ({ vmi }) => reasonOf(vmi, 'Synchronized') === 'FailedPvcNotFound'],
   ['DataVolumeError', (look) => disksOf(look).some(hasFailed)],
   ['ErrorUnschedulable', ({ vmi }) => reasonOf(vmi, 'PodScheduled') === 'Unschedulable'],
   ['Provisioning', (look) => disksOf(look).some(isBeingFilled)],
@@ -49,11 +49,6 @@ function isEnding(vmi: Vmi | undefined): boolean {
 function reasonOf(vmi: Vmi | undefined, type: string): string | undefined {
   const condition = conditionOf(vmi, type);
   return condition?.status === 'False' ? condition.reason : undefined;
-}
-
-function isClaimMissing({ sim, vmi }: Look): boolean {
-  if (reasonOf(vmi, 'Synchronized') !== 'FailedPvcNotFound' || vmi === undefined) return false;
-  return claimsState(sim, vmi.metadata.namespace ?? '', vmi.spec).state === 'MISSING';
 }
 
 function disksOf({ sim, vm }: Look): DataVolume[] {
@@ -84,7 +79,7 @@ function isToRun({ vm, vmi }: Look): boolean {
     case 'Manual':
       return vmi === undefined ? request?.action === 'Start' : request?.action !== 'Stop';
     case 'RerunOnFailure':
-      return vmi === undefined || vmi.status?.phase !== 'Succeeded';
+      return vmi?.status?.phase !== 'Succeeded';
     case 'Once':
       return vmi === undefined;
     default:

@@ -40,7 +40,7 @@ test('KubeVirt, start: phases come in order, with their times', async () => {
   expect(room.world.elapsed()).toBe(15_500);
 });
 
-test('KubeVirt, start: an instance has the labels of the template, and so has its pod', async () => {
+test('KubeVirt, start: instance and pod have the labels of the template', async () => {
   const room = await machineRoom();
   room.write('VirtualMachine', vmManifest({ runStrategy: 'Always' }));
   await room.until('Running');
@@ -112,7 +112,7 @@ test('KubeVirt, agent: AgentConnected is there as soon as the guest says so', as
   expect(holds(room.vm(), 'AgentConnected')).toBe(true);
 });
 
-test('KubeVirt, run strategies: a guest that shuts down is started again only by Always', async () => {
+test('KubeVirt, run strategies: what shuts down is started again only by Always', async () => {
   const after: Record<string, string> = {};
   for (const runStrategy of RUN) {
     const room = await machineRoom();
@@ -183,7 +183,7 @@ test('KubeVirt, start: the pod counts against the quota of its namespace', async
   await room.until('Running');
 });
 
-test('KubeVirt, start: a cloud-init secret that is missing keeps the pod from starting', async () => {
+test('KubeVirt, start: a missing cloud-init secret keeps the pod from starting', async () => {
   const room = await machineRoom();
   const volumes = [
     { name: 'rootdisk', persistentVolumeClaim: { claimName: 'disk' } },

@@ -80,7 +80,8 @@ function start(sim: Simulated, vm: Vm): Outcome {
     return { failure: { reason: 'FailedCreate', message } };
   }
   const { name } = vm.metadata;
-  const message = `Started the virtual machine by creating the new virtual machine instance ${name}`;
+  const what = `creating the new virtual machine instance ${name}`;
+  const message = `Started the virtual machine by ${what}`;
   sim.objects.event(vm, 'Normal', 'SuccessfulCreate', message);
   return {};
 }

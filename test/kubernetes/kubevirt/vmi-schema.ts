@@ -21,7 +21,7 @@ export function listOf(items: Schema): Schema {
 export const LABELS: Schema = { type: 'map', values: TEXT };
 
 const ENABLED = record({ enabled: TRUTH });
-const SECRET = record({ secret: record({ secretName: TEXT }) });
+const SECRET = record({ secret: record({ secretName: TEXT }, ['secretName']) });
 const NAMED = record({ name: TEXT });
 
 const PROBE = record({
@@ -95,7 +95,7 @@ const INTERFACE = record(
   {
     name: TEXT,
     acpiIndex: WHOLE,
-    binding: NAMED,
+    binding: record({ name: TEXT }, ['name']),
     bootOrder: WHOLE,
     bridge: NOTHING,
     macAddress: TEXT,
@@ -175,7 +175,7 @@ const NETWORK = record(
   ['name'],
 );
 
-const AGENT_USERS = record({ users: listOf(TEXT) });
+const AGENT_USERS = record({ users: listOf(TEXT) }, ['users']);
 
 const ACCESS = record({
   sshPublicKey: record(
