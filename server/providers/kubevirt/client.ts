@@ -149,7 +149,7 @@ class Client implements KubernetesClient {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const view of [...this.#running]) view.close();
+    for (const view of this.#running) view.close();
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.close();
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type * as Undici from 'undici';
 import type { buildConnector, Dispatcher } from 'undici';
 import { ProviderError } from '../provider.ts';
 import type { Transport } from './kubeconfig.ts';
@@ -16,12 +17,12 @@ const MOST_CONNECTIONS = 16;
 
 /** Keeps connections open between calls, and makes new ones when certificates change. */
 export class Dispatchers {
-  readonly #undici: typeof import('undici');
+  readonly #undici: typeof Undici;
   readonly #open = new Set<Dispatcher>();
   #key = '';
   #lanes: Lanes | undefined;
 
-  constructor(undici: typeof import('undici')) {
+  constructor(undici: typeof Undici) {
     this.#undici = undici;
   }
 
@@ -72,7 +73,7 @@ export class Dispatchers {
         return new ProxyAgent({ ...patient, uri, requestTls: tlsOf(requestTls) });
       }
       case 'socks':
-        if (/^socks4/.test(transport.uri)) throw noSocks4();
+        if (transport.uri.startsWith('socks4')) throw noSocks4();
         return new Socks5ProxyAgent(transport.uri.replace(/^socks5?h?:/, 'socks5:'), {
           ...patient,
           requestTls: tlsOf(transport.requestTls),

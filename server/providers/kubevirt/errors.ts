@@ -52,7 +52,7 @@ const MOST_WARNINGS = 3;
 const LONGEST_TEXT = 500;
 
 /** Events, as far as reasons are made of them. */
-export const EVENTS = {
+const EVENTS = {
   group: '',
   version: 'v1',
   kind: 'Event',

@@ -93,7 +93,7 @@ export interface View<T> {
   all(): T[];
   /** Calls back after every change, with what changed; undefined after a new list. */
   onChange(listener: (changed: ObjectName | undefined) => void): () => void;
-  /** Why it is not up to date now, for reasons given to people; undefined where nothing is wrong. */
+  /** Why it is not up to date now, for people to read; undefined where nothing is wrong. */
   readonly trouble: string | undefined;
 }
 

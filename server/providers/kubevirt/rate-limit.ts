@@ -21,7 +21,7 @@ export class RateLimit {
     this.#filledAt = world.elapsed();
   }
 
-  /** Waits for a turn, first come first served; throws the signal's reason when that comes first. */
+  /** Waits for a turn, first come first served; an abort throws the signal's reason. */
   async take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#fill();

@@ -128,7 +128,7 @@ export class SshConnection {
         if (limit.signal.aborted) return channel.close();
         // Listened to at once: the end of a short command may be in the same packet.
         const result = this.#result(channel, argv);
-        result.catch(() => {});
+        markAsExpected(result);
         resolve({ channel, result });
       });
     });
@@ -166,6 +166,11 @@ export class SshConnection {
       });
     });
   }
+}
+
+/** A failure that nobody waits for yet, or any more, is no bug. */
+function markAsExpected(promise: Promise<unknown>): void {
+  promise.catch(() => {});
 }
 
 /** Gathers a stream; answers how to get the text. */

@@ -91,6 +91,6 @@ function parseOrUndefined(text: string): unknown {
 }
 
 /** The beginning of a text, on one line. */
-export function firstWords(text: string): string {
+function firstWords(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim().slice(0, MOST_TEXT);
 }

@@ -233,9 +233,8 @@ export class ListWatch<T> implements View<T> {
 
   /** A listener that throws is a bug of its own; the others and the view go on. */
   #tell(changed: ObjectName | undefined, signal: AbortSignal): void {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       if (signal.aborted) return;
-      if (!this.#listeners.has(listener)) continue;
       try {
         listener(changed);
       } catch (error) {
@@ -253,7 +252,11 @@ export class ListWatch<T> implements View<T> {
     const what = nameOfView(this.#kind, this.#where);
     this.#trouble = `watching ${what}: ${error instanceof Error ? error.message : String(error)}`;
     const pause = backOff(this.#world, this.#failures, error);
-    await this.#world.sleep(pause, signal).catch(() => {});
+    try {
+      await this.#world.sleep(pause, signal);
+    } catch {
+      // It has been closed meanwhile, which whoever called sees by itself.
+    }
   }
 }
 

@@ -21,7 +21,7 @@ const LONGEST_REFUSAL = 64 * 1024;
 const PING_MS = 20_000;
 const MOST_UNANSWERED_PINGS = 3;
 
-/** Opens one and answers it as a stream of bytes. A refusal is a `KubernetesError` with its text. */
+/** Opens one and answers it as a stream. A refusal is a `KubernetesError` with its text. */
 export function openWebSocket(call: WebSocketCall): Promise<Duplex> {
   const socket = new WebSocket(call.url, [PROTOCOL], {
     ...call.options,

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
@@ -59,7 +60,8 @@ beforeEach(async () => {
       const stream = createWebSocketStream(one);
       stream.on('error', () => {});
       // The types ask for a socket; any stream will do.
-      if (isUp) Reflect.apply(guest.injectSocket, guest, [stream]);
+      const taker: { injectSocket(stream: Duplex): void } = guest;
+      if (isUp) taker.injectSocket(stream);
     });
   });
   guests = guestsOf({});
@@ -146,7 +148,7 @@ test('a command that writes without end is refused', async () => {
 test('commands share a connection until nobody has used it for a minute', async () => {
   await run(['true']);
   await api.world.advance(50_000);
-  await Promise.all([run(['true'])]);
+  await run(['true']);
   await api.world.advance(50_000);
   expect(sockets).toHaveLength(1);
   await api.world.advance(20_000);

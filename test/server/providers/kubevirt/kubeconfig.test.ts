@@ -70,7 +70,7 @@ test('where nothing is set up at all, that is told', async () => {
   const error: unknown = await readKubeconfig({ kubeconfig: undefined, context: undefined }).catch(
     (thrown: unknown) => thrown,
   );
-  expect(error).toMatchObject({ message: expect.stringContaining('no kubeconfig was found') });
+  expect(String(error)).toContain('no kubeconfig was found');
 });
 
 /** A plugin that gives one token after the other, and at last none. */
@@ -98,10 +98,9 @@ test('tokens are asked for anew; a login that fails is a failure like any other'
       'Bearer token-1',
       'Bearer token-2',
     ]);
-    await expect(api.client.call('PUT', '/version', { signal })).rejects.toMatchObject({
-      status: 0,
-      message: expect.stringContaining('the login has expired'),
-    });
+    await expect(api.client.call('PUT', '/version', { signal })).rejects.toThrow(
+      'the login has expired',
+    );
   } finally {
     await api.close();
   }

@@ -99,7 +99,7 @@ export interface RawApiOptions {
 /** Starts one; nothing is answered until the test says what. */
 export async function rawApi(options: RawApiOptions = {}): Promise<RawApi> {
   const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 7, isBusy: loopback.isBusy });
+  const world = virtualWorld({ seed: 7, isBusy: () => loopback.isBusy() });
   const folder = mkdtempSync(join(tmpdir(), 'snapyard-kubeconfig-'));
   const arrived: Arrived[] = [];
   const log: string[] = [];
