@@ -5,7 +5,17 @@ export function fastWorld(speed: number): World {
   const real = realWorld();
   const begun = { now: real.now(), elapsed: real.elapsed() };
   const elapsed = () => begun.elapsed + (real.elapsed() - begun.elapsed) * speed;
-  const after: World['after'] = (ms, callback) => real.after(ms / speed, callback);
+  const after: World['after'] = (ms, callback) => {
+    const due = elapsed() + ms;
+    // A real timer may fire within a millisecond too early, which is long here.
+    const fire = () => (elapsed() < due ? wait() : callback());
+    let cancel = () => {};
+    const wait = () => {
+      cancel = real.after(Math.ceil((due - elapsed()) / speed), fire);
+    };
+    wait();
+    return () => cancel();
+  };
   return {
     ...real,
     now: () => Math.round(begun.now + elapsed() - begun.elapsed),

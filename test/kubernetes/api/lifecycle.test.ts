@@ -111,7 +111,7 @@ test('events about the same thing are counted', async () => {
   ]);
 });
 
-test('a controller looks once for many changes, again when it wants, and after refusals', async () => {
+test('a controller looks once for many changes, when it wants, and after refusals', async () => {
   const looks: number[] = [];
   let refusals = 2;
   const opened = await open({

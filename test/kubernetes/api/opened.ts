@@ -62,10 +62,10 @@ export interface Sent {
 export interface Opened {
   readonly world: VirtualWorld;
   readonly simulator: KubernetesSimulator;
-  call(method: string, path: string, body?: unknown, sent?: Sent): Promise<Answered>;
+  readonly call: (method: string, path: string, body?: unknown, sent?: Sent) => Promise<Answered>;
   /** Begins a watch; its events so far are told by `lines`. */
-  watch(path: string): Promise<WatchSeen>;
-  done<T>(promise: Promise<T>): Promise<T>;
+  readonly watch: (path: string) => Promise<WatchSeen>;
+  readonly done: <T>(promise: Promise<T>) => Promise<T>;
 }
 
 /** What a client has seen of a watch. */
@@ -86,7 +86,7 @@ export async function open(
 ): Promise<Opened> {
   const { controllers, routes = [], ...rest } = options;
   const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 7, isBusy: loopback.isBusy });
+  const world = virtualWorld({ seed: 7, isBusy: () => loopback.isBusy() });
   const part: Part = {
     kinds: [MACHINE],
     controllers: controllers?.(() => simulator) ?? [],
@@ -153,7 +153,7 @@ async function follow(
   try {
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      text += decoder.decode(chunk, { stream: true });
       const lines = text.split('\n').slice(0, -1);
       seen.lines = lines.map((line) => JSON.parse(line) as WatchSeen['lines'][number]);
     }

@@ -18,9 +18,7 @@ function label({ call }: Opened, name: string, labels: object | null) {
 }
 
 function seenIn({ lines }: WatchSeen): string[] {
-  return lines.map(
-    ({ type, object }) => `${type} ${String(at(object, 'metadata.name') as string)}`,
-  );
+  return lines.map(({ type, object }) => `${type} ${at(object, 'metadata.name') as string}`);
 }
 
 function namesIn(body: Fields): unknown[] {
