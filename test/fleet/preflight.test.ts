@@ -30,7 +30,7 @@ const ROLE = RIGHTS.map(({ group, resource, verbs }) => {
 /** A preflight before a simulator; fails when it leaves anything behind. */
 async function look(options: Omit<KubernetesSimulatorOptions, 'world'>): Promise<Preflight> {
   const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 1, isBusy: loopback.isBusy });
+  const world = virtualWorld({ seed: 1, isBusy: () => loopback.isBusy() });
   const writes: string[] = [];
   const simulator = await openKubernetesSimulator({
     ...options,
