@@ -79,7 +79,7 @@ test('claim: must say its size and its access mode', () => {
   expect(sends({ accessModes: ['ReadWriteOnce'] })).toThrow('spec.resources[storage]');
 });
 
-test('volume snapshot: is cut before it can be used, and a claim from it holds what it held', async () => {
+test('volume snapshot: is cut first, ready later, and keeps what the claim held', async () => {
   const stage = openStage();
   await boundClaim(stage, 'a', 'one');
   const source = { persistentVolumeClaimName: 'a' };

@@ -116,7 +116,8 @@ function sourceOf(
   const { dataSource } = claim.spec;
   if (dataSource === undefined) return { id: undefined };
   const { namespace } = claim.metadata;
-  const what = `error getting handle for DataSource Type ${dataSource.kind} by Name ${dataSource.name}`;
+  const { kind, name } = dataSource;
+  const what = `error getting handle for DataSource Type ${kind} by Name ${name}`;
   if (dataSource.kind === 'PersistentVolumeClaim') {
     const other = depot.find('PersistentVolumeClaim', namespace, dataSource.name);
     if (other?.status?.phase === 'Bound') return { id: other.metadata.uid };
@@ -152,7 +153,8 @@ function isStuck(depot: Depot, claim: Claim): boolean {
 }
 
 function complain(depot: Depot, claim: Claim, why: string): number {
-  const message = `failed to provision volume with StorageClass "${claim.spec.storageClassName}": ${why}`;
+  const { storageClassName } = claim.spec;
+  const message = `failed to provision volume with StorageClass "${storageClassName}": ${why}`;
   depot.sim.objects.event(claim, 'Warning', 'ProvisioningFailed', message);
   return retryAfter(depot.count(claim, 'provisioning failed'));
 }

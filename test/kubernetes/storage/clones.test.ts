@@ -26,7 +26,7 @@ async function phasesOf(stage: Stage): Promise<string[]> {
   return seen;
 }
 
-test('clone: of a machine is a snapshot and a restore, and ends in one that is Halted', async () => {
+test('clone: of a machine is a snapshot and a restore; the copy is Halted', async () => {
   const stage = openStage();
   await machine(stage);
   askClone(stage, { ...MACHINE, name: 'vm' });
@@ -84,7 +84,7 @@ test('clone: fails where a volume is not in the snapshot', async () => {
   await stage.until(() => phaseOf(stage) === 'Failed');
 });
 
-test('clone: a restore that failed is taken for one that is done, and it stays without a target', async () => {
+test('clone: a restore that failed counts as done, and the target never comes', async () => {
   const stage = openStage();
   await machine(stage);
   stage.mishaps.add({ name: 'restore-fails' });
@@ -106,7 +106,7 @@ test('clone: an address with colons is admitted, and its restore is refused for 
   expect(stage.eventsOf('c')).toContain('RestoreCreationFailed');
 });
 
-test('clone: without a target gets a name for it; filters and patches make it another', async () => {
+test('clone: without a target gets a name; filters take labels away', async () => {
   const stage = openStage();
   await machine(stage);
   stage.send(KIND, {

@@ -35,7 +35,7 @@ async function snapshotOf(stage: Stage, claim: string): Promise<void> {
   await stage.until(() => stage.the('VolumeSnapshot', 'snap').status?.readyToUse === true);
 }
 
-test('data volume: of a claim elsewhere goes through a snapshot beside it, and holds its files', async () => {
+test('data volume: of a claim elsewhere goes through a snapshot beside it', async () => {
   const stage = openStage();
   send(stage, { source: { pvc: GOLDEN } }, { labels: { pool: 'p' } });
   expect(await phasesOf(stage)).toEqual([
@@ -110,7 +110,7 @@ test('data volume: a source that is missing is waited for', async () => {
   await phasesOf(stage);
 });
 
-test('data volume: a class that waits gives PendingPopulation until a machine uses it', async () => {
+test('data volume: a class that waits gives PendingPopulation until it is used', async () => {
   const stage = openStage();
   send(stage, { source: { pvc: GOLDEN }, storage: { storageClassName: 'standard-wffc' } });
   await stage.world.advance(600_000);
@@ -165,7 +165,7 @@ test('data volume: a driver that refuses leaves it waiting for ever, never Faile
   expect(stage.eventsOf('d')).toContain('ProvisioningFailed');
 });
 
-test('data volume: imports take minutes and show progress; an empty disk takes seconds', async () => {
+test('data volume: imports take minutes with progress, an empty disk seconds', async () => {
   const stage = openStage();
   const storage = { resources: { requests: { storage: '5Gi' } } };
   send(stage, { source: { http: { url: 'http://images/a.qcow2' } }, storage });
@@ -222,7 +222,7 @@ test('data volume: what admission refuses', async () => {
   expect(() => stage.merge(KIND, 'd', other)).toThrow('Cannot update DataVolume Spec');
 });
 
-test('data volume: deleted, it takes its claim along, and what it made beside its source', async () => {
+test('data volume: deleted, it takes its claim and its copies along', async () => {
   const stage = openStage();
   send(stage, { source: { pvc: GOLDEN } });
   await stage.until(() => phaseOf(stage) === 'CloneFromSnapshotSourceInProgress');
@@ -254,7 +254,7 @@ async function machineOnDataVolume(stage: Stage, isTemplate: boolean): Promise<v
   filesOf(stage, 'd').set('/state', 'used');
 }
 
-test('restore: a disk of a template gets a new data volume, and the old one is deleted', async () => {
+test('restore: a disk of a template gets a new data volume, the old one goes', async () => {
   const stage = openStage();
   await machineOnDataVolume(stage, true);
   await restored(stage, 'r', { machine: 'vm', snapshot: 's' });
@@ -263,6 +263,7 @@ test('restore: a disk of a template gets a new data volume, and the old one is d
   expect(name).toMatch(/^restore-.*-rootdisk$/);
   expect(spec.dataVolumeTemplates?.[0]?.metadata.name).toBe(name);
   expect(stage.the(KIND, name).status?.phase).toBe('Succeeded');
+  expect(stage.the(KIND, name).metadata.ownerReferences?.[0]?.kind).toBe('VirtualMachine');
   expect(stage.the('PersistentVolumeClaim', name).metadata.ownerReferences?.[0]?.kind).toBe(KIND);
   expect(filesOf(stage, name).get('/state')).toBe('golden');
   expect(stage.the('VirtualMachineRestore', 'r').status?.deletedDataVolumes).toEqual(['d']);
@@ -271,7 +272,7 @@ test('restore: a disk of a template gets a new data volume, and the old one is d
   expect(stage.all('PersistentVolumeClaim')).toHaveLength(1);
 });
 
-test('restore: a disk of a data volume that is no template becomes a claim; the old one stays', async () => {
+test('restore: a data volume that is no template becomes a claim and stays', async () => {
   const stage = openStage();
   await machineOnDataVolume(stage, false);
   await restored(stage, 'r', { machine: 'vm', snapshot: 's' });

@@ -141,7 +141,7 @@ function write(
   const current = depot.find('PersistentVolumeClaim', namespace, name) ?? claim;
   const isBound = current?.status?.phase === 'Bound';
   const isDone = phase === 'Succeeded' && isBound;
-  const isRunning = /InProgress$/.test(phase) && trouble === undefined;
+  const isRunning = phase.endsWith('InProgress') && trouble === undefined;
   const set = (type: string, holds: boolean, reason: string, message?: string) =>
     ({ type, status: holds ? 'True' : 'False', reason, message: message ?? '' }) as const;
   const wanted = [

@@ -42,7 +42,7 @@ test('snapshot: locks its machine, is Succeeded before it can be used, then unlo
   expect(machine.metadata.finalizers).toBeUndefined();
 });
 
-test('snapshot: its content keeps the machine and its claims, its volumes carry its name', async () => {
+test('snapshot: its content keeps the machine, its volumes carry its name', async () => {
   const stage = openStage();
   await machineOn(stage, 'root');
   await takeSnapshot(stage, 's', 'vm');
@@ -72,13 +72,6 @@ test('snapshot: of a volume without a snapshot class succeeds without it, in sil
   stage.send('PersistentVolumeClaim', { metadata: { name: 'data' }, spec });
   await stage.until(() => stage.the('PersistentVolumeClaim', 'data').status?.phase === 'Bound');
   putMachine(stage, 'two', { root: 'root', data: 'data' });
-  await stage.world.settle();
-  const { volumeSnapshotStatuses } = stage.the('VirtualMachine', 'two').status ?? {};
-  expect(volumeSnapshotStatuses).toMatchObject([
-    { name: 'root', enabled: true },
-    { name: 'data', enabled: false },
-    { name: 'cloudinit', enabled: false },
-  ]);
   await takeSnapshot(stage, 's', 'two');
   expect(status(stage, 's')?.snapshotVolumes).toEqual({
     includedVolumes: ['root'],
@@ -152,7 +145,7 @@ test('snapshot: a deadline of 0s is none', async () => {
   expect(status(stage, 's')?.phase).toBe('InProgress');
 });
 
-test('snapshot: a claim that is not bound or still used by a pod keeps it from locking', async () => {
+test('snapshot: a claim that is not bound keeps it from locking', async () => {
   const stage = openStage();
   stage.mishaps.add({ name: 'claim-pending', object: 'data' });
   stage.send('PersistentVolumeClaim', { metadata: { name: 'data' }, spec: claimSpec() });
@@ -244,10 +237,8 @@ test('snapshot: what admission refuses', () => {
   const stage = openStage();
   const sends = (source: object) => () =>
     stage.send(KIND, { metadata: { name: 's' }, spec: { source } });
-  const refused = (code: number, message: string) =>
-    expect.objectContaining({ code, message: expect.stringContaining(message) as string });
   expect(sends({ kind: 'VirtualMachine', name: 'vm' })).toThrow(
-    refused(422, 'spec.source.apiGroup: missing apiGroup'),
+    'The request is invalid: spec.source.apiGroup: missing apiGroup',
   );
   expect(sends({ apiGroup: 'apps', kind: 'VirtualMachine', name: 'vm' })).toThrow(
     'invalid apiGroup',
@@ -269,7 +260,7 @@ test('snapshot: before 1.5 the machine must be there', () => {
   expect(() => askSnapshot(openStage(4), 's', 'vm')).toThrow('does not exist');
 });
 
-test('snapshot: several classes of a driver and no default are an error until the deadline', async () => {
+test('snapshot: several classes and no default are an error until the deadline', async () => {
   const stage = openStage();
   await machineOn(stage, 'root');
   const [profile] = stage.sim.objects.list('StorageProfile').filter(isStandard);

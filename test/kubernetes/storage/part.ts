@@ -8,7 +8,6 @@ import { storageKinds } from './kinds.ts';
 import { machineSnapshotController } from './machine-snapshots.ts';
 import { restoreController } from './restores.ts';
 import { snapshotContentController } from './snapshot-content.ts';
-import { snapshotabilityController } from './snapshotability.ts';
 import { diskReclaimer, volumeSnapshotController } from './volume-snapshots.ts';
 
 /**
@@ -32,7 +31,6 @@ export function storagePart(sim: Simulated, options: StorageOptions = {}): Part 
       diskReclaimer(depot),
       machineSnapshotController(depot),
       snapshotContentController(depot),
-      snapshotabilityController(depot),
       restoreController(depot),
       cloneController(depot),
       dataVolumeController(depot),

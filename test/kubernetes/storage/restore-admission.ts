@@ -53,7 +53,8 @@ function stateCauses(
   const { status } = snapshot;
   if (status === undefined) {
     const url = 'https://virt-api.kubevirt.svc:443/virtualmachinerestores-validate?timeout=10s';
-    const message = `Internal error occurred: failed calling webhook "${WEBHOOK}": failed to call webhook: Post "${url}": EOF`;
+    const call = `failed calling webhook "${WEBHOOK}": failed to call webhook: Post "${url}": EOF`;
+    const message = `Internal error occurred: ${call}`;
     throw new ApiError(500, 'InternalError', message);
   }
   const isSame = machine !== undefined && machine.metadata.uid === status.sourceUID;
@@ -89,8 +90,8 @@ export function patchCauses(patches: readonly string[]): Cause[] {
   return pairs.flatMap((pair) => {
     const [key = '', value = '', ...more] = pair.split(':');
     if (more.length > 0 || !pair.includes(':')) {
-      const why = `patch format is not valid - one ":" expected in a single key-value json patch: ${pair}`;
-      return [invalid('spec.patches', why)];
+      const why = 'patch format is not valid - one ":" expected in a single key-value json patch';
+      return [invalid('spec.patches', `${why}: ${pair}`)];
     }
     const path = value.trim();
     const isOpen = ['spec', 'metadata/labels', 'metadata/annotations'].some((place) =>

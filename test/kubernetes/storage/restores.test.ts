@@ -29,7 +29,7 @@ async function golden(minor = 9): Promise<Stage> {
   return stage;
 }
 
-test('restore: onto its source brings the files back, under a new name, the old claim stays', async () => {
+test('restore: onto its source brings files back on a new claim, the old one stays', async () => {
   const stage = await golden();
   await restored(stage, 'r', OF);
   const { uid } = stage.the(KIND, 'r').metadata;
@@ -65,7 +65,7 @@ test('restore: tells its steps in order, and locks its target meanwhile', async 
   expect(reasonOf(stage.the(KIND, 'r'), 'Ready')).toBe('Operation complete');
 });
 
-test('restore: in place keeps the name, and the old disk is gone before the new one is', async () => {
+test('restore: in place keeps the name, and the old disk goes first', async () => {
   const stage = await golden();
   const before = stage.the('PersistentVolumeClaim', 'root').metadata.uid;
   askRestore(stage, 'r', OF, { volumeRestorePolicy: 'InPlace' });
@@ -95,7 +95,7 @@ test('restore: policies are known from their release on, and refused strictly be
   expect(await strict(9, { volumeOwnershipPolicy: 'Who' })).toThrow("doesn't exist");
 });
 
-test('restore: a policy that the release does not know is dropped for a lenient client', async () => {
+test('restore: a policy unknown to the release is dropped for a lenient client', async () => {
   const stage = await golden(5);
   const target = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name: 'vm' };
   const spec = { target, virtualMachineSnapshotName: 's', volumeRestorePolicy: 'InPlace' };
@@ -104,7 +104,7 @@ test('restore: a policy that the release does not know is dropped for a lenient 
   expect(claimOf(stage)).toMatch(/^restore-/);
 });
 
-test('restore: to a new name makes a machine that is Halted, with other labels by patches', async () => {
+test('restore: to a new name makes a Halted machine, changed by patches', async () => {
   const stage = await golden();
   const patches = ['{"op": "add", "path": "/metadata/labels/role", "value": "copy"}'];
   await restored(stage, 'r', { machine: 'new', snapshot: 's' }, { patches });
@@ -190,7 +190,7 @@ test('restore: readiness policies decide what a running target means', async () 
   await stage.until(() => stage.the(KIND, 'ever').status?.complete === true);
 });
 
-test('restore: StopTarget asks a machine that runs by itself to stop; Always ends as Halted', async () => {
+test('restore: StopTarget stops the machine; Always ends as Halted', async () => {
   const stage = await golden();
   putInstance(stage, 'vm');
   askRestore(stage, 'r', OF, { targetReadinessPolicy: 'StopTarget' });
@@ -278,7 +278,7 @@ test('restore: overrides name and mark the claim', async () => {
   expect(stage.the('PersistentVolumeClaim', 'chosen').metadata.labels?.['a']).toBe('b');
 });
 
-test('restore: before 1.5 a missing snapshot and a running target are refused at once', async () => {
+test('restore: before 1.5 a missing snapshot or a running target is refused', async () => {
   const stage = await golden(4);
   const missing = { machine: 'vm', snapshot: 'none' };
   expect(() => askRestore(stage, 'r', missing)).toThrow('does not exist');

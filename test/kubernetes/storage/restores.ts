@@ -2,6 +2,7 @@ import { ApiError, type Controller, type KubeObject } from '../ports.ts';
 import { retryAfter } from './claims.ts';
 import { withReasons } from './conditions.ts';
 import {
+  controllerOf,
   guarded,
   keyOf,
   namesOf,
@@ -119,6 +120,7 @@ function complete(depot: Depot, restore: Restore): void {
   const current = depot.find('VirtualMachineRestore', namespace, name) ?? restore;
   deleteObsolete(depot, current);
   unlockTarget(depot, restore);
+  adoptDataVolumes(depot, current);
   const message = `Successfully completed VirtualMachineRestore ${name}`;
   depot.sim.objects.event(restore, 'Normal', 'VirtualMachineRestoreComplete', message);
   const reason = 'Operation complete';
@@ -129,6 +131,18 @@ function complete(depot: Depot, restore: Restore): void {
     { complete: true, restoreTime: depot.now() },
   );
   depot.sim.tell('machine restored', keyOf(restore), { target: restore.spec.target.name });
+}
+
+/** The data volumes of its templates are the machine's again, and go with it. */
+function adoptDataVolumes(depot: Depot, { metadata, spec, status }: Restore): void {
+  const machine = depot.find('VirtualMachine', metadata.namespace, spec.target.name);
+  if (machine === undefined) return;
+  for (const { metadata: template } of machine.spec.dataVolumeTemplates ?? []) {
+    const isRestored = status?.restores?.some((each) => each.dataVolumeName === template.name);
+    const volume = depot.find('DataVolume', metadata.namespace, template.name);
+    if (volume === undefined || isRestored !== true || controllerOf(volume)) continue;
+    depot.change(volume, (now) => withMeta(now, { ownerReferences: [ownedBy(machine)] }));
+  }
 }
 
 /** The restore goes with its target, and stays until it has let go of it. */

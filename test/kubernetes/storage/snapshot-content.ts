@@ -207,7 +207,8 @@ function addVolumeSnapshot(
   const machine = content.spec.source.virtualMachine.metadata;
   // The machine's name becomes the value of a label, and those end at 63 characters.
   if (machine.name.length > 63) {
-    const message = `metadata.labels: Invalid value: "${machine.name}": must be no more than 63 characters`;
+    const why = 'must be no more than 63 characters';
+    const message = `metadata.labels: Invalid value: "${machine.name}": ${why}`;
     depot.sim.objects.event(content, 'Warning', 'VolumeSnapshotCreateError', message);
     return false;
   }

@@ -45,7 +45,9 @@ export function openStage(minor = 9, options: StorageOptions = {}): Stage {
   const objects = new KeptObjects(store, kinds, world);
   const mishaps = new KnownMishaps(store, kinds);
   const sim: Simulated = {
-    ...{ world, objects, mishaps },
+    world,
+    objects,
+    mishaps,
     kubevirt: { major: 1, minor },
     disks: makeDisks(),
     guests: {} as Guests,
@@ -120,7 +122,12 @@ function standIn(kind: string): Kind {
   const singular = kind.toLowerCase();
   const plural = `${singular}s`;
   return {
-    ...{ group: 'kubevirt.io', versions: ['v1'], kind, plural, singular, shortNames: [] },
+    group: 'kubevirt.io',
+    versions: ['v1'],
+    kind,
+    plural,
+    singular,
+    shortNames: [],
     namespaced: true,
     hasStatus: true,
     schema: { type: 'object', fields: { spec: { type: 'any' } } },
