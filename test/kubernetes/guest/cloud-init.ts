@@ -1,8 +1,8 @@
-import ssh2 from 'ssh2';
 import { contentOf, lineFor, readUserData, type CloudConfig } from './cloud-config.ts';
 import type { Computer } from './computer.ts';
 import { runScript } from './shell/run.ts';
 import { homeOf, loginScope, textInput } from './shell/scope.ts';
+import { makeSshKey } from './ssh-key.ts';
 
 const INSTANCE = '/var/lib/cloud/data/instance-id';
 const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
@@ -120,7 +120,7 @@ function addUser({ files }: Computer, { name, keys, sudo }: User): void {
 }
 
 function makeHostKey({ files }: Computer): void {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  const pair = makeSshKey();
   files.write(HOST_KEY, pair.private);
   files.write(`${HOST_KEY}.pub`, `${pair.public}\n`);
 }

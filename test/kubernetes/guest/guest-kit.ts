@@ -4,6 +4,7 @@ import { virtualWorld, type VirtualWorld } from '../../kit/virtual-world.ts';
 import type { Disks, GuestMachine, Guests } from '../ports.ts';
 import { makeDisks } from './disks.ts';
 import { makeGuests } from './guests.ts';
+import { makeSshKey, type SshKey } from './ssh-key.ts';
 
 /** What a command in a guest has answered. */
 export interface Answer {
@@ -38,8 +39,7 @@ export interface GuestKit {
 }
 
 /** A key that tests have; user data must name its public half. */
-export const KEY: { readonly private: string; readonly public: string } =
-  ssh2.utils.generateKeyPairSync('ed25519');
+export const KEY: SshKey = makeSshKey();
 
 /** User data with a user that takes the tests' key, and whatever else. */
 export function userData(more = '', user = 'suporte'): string {

@@ -80,6 +80,10 @@ const CASES: Case[] = [
   ['stat -c "%a %U %s" /srv/three', '644 root 14\n'],
   ['mkdir -p /tmp/x/y; touch /tmp/x/y/z.log; find /tmp/x -name "*.log"', '/tmp/x/y/z.log\n'],
   ['find /tmp/x -mindepth 1 -delete; ls -A /tmp/x', ''],
+  [
+    'find /srv -type f -exec wc -l {} +; find /srv -name three -exec head -n1 {} \\;',
+    '3 /srv/three\none\n',
+  ],
   ['sudo truncate -s 0 /var/log/syslog && wc -c /var/log/syslog', '0 /var/log/syslog\n'],
   ['sudo journalctl --vacuum-time=1s', '', 0, expect.stringContaining('Vacuuming done') as string],
   ['systemctl is-active sshd kubelet', 'active\ninactive\n', 3],
@@ -118,6 +122,14 @@ test('shell: sleep takes virtual time', async () => {
   expect(kit.world.elapsed() - from).toBe(60_000);
 });
 
-test('shell: a loop that would never end, ends', async () => {
-  expect((await kit.run(machine, 'until false; do :; done; echo left')).out).toBe('left\n');
+test('shell: a loop that sleeps goes on as long as it must', async () => {
+  const loop = 'n=0; until false; do n=$((n+1)); [ $n -lt 900 ] || exit 9; sleep 1; done';
+  expect((await kit.run(machine, loop)).status).toBe(9);
+});
+
+test('shell: a loop that would hang for ever is killed', async () => {
+  expect(await kit.run(machine, 'until false; do :; done; echo left')).toMatchObject({
+    out: '',
+    status: 137,
+  });
 });

@@ -261,7 +261,7 @@ const stat: Program = (call) => {
   return status;
 };
 
-const find: Program = (call) => {
+const find: Program = async (call) => {
   const { files } = call.scope.computer;
   const start = call.args.findIndex((arg) => arg.startsWith('-'));
   const roots = start < 0 ? call.args : call.args.slice(0, start);
@@ -274,13 +274,46 @@ const find: Program = (call) => {
       continue;
     }
     const found = [path, ...files.walk(path)].filter((each) => isFound(call, tests, path, each));
-    for (const each of found) {
-      if (tests.includes('-delete')) files.remove(each);
-      else call.streams.out(`${root}${each.slice(path.length)}\n`);
-    }
+    status = Math.max(status, await actOn(call, tests, found, `${root}\0${path}`));
   }
   return status;
 };
+
+/** `-delete`, `-exec ... {} +` or `\\;`, or else their names. */
+async function actOn(
+  call: Call,
+  tests: readonly string[],
+  found: readonly string[],
+  names: string,
+): Promise<number> {
+  const { files } = call.scope.computer;
+  const [root = '', path = ''] = names.split('\0');
+  const at = tests.indexOf('-exec');
+  if (at >= 0) return execute(call, tests.slice(at + 1), found);
+  for (const each of found) {
+    if (tests.includes('-delete')) files.remove(each);
+    else call.streams.out(`${root}${each.slice(path.length)}\n`);
+  }
+  return 0;
+}
+
+async function execute(
+  call: Call,
+  words: readonly string[],
+  found: readonly string[],
+): Promise<number> {
+  const end = words.findIndex((word) => word === '+' || word === ';');
+  const command = words.slice(0, end).filter((word) => word !== '{}');
+  const groups = words[end] === '+' ? [found] : found.map((each) => [each]);
+  let status = 0;
+  for (const group of groups.filter(({ length }) => length > 0)) {
+    status = Math.max(
+      status,
+      await call.run.program([...command, ...group], call.scope, call.streams),
+    );
+  }
+  return status;
+}
 
 function isFound(call: Call, tests: readonly string[], root: string, path: string): boolean {
   const { files } = call.scope.computer;

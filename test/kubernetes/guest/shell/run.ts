@@ -8,8 +8,9 @@ import { SyntaxFault, type Command, type ListItem } from './syntax.ts';
 
 const RUNNER: Runner = { script: runScript, program: runProgram, file: runFile };
 
-/** A loop that goes round more often than this waits for something that never comes here. */
-const MOST_ROUNDS = 500;
+/** A loop that goes round more often than this and takes no time would hang this process. */
+const MOST_IDLE_ROUNDS = 10_000;
+const KILLED = 137;
 
 /** Runs a script in a scope and answers its exit status. */
 export async function runScript(source: string, scope: Scope, streams: Streams): Promise<number> {
@@ -271,27 +272,29 @@ async function runLoop(
   streams: Streams,
   checked: boolean,
 ): Promise<number> {
+  const { world } = scope.computer;
   let status = 0;
-  const most = isService(command) ? 1 : MOST_ROUNDS;
-  for (let round = 0; round < most; round += 1) {
-    const unknown = scope.unknown.count;
+  let idle = 0;
+  do {
+    const [unknown, from] = [scope.unknown.count, world.elapsed()];
     const holds = (await run(command.when, scope, streams, true)) === 0;
     if (holds === command.until) return status;
     // What waits for something that is not simulated would wait for ever.
     if (scope.tolerant && scope.unknown.count > unknown) return status;
-    const left = await runRound(command.body, scope, streams, checked);
-    if (left === 'BREAK') return 0;
-    status = scope.status;
-  }
+    if ((await runRound(command.body, scope, streams, checked)) === 'BREAK') return 0;
+    ({ status } = scope);
+    idle = world.elapsed() > from ? 0 : idle + 1;
+    if (idle > MOST_IDLE_ROUNDS) throw new Leave('EXIT', KILLED);
+  } while (!isService(command));
   return status;
 }
 
 /** Whether it goes round for ever, as services do: once is enough to see what it does. */
-function isService({ when, body }: Of<'LOOP'>): boolean {
-  const text = JSON.stringify(when);
-  return (
-    /"text":"(true|:)"/.test(text) && !/"text":"(break|exit|return)"/.test(JSON.stringify(body))
-  );
+function isService({ until, when, body }: Of<'LOOP'>): boolean {
+  const [first] = when.kind === 'LIST' ? when.items : [];
+  const words = first?.command.kind === 'SIMPLE' ? first.command.words : [];
+  const isEndless = !until && words.length === 1 && /"text":"(true|:)"/.test(JSON.stringify(words));
+  return isEndless && !/"text":"(break|exit|return)"/.test(JSON.stringify(body));
 }
 
 async function runRound(
