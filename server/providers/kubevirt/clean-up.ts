@@ -13,7 +13,8 @@ const LEFT_BY_TESTS = ['--all', '--namespace', 'default', '--ignore-not-found', 
 
 /**
  * What a cluster that was just set up need not hand on to those that are made from it. Keys, host
- * names and machine ids stay: they are what its certificates and nodes hold on to.
+ * names and machine ids stay: they are what its certificates and nodes hold on to. What is done
+ * with kubectl succeeds on a control plane only.
  */
 function commandsFor(user: string): readonly (readonly string[])[] {
   const homes = ['/root', `/home/${user}`];
@@ -43,7 +44,7 @@ function commandsFor(user: string): readonly (readonly string[])[] {
   ];
 }
 
-/** Cleans guests before they are captured. What does not succeed is told, and nothing more. */
+/** Cleans guests before they are captured. What does not succeed is logged, and nothing more. */
 export async function cleanGuests(
   host: Host,
   machines: readonly Machine[],
@@ -70,15 +71,10 @@ async function tryCommand(
       host.guests.run(name, argv, { signal }),
     );
     if (exitCode === 0) return;
-    tell(host, step, `${name.name}: ${argv.join(' ')}: exit code ${exitCode}, ${stderr.trim()}`);
+    host.log(`cleaning ${name.name}: ${limit.what}: exit code ${exitCode}, ${stderr.trim()}`);
   } catch (error) {
     step.signal.throwIfAborted();
     if (!(error instanceof ProviderError)) throw error;
-    tell(host, step, `${name.name}: ${argv.join(' ')}: ${reasonOf(error)}`);
+    host.log(`cleaning ${name.name}: ${limit.what}: ${reasonOf(error)}`);
   }
-}
-
-function tell(host: Host, step: Step, line: string): void {
-  host.log(`cleaning ${line}`);
-  step.progress(`cleaning, though ${line}`);
 }

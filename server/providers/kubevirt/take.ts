@@ -123,6 +123,11 @@ function isResumable(take: Take, present: SnapshotsByRole): boolean {
 
 async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
   const { host, ref, step, runs, mode, shots } = take;
+  if (runs) {
+    // They may be off, or on their way, after an attempt that failed.
+    await startAll(take, step);
+    await untilAnswering(host, ref, step);
+  }
   const asked = runs && ref.readiness === 'SSH';
   if (asked) await forgetMarks(host, machines, step);
   const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
