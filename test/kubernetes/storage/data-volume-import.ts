@@ -1,5 +1,5 @@
 import { markBound, retryAfter } from './claims.ts';
-import type { Phase } from './data-volumes.ts';
+import { percent, type Phase } from './data-volume-phase.ts';
 import type { Depot } from './depot.ts';
 import type { Claim, DataVolume } from './shapes.ts';
 
@@ -24,11 +24,6 @@ export function importPhase(depot: Depot, volume: DataVolume, claim: Claim): Pha
   depot.sim.disks.write(claim.metadata.uid, from);
   markBound(depot, claim);
   return { phase: 'Succeeded', progress: '100.0%' };
-}
-
-/** A share as CDI writes it. */
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(1)}%`;
 }
 
 function imageOf({ spec }: DataVolume): string | undefined {

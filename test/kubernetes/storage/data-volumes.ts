@@ -6,6 +6,7 @@ import { copiedSource } from './data-volume-admission.ts';
 import { createTargetClaim, extentOf } from './data-volume-claim.ts';
 import { clonePhase, OWNED_BY } from './data-volume-clone.ts';
 import { importPhase } from './data-volume-import.ts';
+import type { Phase } from './data-volume-phase.ts';
 import {
   controllerOf,
   keyOf,
@@ -17,17 +18,6 @@ import {
 } from './depot.ts';
 import { POPULATED_FOR, PRE_POPULATED } from './restore-names.ts';
 import type { Claim, DataVolume, Instance, Pod } from './shapes.ts';
-
-/** How far a DataVolume is. */
-export interface Phase {
-  readonly phase: string;
-  readonly progress?: string;
-  /** When to look again, where nothing will call. */
-  readonly again?: number | undefined;
-  /** Why it does not go on. */
-  readonly trouble?: string | undefined;
-  readonly restartCount?: number;
-}
 
 /** Fills DataVolumes: copies claims and snapshots across namespaces, imports images. */
 export function dataVolumeController(depot: Depot): Controller {

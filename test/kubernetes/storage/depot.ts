@@ -114,7 +114,7 @@ export function namesOf(key: string): { namespace: string; name: string } {
 }
 
 /** Epoch milliseconds as Kubernetes writes them: whole seconds. */
-export function stamp(ms: number): string {
+function stamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 

@@ -30,7 +30,7 @@ export function machineSnapshotController(depot: Depot): Controller {
 }
 
 /** The content of a snapshot, if it has one. */
-export function contentOf(
+function contentOf(
   depot: Depot,
   snapshot: MachineSnapshot,
 ): MachineSnapshotContent | undefined {

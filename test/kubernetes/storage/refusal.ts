@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ApiError, type Admission, type Cause, type KubeObject } from '../ports.ts';
+import { ApiError, type Admission, type Cause } from '../ports.ts';
 
 /** A cause with the reason that most have. */
 export function invalid(field: string, message: string): Cause {
@@ -59,9 +59,4 @@ export function referenceCauses(
   const kinds = taken[apiGroup];
   if (kinds === undefined) return [invalid(`${field}.apiGroup`, 'invalid apiGroup')];
   return kinds.includes(kind ?? '') ? [] : [invalid(`${field}.kind`, 'invalid kind')];
-}
-
-/** The name an object is being given. */
-export function nameOf(object: KubeObject): string {
-  return object.metadata.name;
 }

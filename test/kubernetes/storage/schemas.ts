@@ -268,7 +268,7 @@ export function cloneSchema({ minor }: Simulated['kubevirt']): Schema {
 const remote = { secretRef: text, certConfigMap: text };
 
 /** What a DataVolume may say; also inside a machine's templates. */
-export const DATA_VOLUME_SPEC = object({
+const DATA_VOLUME_SPEC = object({
   checkpoints: list({ current: text, previous: text }),
   contentType: oneOf('kubevirt', 'archive'),
   finalCheckpoint: flag,
