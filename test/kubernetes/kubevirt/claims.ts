@@ -29,10 +29,8 @@ export function dataVolumesOf(
   volumes: readonly Volume[],
 ): DataVolume[] {
   const names = volumes.flatMap((volume) => claimNameOf(volume) ?? []);
-  return names.flatMap((name) => {
-    const found = sim.objects.get('DataVolume', namespace, name);
-    return found === undefined ? [] : [found];
-  });
+  const found = names.flatMap((name) => sim.objects.get('DataVolume', namespace, name) ?? []);
+  return found as DataVolume[];
 }
 
 /** Whether a DataVolume is far enough for a machine to start on it. */

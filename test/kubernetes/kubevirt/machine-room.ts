@@ -51,6 +51,8 @@ export type Answer =
 export interface RoomOptions extends KubevirtOptions {
   readonly minor?: number;
   readonly seed?: number;
+  /** Where between the least and the most a duration lies. */
+  readonly chance?: (key: string) => number;
 }
 
 /** Opens a room with a namespace `one`, a claim `disk` in it, and classes that can snapshot. */
@@ -69,7 +71,7 @@ export async function machineRoom(options: RoomOptions = {}): Promise<MachineRoo
     disks: makeDisks(),
     kubevirt: { major: 1, minor: options.minor ?? 9 },
     // Half of what there is, so that a test can say when something is.
-    draw: (_key, [least, most]) => (least + most) / 2,
+    draw: (key, [least, most]) => least + (most - least) * (options.chance?.(key) ?? 0.5),
     tell: () => undefined,
   };
   const part = kubevirtPart(sim, options);

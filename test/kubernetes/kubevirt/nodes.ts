@@ -8,6 +8,9 @@ const START_MS = [5_000, 26_000] as const;
 /** An instance, as the node it is on knows it. */
 export interface Machine {
   readonly uid: string;
+  /** Of its instance. */
+  readonly namespace: string | undefined;
+  readonly name: string;
   readonly ip: string;
   /** What its start takes, from when there is room for it until QEMU runs. */
   readonly startMs: number;
@@ -39,11 +42,13 @@ export class Nodes {
 
   /** The machine behind an instance; a new one has a new address. */
   machineOf(vmi: Vmi): Machine {
-    const { uid } = vmi.metadata;
+    const { uid, namespace, name } = vmi.metadata;
     const known = this.#machines.get(uid);
     if (known !== undefined) return known;
     const made: Machine = {
       uid,
+      namespace,
+      name,
       ip: this.#nextAddress(),
       startMs: this.#sim.draw(`start ${uid}`, START_MS),
       placedAt: undefined,
@@ -56,6 +61,15 @@ export class Nodes {
     };
     this.#machines.set(uid, made);
     return made;
+  }
+
+  /** The instance of a machine that is switched on. */
+  instanceOf(uid: string): Vmi | undefined {
+    const machine = this.#machines.get(uid);
+    if (machine === undefined) return undefined;
+    const { namespace, name } = machine;
+    const vmi = this.#sim.objects.get('VirtualMachineInstance', namespace, name);
+    return vmi?.metadata.uid === uid ? (vmi as Vmi) : undefined;
   }
 
   /** Whether there is room for this machine; it takes the room. */

@@ -4,7 +4,6 @@ import { kubevirtKinds } from './kinds.ts';
 import { gitVersion, installKubevirt } from './kubevirt-object.ts';
 import { lifecycleRoutes } from './lifecycle-routes.ts';
 import { Nodes } from './nodes.ts';
-import type { Vmi } from './shapes.ts';
 import { streamRoutes } from './stream-routes.ts';
 import { vmController } from './vm-controller.ts';
 import { vmiController } from './vmi-controller.ts';
@@ -25,8 +24,7 @@ export interface KubevirtOptions {
 export function kubevirtPart(sim: Simulated, options: KubevirtOptions = {}): Part {
   const nodes = new Nodes(sim, options.capacity ?? Number.POSITIVE_INFINITY);
   sim.guests.onChange((uid, what) => {
-    const all = sim.objects.list('VirtualMachineInstance') as Vmi[];
-    const vmi = all.find(({ metadata }) => metadata.uid === uid);
+    const vmi = nodes.instanceOf(uid);
     if (vmi !== undefined) guestChanged(sim, nodes, vmi, what === 'SHUT_DOWN');
   });
   return {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { holds, conditionOf } from './conditions.ts';
+import { seeded } from '../../kit/seeded.ts';
+import { conditionOf, holds } from './conditions.ts';
 import { claim, machineRoom, pathOf, told, vmManifest } from './machine-room.ts';
 
 const RUN = ['Always', 'Manual', 'RerunOnFailure', 'Once'] as const;
@@ -243,4 +244,33 @@ test('KubeVirt, instance types: one that is missing shows as a failure of the VM
   room.change(room.vm(), (now) => ({ metadata: { ...now.metadata, labels: { look: 'again' } } }));
   await room.until('Running');
   expect(room.vmi()?.spec.domain).toMatchObject({ cpu: { sockets: 2 }, memory: { guest: '4Gi' } });
+});
+
+test('KubeVirt, numbers: of a hundred starts half take 15 s, one of twenty 25 s', async () => {
+  const chance = seeded(4);
+  const room = await machineRoom({ chance: () => chance() });
+  const volumes = [{ name: 'rootdisk', containerDisk: { image: 'minimal' } }];
+  const manifest = vmManifest({ runStrategy: 'Always' }, { volumes });
+  const began = new Map<string, number>();
+  const took: number[] = [];
+  for (let number = 0; number < 100; number += 1) {
+    room.write('VirtualMachine', { ...manifest, metadata: { name: `vm-${number}` } });
+    began.set(`vm-${number}`, room.world.elapsed());
+    await room.world.advance(100);
+  }
+  const isRunning = () => {
+    for (const { metadata, status } of room.sim.objects.list('VirtualMachineInstance')) {
+      const since = began.get(metadata.name);
+      if ((status as { phase?: string }).phase !== 'Running' || since === undefined) continue;
+      began.delete(metadata.name);
+      took.push(room.world.elapsed() - since);
+    }
+    return began.size === 0;
+  };
+  await room.world.runUntil(isRunning, { withinMs: 60_000 });
+  const [p50 = 0, p95 = 0] = [50, 95].map((at) => took.sort((a, b) => a - b)[at]);
+  expect(p50).toBeGreaterThan(12_900);
+  expect(p50).toBeLessThan(16_700);
+  expect(p95).toBeGreaterThan(19_600);
+  expect(p95).toBeLessThan(25_900);
 });
