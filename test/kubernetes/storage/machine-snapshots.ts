@@ -30,10 +30,7 @@ export function machineSnapshotController(depot: Depot): Controller {
 }
 
 /** The content of a snapshot, if it has one. */
-function contentOf(
-  depot: Depot,
-  snapshot: MachineSnapshot,
-): MachineSnapshotContent | undefined {
+function contentOf(depot: Depot, snapshot: MachineSnapshot): MachineSnapshotContent | undefined {
   const { namespace, uid } = snapshot.metadata;
   const name = snapshot.status?.virtualMachineSnapshotContentName ?? `vmsnapshot-content-${uid}`;
   return depot.find('VirtualMachineSnapshotContent', namespace, name);
