@@ -198,6 +198,17 @@ test('copies of both disks in another namespace are a cluster of their own', asy
   ]);
 });
 
+test('the worker of another cluster is not the worker of this one', async () => {
+  const { guests } = begin();
+  const [cp, wk] = await makeCluster('cluster1');
+  await makeCluster('cluster2');
+  guests.stop(wk.uid);
+  kit.start('cluster1', 'wk-cluster1', worker('true'), 'disk-of-cluster2-wk-cluster2');
+  await kit.world.advance(120_000);
+  const { out } = await kit.run(cp, NODES);
+  expect(statesOf(out)).toEqual(['control-plane Ready', 'worker NotReady', '']);
+});
+
 test('kubeadm join fails after 5 minutes where there is no control plane', async () => {
   const { world, start, untilUp, run } = begin();
   const wk = start('cluster1', 'wk', userData());

@@ -4,6 +4,7 @@ import ssh2 from 'ssh2';
 import { afterEach, expect, test } from 'vitest';
 import { guestKit, KEY, userData, type GuestKit } from './guest-kit.ts';
 import { guestOsInfo } from './os-info.ts';
+import { makeSshKey } from './ssh-key.ts';
 
 let kit: GuestKit;
 const begin = (seed = 1) => (kit = guestKit(seed));
@@ -194,6 +195,32 @@ test('SSH: who is not in authorized_keys is refused; a shell has a prompt', asyn
   client.connect({ sock, username: 'somebody', privateKey: KEY.private, readyTimeout: 0 });
   await world.finish(ended, { withinMs: 1_000 });
   expect(seen.join('')).toBe('somebody@cp:~$ hostname\r\ncp\r\nsomebody@cp:~$ ');
+});
+
+test('SSH: a public key is not enough, the signature must be by its other half', async () => {
+  const { guests, world, start, untilUp } = begin();
+  const machine = start('cluster1', 'cp', userData());
+  await untilUp(machine);
+  const key = ssh2.utils.parseKey(KEY.private);
+  const other = ssh2.utils.parseKey(makeSshKey().private);
+  if (key instanceof Error || other instanceof Error) throw new Error('a key cannot be read');
+  key.sign = (data) => other.sign(data);
+  const client = new ssh2.Client();
+  const refused = new Promise((resolve, reject) => {
+    client.on('error', resolve);
+    client.on('ready', () => {
+      client.end();
+      reject(new Error('it was let in'));
+    });
+  });
+  client.connect({
+    sock: guests.connect(machine.uid, 22) as Duplex,
+    username: 'suporte',
+    readyTimeout: 0,
+    // A key that was read before is taken as it is, which its type does not say.
+    authHandler: [{ type: 'publickey', username: 'suporte', key } as never],
+  });
+  expect(String(await world.finish(refused, { withinMs: 1_000 }))).toContain('authentication');
 });
 
 test('the serial console shows the boot, a prompt, and what is typed', async () => {
