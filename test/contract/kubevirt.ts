@@ -26,6 +26,9 @@ const withinMs = 6 * 3_600_000;
 /** Moments in a creation or reset: nothing made yet, disks, machines, guests, the second VM. */
 const INTERRUPTIONS = [0, 1, 15_000, 60_000, 240_000, 420_000];
 
+/** Guests empty `/tmp` when they boot. */
+const FILE = '/var/tmp/left-behind';
+
 /** Real machines take their time, several times a test. */
 const REAL_PATIENCE_MS = 2 * 3_600_000;
 
@@ -37,6 +40,7 @@ export function kubevirtUnderTest(kubevirt: { major: number; minor: number }): P
     capabilities: KUBEVIRT_CAPABILITIES,
     template: 'two-node',
     interruptions: INTERRUPTIONS,
+    file: FILE,
     open: () => openSimulated(kubevirt),
   };
 }
@@ -50,6 +54,7 @@ export function realKubevirtUnderTest(): ProviderUnderTest {
     capabilities: KUBEVIRT_CAPABILITIES,
     template: 'two-node',
     interruptions: [0, 60_000],
+    file: FILE,
     patienceMs: REAL_PATIENCE_MS,
     open: () => Promise.resolve(openReal(kubeconfig)),
   };

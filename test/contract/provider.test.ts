@@ -27,8 +27,6 @@ const SUBJECTS: readonly ProviderUnderTest[] = [
 /** Words that a shell would take apart, expand or obey. */
 const AWKWARD = ['two words', `"quotes" and 'quotes'`, 'a\nb', '$(reboot)', '`id`', '*', '\\', 'ü'];
 
-const FILE = '/tmp/left-behind';
-
 /** Guests of real machines boot, some of them without help from the processor. */
 const PATIENCE_MS = 120_000;
 
@@ -40,7 +38,7 @@ const PATIENCE = { timeout: Math.max(...POSSIBLE.map((s) => s.patienceMs ?? 60_0
 describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
   let bench: Bench;
   let clusters = 0;
-  const { capabilities } = subject;
+  const { capabilities, file: FILE = '/tmp/left-behind' } = subject;
   const [firstMode = 'ONLINE'] = capabilities.captureModes;
 
   beforeAll(async () => {

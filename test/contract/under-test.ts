@@ -10,6 +10,8 @@ export interface ProviderUnderTest {
   readonly template: string;
   /** Moments after which a creation is interrupted, in milliseconds. */
   readonly interruptions: readonly number[];
+  /** A file that guests keep while they are shut down, where `/tmp` does not hold such. */
+  readonly file?: string | undefined;
   /** How long one case may take in reality; a minute when left out. */
   readonly patienceMs?: number | undefined;
   /** Opens an outside world in which nothing exists, and a provider before it. */
