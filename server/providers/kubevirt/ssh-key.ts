@@ -48,16 +48,21 @@ function secretName(installation: string): string {
 
 /** Makes a key and keeps it, unless another server of ours was first: then it is theirs. */
 async function keep(source: KeySource, of: ObjectName, signal: AbortSignal): Promise<Secret> {
-  const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', {
-    comment: 'snapyard',
-  });
   try {
-    return await create(source, of, privateKey, signal);
+    return await create(source, of, newPrivateKey(), signal);
   } catch (error) {
     if (!isRefusal(error, 409, 'AlreadyExists')) throw error;
     const theirs = await source.kubernetes.get(SECRETS, of, signal);
     if (theirs === undefined) throw error;
     return theirs;
+  }
+}
+
+/** Of the keys that the library makes it cannot read a few in a thousand: those are not taken. */
+function newPrivateKey(): string {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'snapyard' });
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair.private;
   }
 }
 
