@@ -4,7 +4,7 @@ import type { Host } from './host.ts';
 import type { ObjectKind, ObjectName } from './kubernetes.ts';
 import type { Machine } from './machines.ts';
 import { cloudInitName, rootDiskName } from './names.ts';
-import { DATA_VOLUMES, SECRETS, VMS, type AnyObject } from './objects.ts';
+import { CLAIMS, DATA_VOLUMES, SECRETS, VMS, type AnyObject } from './objects.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -29,7 +29,10 @@ export async function discardNamed(
 ): Promise<void> {
   host.guests.forget({ namespace, name });
   await removeObject(host, VMS, { namespace, name }, step);
-  await removeObject(host, DATA_VOLUMES, { namespace, name: rootDiskName(name) }, step);
+  const disk = { namespace, name: rootDiskName(name) };
+  await removeObject(host, DATA_VOLUMES, disk, step);
+  // A claim goes after its data volume: as long as it is there, another would get what it holds.
+  await removeObject(host, CLAIMS, disk, step);
   await removeObject(host, SECRETS, { namespace, name: cloudInitName(name) }, step);
 }
 

@@ -180,10 +180,7 @@ async function silenceOf(
   const resting = machines.find(({ vmi }) => vmi?.status?.phase !== 'Running');
   if (resting !== undefined) return `${resting.vm.metadata.name}: ${whyNot(resting.vm)}`;
   try {
-    const silent = await Promise.all(
-      machines.map((machine) => untilHeard(host, ref, machine, signal)),
-    );
-    return silent.find((reason) => reason !== undefined);
+    return await silenceOfGuests(host, ref, machines, signal);
   } catch (error) {
     signal.throwIfAborted();
     // A guest that falls silent while it is asked is only asked again.
@@ -192,21 +189,29 @@ async function silenceOf(
   }
 }
 
-/** Asks one guest, and gives its nodes a little time; a guest that has given up ends the wait. */
-async function untilHeard(
+/** Asks guests that run; one that has given up ends the wait, whichever is waited for. */
+async function silenceOfGuests(
   host: Host,
   ref: ClusterRef,
-  machine: Machine,
+  machines: readonly Machine[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { answers, isReached, reason } = await askGuest(host, ref, machine, signal);
-  if (answers) return undefined;
-  if (isReached) {
-    await refuseFailedMachine(host, ref, machine, signal);
+  const heard = await Promise.all(
+    machines.map(async (machine) => ({
+      machine,
+      answer: await askGuest(host, ref, machine, signal),
+    })),
+  );
+  const silent = heard.find(({ answer }) => !answer.answers);
+  if (silent === undefined) return undefined;
+  const reached = heard.filter(({ answer }) => answer.isReached);
+  for (const { machine } of reached) await refuseFailedMachine(host, ref, machine, signal);
+  const leader = reached.find(({ answer }) => !answer.answers)?.machine;
+  if (leader !== undefined) {
     const check = nodesReady(ref.vms.length);
-    if (await awaitInGuest(host, machine, NODES_S, check, signal)) return undefined;
+    if (await awaitInGuest(host, leader, NODES_S, check, signal)) return undefined;
   }
-  return `${machine.vm.metadata.name}: ${reason ?? 'silent'}`;
+  return `${silent.machine.vm.metadata.name}: ${silent.answer.reason ?? 'silent'}`;
 }
 
 function silence({ vms }: Sighting): string {

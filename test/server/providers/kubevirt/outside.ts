@@ -1,3 +1,7 @@
+// Loaded before virtual time begins, which does not wait for modules.
+import '@kubernetes/client-node';
+import 'ssh2';
+import 'undici';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
