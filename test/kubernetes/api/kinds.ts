@@ -40,7 +40,7 @@ export class Kinds {
 }
 
 /** The version in which a kind is kept. */
-export function keptVersion(kind: Kind): string {
+function keptVersion(kind: Kind): string {
   return kind.versions[0] ?? 'v1';
 }
 

@@ -5,7 +5,7 @@ import type { Kinds } from './kinds.ts';
 import type { Store } from './store.ts';
 
 /** The label by which an object brings a mishap upon itself; a dot stands between several. */
-export const MISHAP_LABEL = 'simulator.snapyard.io/mishap';
+const MISHAP_LABEL = 'simulator.snapyard.io/mishap';
 
 const MISHAP = z.strictObject({
   name: z.string().min(1),
@@ -15,9 +15,6 @@ const MISHAP = z.strictObject({
   /** How often; 0 for always. */
   times: z.int().nonnegative().default(1),
 });
-
-/** A mishap as it is asked for. */
-export type PlannedMishap = z.input<typeof MISHAP>;
 
 /** The mishaps that were asked for by name, or by a label of an object. */
 export class KnownMishaps implements Mishaps {

@@ -124,7 +124,9 @@ async function send(
   const response = await fetch(url, {
     method,
     headers: { 'content-type': type, connection: 'close', ...headers },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(body !== undefined && {
+      body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body),
+    }),
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;

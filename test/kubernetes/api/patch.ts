@@ -21,7 +21,7 @@ export function patched(kind: Kind, now: Fields, type: string, patch: unknown): 
 }
 
 /** RFC 7386: what a patch names is replaced, and what it names null goes. */
-export function merged(now: unknown, patch: unknown): unknown {
+function merged(now: unknown, patch: unknown): unknown {
   if (!isFields(patch)) return patch;
   const next: Record<string, unknown> = { ...fieldsOf(now) };
   for (const [name, value] of Object.entries(patch)) {

@@ -7,6 +7,7 @@ import { understand, type Understood } from './answers.ts';
 import type { Api, Reply } from './api.ts';
 import { control } from './control.ts';
 import type { Struck } from './faults.ts';
+import { fromProtobuf } from './protobuf.ts';
 import { badRequest } from './refusals.ts';
 import { acceptSocket } from './sockets.ts';
 import { statusOf } from './status.ts';
@@ -61,16 +62,16 @@ function listen(server: Server, port: number): Promise<void> {
 }
 
 async function serve(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const text = await textOfBody(request);
-  if (text === undefined || response.destroyed) return;
+  const raw = await bytesOfBody(request);
+  if (raw === undefined || response.destroyed) return;
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-  const controlled = control(api, request.method ?? 'GET', url, text);
+  const controlled = control(api, request.method ?? 'GET', url, raw.toString());
   if (controlled !== undefined) return send(response, controlled);
   let understood: Understood | undefined;
   try {
     const user = userOf(api.access, request.headers.authorization);
     understood = understand(api, request.method ?? 'GET', url);
-    perform(api, understood, { request, response, url, text, user });
+    perform(api, understood, { request, response, url, raw, user });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     sendRefusal(response, error, understood);
@@ -81,7 +82,7 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
-  readonly text: string;
+  readonly raw: Buffer;
   readonly user: string;
 }
 
@@ -95,7 +96,7 @@ function perform(api: Api, understood: Understood, exchange: Exchange): void {
   if (api.onRequest?.('BEFORE', seen) === 'RESET') return reset(response);
   const contentType = (request.headers['content-type'] ?? '').split(';')[0] ?? '';
   const { accept } = request.headers;
-  const body = bodyOf(exchange.text, contentType);
+  const body = bodyOf(exchange.raw, contentType);
   const reply = answer({ method: request.method ?? '', url, accept, contentType, body, user });
   if (api.onRequest?.('AFTER', seen) === 'RESET') return reset(response);
   if (fault?.when === 'AFTER' && disturb(fault, response)) return;
@@ -119,13 +120,17 @@ function describe({ seen: { verb, resource, namespace, name } }: Understood): st
   return `${verb} ${[resource, namespace, name].filter((part) => part !== undefined).join(' ')}`;
 }
 
-function bodyOf(text: string, contentType: string): unknown {
-  if (text === '') return undefined;
-  if (contentType.includes('protobuf') || contentType.includes('cbor')) {
+function bodyOf(raw: Buffer, contentType: string): unknown {
+  if (raw.length === 0) return undefined;
+  const isProtobuf = contentType === 'application/vnd.kubernetes.protobuf';
+  const read = isProtobuf ? fromProtobuf(raw) : undefined;
+  if (isProtobuf && read !== undefined) return read;
+  if (isProtobuf || contentType.includes('cbor')) {
     const why = 'the body of the request was in an unknown format';
     const message = `${why} - accepted media types include: application/json, application/yaml`;
     throw new ApiError(415, 'UnsupportedMediaType', message);
   }
+  const text = raw.toString();
   try {
     return contentType.includes('yaml') ? parseYaml(text) : (JSON.parse(text) as unknown);
   } catch {
@@ -134,14 +139,14 @@ function bodyOf(text: string, contentType: string): unknown {
 }
 
 /** What the client sent; undefined where it went away meanwhile. */
-async function textOfBody(request: IncomingMessage): Promise<string | undefined> {
+async function bytesOfBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of request) chunks.push(chunk as Buffer);
   } catch {
     return undefined;
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function sendRefusal(response: ServerResponse, error: ApiError, understood?: Understood): void {

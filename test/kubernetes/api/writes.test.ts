@@ -198,3 +198,35 @@ test('secrets keep plain text as data, services get an address', async () => {
 function named(name: string): object {
   return { metadata: { name } };
 }
+
+test('newer kubectl sends some objects in protobuf', async () => {
+  const { call } = await open();
+  const type = 'application/vnd.kubernetes.protobuf';
+  const space = message([1, 'lab'], [11, message([1, 'tier'], [2, 'x'])]);
+  const made = await call('POST', '/api/v1/namespaces', enveloped('Namespace', space), { type });
+  expect(made.body['metadata']).toMatchObject({ name: 'lab', labels: { tier: 'x' } });
+  const word = message([1, 'word'], [2, 'open']);
+  const secret = enveloped('Secret', message([1, 's']), [2, word], [3, 'Opaque']);
+  const kept = await call('POST', '/api/v1/namespaces/default/secrets', secret, { type });
+  expect(kept).toMatchObject({ status: 201, body: { data: { word: 'b3Blbg==' } } });
+  const service = enveloped('Service', message([1, 's']));
+  const refused = await call('POST', '/api/v1/namespaces/default/services', service, { type });
+  expect(refused.status).toBe(415);
+});
+
+type Part = readonly [number: number, content: string | Buffer];
+
+/** A message of short fields. */
+function message(...parts: readonly Part[]): Buffer {
+  const fields = parts.map(([number, content]) => {
+    const bytes = Buffer.from(content);
+    return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  });
+  return Buffer.concat(fields);
+}
+
+function enveloped(kind: string, metadata: Buffer, ...more: readonly Part[]): Buffer {
+  const type = message([1, 'v1'], [2, kind]);
+  const object = message([1, metadata], ...more);
+  return Buffer.concat([Buffer.from('k8s\0'), message([1, type], [2, object])]);
+}
