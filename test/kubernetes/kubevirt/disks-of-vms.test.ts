@@ -110,6 +110,7 @@ test('KubeVirt, data volume templates: a clone from the same namespace is made',
 
 test('KubeVirt, snapshots: a VM tells beforehand which of its volumes they hold', async () => {
   const room = await machineRoom();
+  room.sim.objects.create('StorageClass', { metadata: { name: 'slow' }, provisioner: 'other' });
   room.sim.objects.create('PersistentVolumeClaim', {
     ...claim('slow'),
     spec: { storageClassName: 'slow' },

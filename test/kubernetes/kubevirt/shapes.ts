@@ -9,14 +9,6 @@ export interface Vm extends KubeObject {
   readonly status?: VmStatus;
 }
 
-export type RunStrategy =
-  | 'Always'
-  | 'Halted'
-  | 'Manual'
-  | 'RerunOnFailure'
-  | 'Once'
-  | 'WaitAsReceiver';
-
 export interface VmSpec {
   readonly running?: boolean;
   readonly runStrategy?: string;

@@ -23,7 +23,7 @@ export function admitVm(sim: Simulated, write: Admission): KubeObject {
 }
 
 /** What is wrong with a VM. */
-export function vmCauses(vm: Vm): Cause[] {
+function vmCauses(vm: Vm): Cause[] {
   return [
     ...strategyCauses(vm),
     ...instancetypeCauses(vm),
@@ -73,7 +73,7 @@ function instancetypeCauses({ spec }: Vm): Cause[] {
  * A VM that is being snapshotted keeps its volumes and its run state; one that is being restored
  * is not changed into one that runs.
  */
-export function lockCauses(vm: Vm, before: Vm): Cause[] {
+function lockCauses(vm: Vm, before: Vm): Cause[] {
   const { snapshotInProgress, restoreInProgress } = before.status ?? {};
   const isChanged = !isDeepStrictEqual(vm.spec, before.spec);
   const refuse = (message: string): Cause[] => [

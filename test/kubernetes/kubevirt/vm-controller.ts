@@ -48,7 +48,7 @@ function vmsOf(sim: Simulated, namespace: string | undefined): Vm[] {
 }
 
 /** The instance of a VM, as it is now. */
-export function instanceOf(sim: Simulated, vm: Vm): Vmi | undefined {
+function instanceOf(sim: Simulated, vm: Vm): Vmi | undefined {
   const { namespace, name } = vm.metadata;
   const vmi = sim.objects.get('VirtualMachineInstance', namespace, name) as Vmi | undefined;
   const isOurs = vmi?.metadata.ownerReferences?.some(({ uid }) => uid === vm.metadata.uid);

@@ -5,7 +5,7 @@ type Fields = Readonly<Record<string, Schema>>;
 export const TEXT: Schema = { type: 'string' };
 export const WHOLE: Schema = { type: 'integer' };
 export const TRUTH: Schema = { type: 'boolean' };
-export const AMOUNT: Schema = { type: 'quantity' };
+const AMOUNT: Schema = { type: 'quantity' };
 export const OPEN: Schema = { type: 'any' };
 const NOTHING: Schema = { type: 'object', fields: {} };
 

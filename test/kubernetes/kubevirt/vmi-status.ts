@@ -52,7 +52,7 @@ export function pendingStatus(sim: Simulated): VmiStatus {
 }
 
 /** Not ready, and why. */
-export function notReady(reason: string, message: string): Condition {
+function notReady(reason: string, message: string): Condition {
   return { type: 'Ready', status: 'False', reason, message };
 }
 
