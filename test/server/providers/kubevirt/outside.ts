@@ -52,6 +52,8 @@ export interface Outside {
 export async function openOutside(
   options: Omit<KubernetesSimulatorOptions, 'world'> = {},
 ): Promise<Outside> {
+  // Modules that are loaded on first use: virtual time does not see that somebody waits for them.
+  await Promise.all([import('undici'), import('@kubernetes/client-node')]);
   const loopback = watchLoopback();
   const world = virtualWorld({ seed: options.seed ?? 1, isBusy: loopback.isBusy });
   const kubernetes = await openKubernetesSimulator({ ...options, world });
