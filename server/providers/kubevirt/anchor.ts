@@ -49,14 +49,17 @@ export async function takeAnchor(
   const { name, resourceVersion } = namespace.metadata;
   const annotations = { [FENCE]: String(step.fence) };
   const patch = { metadata: { resourceVersion, annotations } };
-  try {
-    await host.kubernetes.patch(NAMESPACES, { name }, patch, step.signal);
-  } catch (error) {
-    if (isRefusal(error, 409) || isRefusal(error, 404)) return takeOver(host, ref, step);
-    return about(host, { name }, `taking over the namespace ${name}`, step.signal, () =>
-      Promise.reject(error),
-    );
-  }
+  const what = `taking over the namespace ${name}`;
+  const isTaken = await about(host, { name }, what, step.signal, async () => {
+    try {
+      await host.kubernetes.patch(NAMESPACES, { name }, patch, step.signal);
+      return true;
+    } catch (error) {
+      if (isRefusal(error, 409) || isRefusal(error, 404)) return false;
+      throw error;
+    }
+  });
+  if (!isTaken) await takeOver(host, ref, step);
 }
 
 /** Refuses an anchor of others, of another cluster, or one that a later step has taken over. */

@@ -156,8 +156,6 @@ export const CREATED_KINDS: readonly CreatedKind[] = [
   { kind: VM_RESTORES, schema: restoreSchema },
 ];
 
-/** A namespace to be created. */
-export type NamespaceManifest = Manifest & z.infer<typeof namespaceSchema>;
 /** A secret to be created. */
 export type SecretManifest = Manifest & z.infer<typeof secretSchema>;
 /** A service to be created. */

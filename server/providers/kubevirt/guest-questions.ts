@@ -79,12 +79,12 @@ export function nodesReady(count: number): string {
 }
 
 /** Whether this machine answers for a Kubernetes cluster of several. */
-export function hasNodes(ref: ClusterRef, { role }: Pick<Machine, 'role'>): boolean {
+function hasNodes(ref: ClusterRef, { role }: Pick<Machine, 'role'>): boolean {
   return role === 'CONTROL_PLANE' && ref.vms.length > 1;
 }
 
 /** Why the nodes of a cluster are not all ready; null where they are. */
-export async function nodesMissing(
+async function nodesMissing(
   host: Host,
   ref: ClusterRef,
   machine: Pick<Machine, 'vm'>,

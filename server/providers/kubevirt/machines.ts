@@ -28,7 +28,7 @@ const NODES_S = 20;
 const AGAIN_MS = 2_000;
 
 /** The strategy of every VM that is on: KubeVirt starts it once, and again where it crashes. */
-export const RUNNING = 'RerunOnFailure';
+const RUNNING = 'RerunOnFailure';
 
 /** Orders a VM to run; it is enough that it is on its way. */
 export async function startMachine(host: Host, vm: ObjectName, step: Step): Promise<void> {

@@ -15,10 +15,10 @@ export { CREATED_KINDS } from './created-kinds.ts';
 /** The disk that a VM boots from, in its VM and in every snapshot of it. */
 export const ROOT_DISK = 'rootdisk';
 /** The volume that holds cloud-init data; it is never in a snapshot. */
-export const CLOUD_INIT = 'cloudinit';
+const CLOUD_INIT = 'cloudinit';
 
 /** Asks CDI to bind a disk before there is a machine that wants it. */
-export const BIND_AT_ONCE = { 'cdi.kubevirt.io/storage.bind.immediate.requested': 'true' } as const;
+const BIND_AT_ONCE = { 'cdi.kubevirt.io/storage.bind.immediate.requested': 'true' } as const;
 
 /** What a VM is made of besides its role. */
 export interface VmParts {

@@ -1,5 +1,5 @@
 import type { VmPhase } from '../../../schema/model/vm-handle.ts';
-import { ProviderError, type ClusterRef, type Sighting, type VmSighting } from '../provider.ts';
+import type { ClusterRef, Sighting, VmSighting } from '../provider.ts';
 import { findMachines, type Machine } from './find-machines.ts';
 import { askGuest, type GuestAnswer } from './guest-questions.ts';
 import type { Host } from './host.ts';
@@ -63,7 +63,7 @@ export function isAnswering({ vms }: Sighting): boolean {
 }
 
 /** What a VM is doing. */
-export function phaseOf({ vm, vmi }: Pick<Machine, 'vm' | 'vmi'>): VmPhase {
+function phaseOf({ vm, vmi }: Pick<Machine, 'vm' | 'vmi'>): VmPhase {
   const printed = vm.status?.printableStatus ?? undefined;
   const phase = vmi?.status?.phase ?? '';
   if (isLeaving(vm)) return 'STOPPING';
@@ -122,10 +122,4 @@ function originOf({ metadata }: VirtualMachine): VmSighting['origin'] {
 
 function marksIn(answers: readonly GuestAnswer[]): string[] {
   return [...new Set(answers.flatMap(({ marks }) => marks))].toSorted();
-}
-
-/** A guest that cannot be asked is an observation; anything else is a bug. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof ProviderError) return error.reason;
-  throw error;
 }

@@ -26,7 +26,8 @@ up() {
 }
 
 find_peer() {
-  domain=$(sed -n 's/^search \\([^ ]*\\).*/\\1/p' /run/systemd/resolve/resolv.conf /etc/resolv.conf 2>/dev/null | head -n 1)
+  domain=$(cat /run/systemd/resolve/resolv.conf /etc/resolv.conf 2>/dev/null |
+    sed -n 's/^search \\([^ ]*\\).*/\\1/p' | head -n 1)
   getent ahostsv4 "$peer.$domain" | awk 'NR == 1 { print $1 }'
 }
 

@@ -53,7 +53,7 @@ test('scripts are scripts, and everything that is run is written first', () => {
 
 test('the settings of kubeadm hold addresses of the tunnel only', () => {
   const kubeadm = fileOf('CONTROL_PLANE', '/etc/snapyard/kubeadm.yaml');
-  const documents = parseAllDocuments(kubeadm).map((each): unknown => each.toJS());
+  const documents = parseAllDocuments(kubeadm).map((each) => each.toJS() as unknown);
   expect(documents).toEqual([
     expect.objectContaining({ kind: 'InitConfiguration', apiVersion: 'kubeadm.k8s.io/v1beta4' }),
     expect.objectContaining({ kind: 'ClusterConfiguration' }),
