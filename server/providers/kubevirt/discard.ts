@@ -3,7 +3,7 @@ import { about } from './calls.ts';
 import type { Host } from './host.ts';
 import type { ObjectKind, ObjectName } from './kubernetes.ts';
 import type { Machine } from './machines.ts';
-import { cloudInitName, rootDiskName } from './names.ts';
+import { cloudInitName, LABEL, rootDiskName } from './names.ts';
 import { CLAIMS, DATA_VOLUMES, SECRETS, VMS, type AnyObject } from './objects.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
@@ -41,7 +41,7 @@ export async function removeObject<T extends AnyObject>(
   host: Host,
   kind: ObjectKind<T>,
   of: ObjectName,
-  step: Pick<Step, 'signal' | 'deadline'>,
+  step: Pick<Step, 'signal' | 'deadline' | 'installation'>,
 ): Promise<void> {
   const { signal } = step;
   const what = `deleting the ${kind.kind} ${of.name}`;
@@ -55,7 +55,9 @@ export async function removeObject<T extends AnyObject>(
     deadline: endOf(host, step),
     everyMs: LOOK_AGAIN_MS,
   };
-  const view = host.kubernetes.view(kind, { namespace: of.namespace });
+  // One view for all clusters: one for each would stay when they are gone.
+  const labels = { [LABEL.installation]: step.installation };
+  const view = host.kubernetes.view(kind, { labels });
   await until(host, kind.kind === 'Secret' ? [] : [view], wait, async () => {
     const now = await about(host, of, what, signal, () => host.kubernetes.get(kind, of, signal));
     return now?.metadata.uid === uid ? undefined : true;

@@ -59,7 +59,8 @@ async function anchorThatStays(host: Host, ref: ClusterRef, step: Step): Promise
   const labels = namespaceLabels(ref, step.installation);
   const annotations = { [FENCE]: String(step.fence) };
   const metadata = { name: ref.namespace, labels, annotations };
-  const views = [host.kubernetes.view(NAMESPACES, { labels })];
+  const ours = { [LABEL.installation]: step.installation, [LABEL.clusterPool]: 'true' };
+  const views = [host.kubernetes.view(NAMESPACES, { labels: ours })];
   const wait = {
     what: `the former namespace ${ref.namespace} to be gone`,
     signal: step.signal,

@@ -127,6 +127,24 @@ describe('clusters from the image', PATIENCE, () => {
     expect(repeated.vms.every(({ answers }) => answers)).toBe(true);
   });
 
+  test('a guest that never answers costs one attempt, and the next has a new one', async () => {
+    const ref = withRoom(clusterRef('mute', 'micro'));
+    outside.kubernetes.mishaps.add({ name: 'guest-silent', object: 'vm-mute' });
+    const by = outside.step(1, { deadline: outside.world.now() + 600_000 });
+    const error = await failure(make(ref, by));
+    expect(error.retryable).toBe(true);
+    expect(error.reason).toContain('in vain for mute to answer: vm-mute');
+    const { vms } = await make(ref, outside.step(1, { notes: by.notes }));
+    expect(vms.map(({ answers }) => answers)).toEqual([true]);
+  });
+
+  test('a quota that is refused for a moment is made all the same', async () => {
+    const fault = { does: 'ANSWER', status: 503, reason: 'ServiceUnavailable', times: 6 } as const;
+    outside.kubernetes.faults.add({ verb: 'create', kind: 'ResourceQuota', ...fault });
+    await make(withRoom(clusterRef('patient', 'micro')), outside.step(1));
+    expect(outside.names('ResourceQuota', 'patient')).toEqual(['session-quota']);
+  });
+
   test('a VM that vanished is made again, and nothing of its disk is used', async () => {
     const ref = clusterRef('vanished');
     const by = outside.step(1);
