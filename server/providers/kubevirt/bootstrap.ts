@@ -1,6 +1,6 @@
 import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provider.ts';
 import { ensureObject } from './calls.ts';
-import { bootstrapData, checkJoinCommand } from './cloud-init.ts';
+import { bootstrapData, cloneData, checkJoinCommand } from './cloud-init.ts';
 import { discardMachines, discardNamed } from './discard.ts';
 import { refuseFailedMachine } from './failures.ts';
 import { ensureGoldenImage } from './golden-image.ts';
@@ -69,7 +69,9 @@ async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step
     ensureGoldenImage(host, spec, step),
     host.guests.publicKey(step.signal),
   ]);
-  const userdata = bootstrapData(ref, spec, { user: host.settings.sshUser, publicKey }, join);
+  const access = { user: host.settings.sshUser, publicKey };
+  const userdata =
+    ref.readiness === 'PROBE' ? cloneData(spec, access) : bootstrapData(ref, spec, access, join);
   const { diskGiB: sizeGiB } = spec;
   const { storageClass } = host.settings;
   const { installation, fence, signal } = step;
@@ -93,11 +95,8 @@ async function joinCommand(
   spec: VmSpec,
   step: Step,
 ): Promise<string | undefined> {
-  if (spec.role !== 'WORKER') return undefined;
-  if (ref.readiness === 'PROBE') {
-    const reason = 'a cluster of two nodes that takes no SSH cannot be made from an image';
-    throw new ProviderError(reason, { retryable: false });
-  }
+  // Guests that take no commands cannot be asked: their image knows what they are to each other.
+  if (spec.role !== 'WORKER' || ref.readiness === 'PROBE') return undefined;
   step.progress('waiting for the control plane');
   const views = machineViews(host, step.installation);
   let last = 'it has not answered yet';
