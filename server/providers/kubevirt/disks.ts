@@ -24,7 +24,7 @@ export interface NamedSource {
   readonly source: DiskSource;
 }
 
-/** A copy without data takes seconds, one by a host minutes; CDI may try an impossible one for ever. */
+/** Copies take seconds to minutes; CDI may try an impossible one for ever. */
 const COPY_MS = 600_000;
 
 /**

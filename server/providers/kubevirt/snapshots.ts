@@ -74,7 +74,7 @@ export async function findSnapshots(
 }
 
 /** Under which namespace and labels the snapshots of a set are. */
-export function whereOf(set: SetRef, { installation }: Pick<Step, 'installation'>): Where {
+function whereOf(set: SetRef, { installation }: Pick<Step, 'installation'>): Where {
   const labels = { [LABEL.installation]: installation, [LABEL.setId]: set.id };
   return { namespace: namespaceOf(set), labels };
 }

@@ -44,9 +44,6 @@ const TRIES = 2;
 /** What must be done though the step was given up may take so long. */
 const GRACE_MS = 20_000;
 
-/** How long taking snapshots may last when every try is needed. */
-export const LONGEST_TAKE_MS = TRIES * TRY_MS + GRACE_MS;
-
 /**
  * Takes the snapshots, unless they are there already, and proves them complete. They are all of
  * one moment: when one of them fails, all are taken anew. However it ends, machines that are

@@ -43,10 +43,11 @@ describe('a set', { timeout: PATIENCE_MS }, () => {
 
   test.each(['OFFLINE', 'ONLINE'] as const)('is captured %s, and told of', async (mode) => {
     const captured = await take(ownSet(), outside.step(1), mode);
-    expect(captured).toEqual([
-      { role: 'CONTROL_PLANE', sizeBytes: 10 * 2 ** 30, k8sVersion: expect.stringMatching(/^v1/) },
-      { role: 'WORKER', sizeBytes: 10 * 2 ** 30, k8sVersion: expect.stringMatching(/^v1/) },
-    ]);
+    expect(captured.map(({ role }) => role)).toEqual(['CONTROL_PLANE', 'WORKER']);
+    for (const { sizeBytes, k8sVersion } of captured) {
+      expect(sizeBytes).toBe(10 * 2 ** 30);
+      expect(k8sVersion).toMatch(/^v1/);
+    }
     expectAnswering(await look(ref));
     expect(outside.names('VirtualMachineSnapshot', 'vm-templates')).toEqual([]);
   });
@@ -84,10 +85,9 @@ describe('a set', { timeout: PATIENCE_MS }, () => {
     await outside.done(outside.provider.ensureCluster(bare, { kind: 'IMAGE' }, by));
     const set = setRef(bare, number, 'CLUSTER');
     const work = outside.provider.ensureSet(idle(bare), set, 'ONLINE', by);
-    expect(await failure(outside.done(work))).toMatchObject({
-      retryable: false,
-      reason: expect.stringContaining('was not still while it was captured'),
-    });
+    const outcome = await failure(outside.done(work));
+    expect(outcome).toMatchObject({ retryable: false });
+    expect(String(outcome)).toContain('was not still while it was captured');
     expectAnswering(await look(bare));
   });
 

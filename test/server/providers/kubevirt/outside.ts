@@ -55,7 +55,7 @@ export async function openOutside(
   // Modules that are loaded on first use: virtual time does not see that somebody waits for them.
   await Promise.all([import('undici'), import('@kubernetes/client-node')]);
   const loopback = watchLoopback();
-  const world = virtualWorld({ seed: options.seed ?? 1, isBusy: loopback.isBusy });
+  const world = virtualWorld({ seed: options.seed ?? 1, isBusy: () => loopback.isBusy() });
   const kubernetes = await openKubernetesSimulator({ ...options, world });
   const folder = mkdtempSync(join(tmpdir(), 'snapyard-outside-'));
   const kubeconfig = join(folder, 'config');
@@ -67,6 +67,23 @@ export async function openOutside(
     installation: INSTALLATION,
     log: (line) => void lines.push(line),
   });
+  const close = async () => {
+    await done(provider.close());
+    await done(kubernetes.close());
+    loopback.close();
+    rmSync(folder, { recursive: true });
+  };
+  return wordsFor({ world, kubernetes, provider, lines, close });
+
+  function done<T>(promise: Promise<T>): Promise<T> {
+    return world.finish(promise, { withinMs: WITHIN_MS });
+  }
+}
+
+type Opened = Pick<Outside, 'world' | 'kubernetes' | 'provider' | 'lines' | 'close'>;
+
+function wordsFor(opened: Opened): Outside {
+  const { world, kubernetes, provider } = opened;
   const done = <T>(promise: Promise<T>) => world.finish(promise, { withinMs: WITHIN_MS });
   const step: Outside['step'] = (fence, given = {}) =>
     stepOf(fence, { installation: INSTALLATION, ...given });
@@ -81,10 +98,7 @@ export async function openOutside(
     );
   };
   return {
-    world,
-    kubernetes,
-    provider,
-    lines,
+    ...opened,
     done,
     step,
     golden: async (name) => {
@@ -109,12 +123,6 @@ export async function openOutside(
       const controller = new AbortController();
       world.after(ms, () => controller.abort(new Error('interrupted')));
       return controller.signal;
-    },
-    close: async () => {
-      await done(provider.close());
-      await done(kubernetes.close());
-      loopback.close();
-      rmSync(folder, { recursive: true });
     },
   };
 }
