@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, SetRef } from '../../../../server/providers/provider.ts';
-import { idle, setRef, type TestStep } from '../../../kit/simulator.ts';
+import { clusterRef, idle, setRef, type TestStep } from '../../../kit/simulator.ts';
 import { openOutside, type Outside } from './outside.ts';
 
 const PATIENCE_MS = 600_000;
 
 /** Every so many writing requests one is the last; `SNAPYARD_DEATHS=1` tries each of them. */
-const STRIDE = Number(process.env['SNAPYARD_DEATHS'] ?? 5);
+const STRIDE = Number(process.env['SNAPYARD_DEATHS'] ?? 9);
 
 describe('a worker that is killed at a request', { timeout: PATIENCE_MS }, () => {
   let outside: Outside;
@@ -78,6 +78,34 @@ describe('a worker that is killed at a request', { timeout: PATIENCE_MS }, () =>
       const { signal } = outside.step(0);
       const { vms } = await outside.done(outside.provider.look(ref, signal));
       expect(vms.map(({ answers }) => answers)).toEqual([true, true]);
+    }
+  });
+
+  test('a capture for the pool, and a cluster made of it', async () => {
+    for (let at = 1; ; at += STRIDE) {
+      const wanted = setRef(ref, (fence += 1), 'POOL');
+      const source = { kind: 'CLUSTER', cluster: ref, inUse: true } as const;
+      const take = (step: TestStep) =>
+        outside.done(outside.provider.ensureSet(source, wanted, 'ONLINE', step));
+      const own = outside.names('VirtualMachineSnapshot', ref.namespace);
+      const by = await dieAt(at, 'AFTER', take);
+      if (by === undefined) break;
+      expect(await take(outside.step(fence, { notes: by.notes }))).toHaveLength(2);
+      expect(outside.names('VirtualMachineSnapshot', ref.namespace)).toEqual(own);
+      expect(outside.names('VirtualMachine', 'vm-templates')).toHaveLength(2);
+      expect(outside.names('PersistentVolumeClaim', 'vm-templates')).toHaveLength(3);
+      const copy = clusterRef(`copy-${fence}`);
+      const make = (step: TestStep) =>
+        outside.done(outside.provider.ensureCluster(copy, { kind: 'SET', set: wanted }, step));
+      const made = await dieAt(at, 'AFTER', make);
+      const { vms } = await make(outside.step(fence, { notes: made?.notes ?? new Map() }));
+      expect(vms.map(({ answers }) => answers)).toEqual([true, true]);
+      expect(outside.names('PersistentVolumeClaim', copy.namespace)).toHaveLength(2);
+      const { id, name, poolId } = copy;
+      const goner = { kind: 'CLUSTER', id, name, poolId } as const;
+      await outside.done(outside.provider.ensureGone(goner, outside.step(fence)));
+      const set = { kind: 'SET', id: wanted.id, name: 'set', poolId } as const;
+      await outside.done(outside.provider.ensureGone(set, outside.step(fence)));
     }
   });
 });
