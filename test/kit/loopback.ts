@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
  */
 export interface Loopback {
   /** Whether something was sent, opened or ended that the other side has not seen yet. */
-  isBusy(): boolean;
+  readonly isBusy: () => boolean;
   /** Stops watching. */
   close(): void;
 }
