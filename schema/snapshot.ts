@@ -137,8 +137,8 @@ const CreateSnapshotsInput = builder.inputType('CreateSnapshotsInput', {
     }),
     baseCluster: t.boolean({
       description:
-        'Without sessionId: builds a base cluster from the image in vm-templates and makes it the ' +
-        "pool's template set.",
+        'Without sessionId: builds a base cluster from the image in vm-templates and makes it ' +
+        "the pool's template set.",
     }),
     mode: t.field({
       type: CaptureModeEnum,

@@ -182,7 +182,8 @@ function cloneFinding({ metadata }: StorageClass, profile: StorageProfile | unde
   const check = 'clone strategy';
   const strategy = profile?.status?.cloneStrategy ?? '';
   if (strategy === 'copy') {
-    const fix = `new disks are copied byte by byte: spec.cloneStrategy of StorageProfile ${metadata.name}`;
+    const where = `spec.cloneStrategy of StorageProfile ${metadata.name}`;
+    const fix = `new disks are copied byte by byte: ${where}, if the driver can do better`;
     return warning(check, strategy, fix);
   }
   if (strategy !== '') return fine(check, strategy);
@@ -208,7 +209,7 @@ async function imageFindings(
   const ofImage = claim.spec?.storageClassName ?? '';
   const found = `claim ${image}, Bound, of class ${ofImage || '?'}`;
   if (storage === undefined || ofImage === storage.metadata.name) return [fine(check, found)];
-  const copied = `its disks are of class ${storage.metadata.name}, so each is copied: use one class`;
+  const copied = `new disks are of class ${storage.metadata.name}, so each is copied: use one`;
   return [warning(check, found, copied)];
 }
 
