@@ -8,7 +8,7 @@ import { simulate } from './simulation.ts';
 const SEEDS = Array.from({ length: 4 }, (_, group) => group * 5 + 1);
 const TOGETHER = 5;
 /** More than any planted bug needs. */
-const SEEDS_FOR_A_BUG = 12;
+const SEEDS_FOR_A_BUG = 30;
 
 vi.setConfig({ testTimeout: 120_000 });
 
