@@ -1,3 +1,6 @@
+// Loaded before virtual time begins, which does not wait for modules.
+import '@kubernetes/client-node';
+import 'undici';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
