@@ -57,6 +57,7 @@ export async function captureBaseCluster(
     shots: shotsOf(set, base, TEMPLATES_NAMESPACE, step),
     versions,
     runs: false,
+    inUse: false,
     assertOurs: (by) => assertBase(host, base, by),
   });
   step.progress('checking the set');

@@ -43,6 +43,7 @@ async function captureOwn(
     step,
     shots: shotsOf(set, ref, namespaceOf(set), step),
     runs: true,
+    inUse: false,
     assertOurs: (by) => assertCluster(host, ref, by),
   });
   step.progress('checking the set');

@@ -101,7 +101,12 @@ async function nodesMissing(
   return `${ready.length} of ${ref.vms.length} Kubernetes nodes are ready`;
 }
 
-async function listMarks(host: Host, machine: Machine, signal: AbortSignal): Promise<string[]> {
+/** The turn marks in a machine's guest. */
+export async function listMarks(
+  host: Host,
+  machine: Pick<Machine, 'vm'>,
+  signal: AbortSignal,
+): Promise<string[]> {
   const listed = await askCommand(host, machine, ['ls', '-1', MARKS_FOLDER], signal);
   // Without its folder a guest has no marks, but it has answered.
   if (listed.exitCode !== 0) return [];

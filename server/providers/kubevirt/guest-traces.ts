@@ -2,7 +2,7 @@ import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type Step } from '../provider.ts';
 import type { Machine } from './find-machines.ts';
 import { MARKS_FOLDER } from './guest-data/places.ts';
-import { askCommand } from './guest-questions.ts';
+import { askCommand, listMarks } from './guest-questions.ts';
 import type { Host } from './host.ts';
 import { reasonOf } from './insist.ts';
 import { nameOf } from './objects.ts';
@@ -10,26 +10,73 @@ import { together } from './together.ts';
 
 /** What guests are asked, and made to forget, before they are captured. */
 
-/** Removes the turn marks: a set that held one would make every later reset look undone. */
+/** Marks by the name of the VM they were in. */
+export type MarksByVm = ReadonlyMap<string, readonly string[]>;
+
+/** Where a step notes the marks that it took away from a machine. */
+const markNote = (vm: string) => `kubevirt.marks.${vm}`;
+
+const PUT_BACK = 'mkdir -p "$1" && cd "$1" && shift && touch -- "$@" && sync';
+
+/**
+ * Removes the turn marks: a set that held one would make every later reset look undone. Answers
+ * which they were; a note keeps them too, whatever happens in between.
+ */
 export async function forgetMarks(
   host: Host,
   machines: readonly Machine[],
+  step: Step,
+): Promise<MarksByVm> {
+  const forgotten = await together(
+    step,
+    machines.map(({ vm }) => async (by: Step) => {
+      const { name } = nameOf(vm);
+      const marks = await listMarks(host, { vm }, by.signal);
+      if (marks.length > 0) await step.note(markNote(name), marks.join(' '));
+      await obey(host, { vm }, ['sudo', 'rm', '-rf', MARKS_FOLDER], by);
+      await obey(host, { vm }, ['sudo', 'sync'], by);
+      return [name, marks] as const;
+    }),
+  );
+  return new Map(forgotten.filter(([, marks]) => marks.length > 0));
+}
+
+/** The marks that a pass before this one took away. */
+export function notedMarks({ notes }: Step): MarksByVm {
+  const prefix = markNote('');
+  const ours = [...notes].filter(([key]) => key.startsWith(prefix));
+  return new Map(ours.map(([key, marks]) => [key.slice(prefix.length), marks.split(' ')]));
+}
+
+/**
+ * Puts marks back: a cluster in use keeps the mark of its turn, by which its next reset is proven.
+ */
+export async function putMarksBack(
+  host: Host,
+  machines: readonly Machine[],
+  marks: MarksByVm,
   step: Step,
 ): Promise<void> {
   await together(
     step,
     machines.map(({ vm }) => async (by: Step) => {
-      for (const argv of [
-        ['sudo', 'rm', '-rf', MARKS_FOLDER],
-        ['sudo', 'sync'],
-      ]) {
-        const { exitCode, stderr } = await askCommand(host, { vm }, argv, by.signal);
-        if (exitCode === 0) continue;
-        const what = `removing the marks of ${nameOf(vm).name}`;
-        throw new ProviderError(`${what}: ${stderr.trim()}`, { retryable: true });
-      }
+      const ofVm = marks.get(nameOf(vm).name) ?? [];
+      if (ofVm.length === 0) return;
+      await obey(host, { vm }, ['sudo', 'sh', '-c', PUT_BACK, 'sh', MARKS_FOLDER, ...ofVm], by);
     }),
   );
+}
+
+async function obey(
+  host: Host,
+  machine: Pick<Machine, 'vm'>,
+  argv: readonly string[],
+  { signal }: Step,
+): Promise<void> {
+  const { exitCode, stderr } = await askCommand(host, machine, argv, signal);
+  if (exitCode === 0) return;
+  const what = `the marks of ${nameOf(machine.vm).name}`;
+  throw new ProviderError(`${what}: ${stderr.trim()}`, { retryable: true });
 }
 
 /** Which Kubernetes each guest has; only told to people, so a guest may keep it to itself. */

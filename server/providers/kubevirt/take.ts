@@ -3,7 +3,13 @@ import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
 import { ensureObject } from './calls.ts';
 import { findMachines, type Machine } from './find-machines.ts';
-import { forgetMarks, kubernetesVersions } from './guest-traces.ts';
+import {
+  forgetMarks,
+  kubernetesVersions,
+  notedMarks,
+  putMarksBack,
+  type MarksByVm,
+} from './guest-traces.ts';
 import { insist } from './insist.ts';
 import { diskVolumes } from './leftovers.ts';
 import { startMachine, stopMachine, untilAnswering } from './machines.ts';
@@ -33,6 +39,8 @@ export interface Take extends Shooting {
   readonly versions?: ReadonlyMap<VmRole, string> | undefined;
   /** Whether its machines are meant to be on; base VMs only hold disks, and stay off. */
   readonly runs: boolean;
+  /** Whether people use it meanwhile: then it keeps the marks that its snapshots are without. */
+  readonly inUse: boolean;
   /** Throws when somebody else has taken over what is captured. */
   readonly assertOurs: (step: Step) => Promise<void>;
 }
@@ -51,6 +59,7 @@ const GRACE_MS = 20_000;
  */
 export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
   const { step, host } = take;
+  const marks = new Map(notedMarks(step));
   let last: unknown;
   for (let number = 1; number <= TRIES; number += 1) {
     await take.assertOurs(step);
@@ -58,7 +67,7 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
     try {
       return await within(host, limit, (signal) => {
         const deadline = Math.min(step.deadline, host.world.now() + TRY_MS);
-        return tryOnce({ ...take, step: { ...step, signal, deadline } });
+        return tryOnce({ ...take, step: { ...step, signal, deadline } }, marks);
       });
     } catch (error) {
       last = error;
@@ -71,13 +80,13 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
   throw last;
 }
 
-async function tryOnce(take: Take): Promise<SnapshotsByRole> {
+async function tryOnce(take: Take, marks: Map<string, readonly string[]>) {
   const { host, ref, step, runs } = take;
   const machines = await findAll(take);
   const present = await findShots(take, step);
   if (!isResumable(take, present)) {
     await removeShots(take, present, step);
-    await begin(take, machines);
+    for (const [vm, taken] of await begin(take, machines)) marks.set(vm, taken);
   }
   step.progress('capturing disks');
   await untilTaken(take, machines, (flaw, phase) => flaw === undefined || phase === 'Succeeded');
@@ -88,6 +97,7 @@ async function tryOnce(take: Take): Promise<SnapshotsByRole> {
       if (runs) await untilAnswering(host, ref, by);
     },
   ]);
+  if (take.inUse) await putMarksBack(host, machines, marks, step);
   if (taken === undefined) throw refused(`nobody looked at the snapshots of ${ref.name}`);
   return taken;
 }
@@ -118,7 +128,8 @@ function isResumable(take: Take, present: SnapshotsByRole): boolean {
   });
 }
 
-async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
+/** Orders the snapshots; answers the marks that were taken away for them. */
+async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByVm> {
   const { host, ref, step, runs, mode, shots } = take;
   if (runs) {
     // They may be off, or on their way, after an attempt that failed.
@@ -126,7 +137,9 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
     await untilAnswering(host, ref, step);
   }
   const asked = runs && ref.readiness === 'SSH';
-  if (asked) await forgetMarks(host, machines, step);
+  const marks = asked
+    ? await forgetMarks(host, machines, step)
+    : new Map<string, readonly string[]>();
   const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
   if (runs && mode === 'OFFLINE') await stopAll(take, machines);
   await take.assertOurs(step);
@@ -146,6 +159,7 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<void> {
       );
     }),
   );
+  return marks;
 }
 
 /** Lets guests shut down as they like, so that their file systems are whole. */

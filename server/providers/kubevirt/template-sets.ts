@@ -82,6 +82,7 @@ async function copyFrom(
     step,
     shots,
     runs: true,
+    inUse: true,
     assertOurs,
   });
   await assertOurs(step);
@@ -158,6 +159,7 @@ async function captureBases(
     shots: shotsOf(set, base, TEMPLATES_NAMESPACE, step),
     versions,
     runs: false,
+    inUse: false,
     assertOurs: (by) => assertCluster(host, cluster, by),
   });
 }

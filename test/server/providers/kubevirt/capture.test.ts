@@ -103,13 +103,17 @@ describe('a set', { timeout: PATIENCE_MS }, () => {
     const set = setRef(ref, number, 'POOL');
     const source = { kind: 'CLUSTER', cluster: ref, inUse: true } as const;
     const by = outside.step(2);
+    await outside.done(outside.provider.mark(ref, 'turn-2', by));
     const own = outside.names('VirtualMachineSnapshot', ref.namespace);
     const captured = await outside.done(outside.provider.ensureSet(source, set, 'OFFLINE', by));
     expect(captured.map(({ k8sVersion }) => k8sVersion?.slice(0, 2))).toEqual(['v1', 'v1']);
     expect(outside.names('VirtualMachineSnapshot', ref.namespace)).toEqual(own);
     expect(outside.names('VirtualMachineSnapshot', 'vm-templates')).toHaveLength(2);
     expect(outside.names('VirtualMachineInstance', 'vm-templates')).toEqual([]);
-    expectAnswering(await look(ref));
+    // Its next reset is still proven by its mark, which is no part of the set.
+    const used = await look(ref);
+    expectAnswering(used);
+    expect(used.marks).toEqual(['turn-2']);
     // What its user had on the disks stays there, and is a part of the set.
     expect(await outside.isClean(ref)).toBe(false);
     const copy = clusterRef('copy');
@@ -117,6 +121,7 @@ describe('a set', { timeout: PATIENCE_MS }, () => {
       outside.provider.ensureCluster(copy, { kind: 'SET', set }, outside.step(1)),
     );
     expectAnswering(made);
+    expect(made.marks).toEqual([]);
     expect(made.vms.map(({ origin }) => origin)).toEqual(['SNAPSHOT', 'SNAPSHOT']);
     expect(await outside.isClean(copy)).toBe(false);
     await removeSet(set);
