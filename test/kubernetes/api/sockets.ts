@@ -58,6 +58,7 @@ function streamFor(api: Api, request: IncomingMessage, socket: Socket): Duplex |
   const query = url.searchParams;
   const answer = found.route.answer({ params, query, body: undefined, user });
   if (!('stream' in answer)) throw badRequest('this is not spoken over a WebSocket');
+  api.log.tell('stream opened', `${seen.namespace}/${seen.name}`, { resource: seen.resource });
   return answer.stream;
 }
 

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import type { Computer } from './computer.ts';
 import { runFinalStage, runInitStage } from './cloud-init.ts';
 import { startKubelet } from './cluster/state.ts';
@@ -24,6 +25,7 @@ export async function boot(computer: Computer, userData: string | undefined): Pr
   const more = isSlow ? computer.draw(`slow-boot/${computer.machine}`, SLOW_BOOT_MS) : 0;
   computer.log('Linux version 5.15.0-100-generic');
   await world.sleep(wait + more, power);
+  computer.tell(LATENCY, latency(world, 'BOOT', wait + more));
   for (const name of files.list('/tmp')) files.remove(`/tmp/${name}`);
   const cloud = await runInitStage(computer, userData);
   files.sync();

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import type { Simulated } from '../ports.ts';
 import { diskUids } from './claims.ts';
 import { cloudInitData } from './cloud-init.ts';
@@ -85,6 +86,8 @@ function run(sim: Simulated, nodes: Nodes, vmi: Vmi, machine: Machine): number |
   const data = cloudInitData(sim, namespace, vmi.spec);
   if ('missing' in data) return undefined;
   machine.runningAt = sim.world.elapsed();
+  const startedIn = machine.runningAt - (machine.placedAt ?? 0);
+  sim.tell(LATENCY, `${namespace}/${name}`, latency(sim.world, 'START', startedIn));
   const volumes = diskUids(sim, namespace, vmi.spec);
   const { ip } = machine;
   sim.guests.start({ uid, name, namespace, ip, volumes, ...data });

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import type { Simulated } from '../ports.ts';
 import { removeLauncher, setLauncher } from './launcher.ts';
 import type { Machine, Nodes } from './nodes.ts';
@@ -38,6 +39,12 @@ export function stopMachine(sim: Simulated, nodes: Nodes, vmi: Vmi): number | un
     changeStatus(sim, vmi, { set: [POD_ENDS] });
     return left;
   }
+  const stoppedIn = now - machine.stopping.since;
+  sim.tell(
+    LATENCY,
+    `${vmi.metadata.namespace}/${vmi.metadata.name}`,
+    latency(sim.world, 'STOP', stoppedIn),
+  );
   if (!isFinal(vmi)) endMachine(sim, nodes, vmi, 'Succeeded');
   clear(sim, nodes, vmi);
   return undefined;

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import type { Controller, KubeObject } from '../ports.ts';
 import { BIND_NOW } from './claims.ts';
 import { claimNameOf, usersOf, waitsForConsumer } from './classes.ts';
@@ -82,6 +83,7 @@ function look(depot: Depot, volume: DataVolume): number | undefined {
     return write(depot, volume, adopted(depot, volume, claim), claim);
   }
   if (volume.status?.phase === 'Succeeded') return undefined;
+  depot.since(volume, 'fill');
   const source = copiedSource(depot, volume);
   const hasSource = source === undefined || extentOf(depot, source.kind, source.from) !== undefined;
   if (claim === undefined && !hasSource) {
@@ -151,6 +153,8 @@ function write(
   });
   if (isDone && volume.status?.phase !== 'Succeeded') {
     depot.sim.tell('data volume filled', keyOf(volume));
+    const ms = depot.since(volume, 'fill');
+    depot.sim.tell(LATENCY, keyOf(volume), latency(depot.sim.world, 'FILL', ms));
     sweep(depot, keyOf(volume));
   }
   return again;

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import type { Controller, KubeObject } from '../ports.ts';
 import { withReasons } from './conditions.ts';
 import { guarded, keyOf, namesOf, unguarded, withStatus, type Depot } from './depot.ts';
@@ -70,11 +71,28 @@ function look(depot: Depot, found: MachineSnapshot): number | undefined {
   if (now === undefined) return undefined;
   const written = depot.change(now, (each) => withStatus(each, nextStatus(depot, each, step.why)));
   if (written === undefined) return undefined;
+  tellLatencies(depot, now, written);
   if (written.metadata.deletionTimestamp !== undefined && step.isHeld !== true) {
     depot.change(written, (each) => unguarded(each, FINALIZER));
     return undefined;
   }
   return step.retry ?? untilDeadline(depot, written);
+}
+
+/** How long it took to cut it, and from then on until it was usable. */
+function tellLatencies(depot: Depot, before: MachineSnapshot, now: MachineSnapshot): void {
+  const { sim } = depot;
+  const object = `${now.metadata.namespace}/${now.spec.source.name}`;
+  const taken = depot.since(now, 'cut');
+  const isCut = now.status?.phase === 'Succeeded';
+  if (isCut && before.status?.phase !== 'Succeeded') {
+    sim.tell(LATENCY, object, latency(sim.world, 'CUT', taken));
+  }
+  if (!isCut) return;
+  const uploaded = depot.since(now, 'upload');
+  if (now.status?.readyToUse === true && before.status?.readyToUse !== true) {
+    sim.tell(LATENCY, object, latency(sim.world, 'UPLOAD', uploaded));
+  }
 }
 
 /** What one look leads to: when to try again, what stood in the way, whether the lock is held. */

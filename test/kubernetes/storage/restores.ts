@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../latency.ts';
 import { ApiError, type Controller, type KubeObject } from '../ports.ts';
 import { retryAfter } from './claims.ts';
 import { withReasons } from './conditions.ts';
@@ -65,6 +66,7 @@ function look(depot: Depot, found: Restore): number | undefined {
   const target = depot.find('VirtualMachine', namespace, found.spec.target.name);
   if (found.metadata.deletionTimestamp !== undefined) return end(depot, found, target);
   if (found.status.complete === true || hasFailed(found)) return undefined;
+  depot.since(found, 'restore');
   const restore = claimed(depot, found, target);
   if (restore === undefined) return undefined;
   if (depot.struck('restore-fails', restore, ...(target ? [target.metadata.name] : []))) {
@@ -130,7 +132,10 @@ function complete(depot: Depot, restore: Restore): void {
     { Progressing: [false, reason], Ready: [true, reason] },
     { complete: true, restoreTime: depot.now() },
   );
-  depot.sim.tell('machine restored', keyOf(restore), { target: restore.spec.target.name });
+  const { target } = restore.spec;
+  depot.sim.tell('machine restored', keyOf(restore), { target: target.name });
+  const took = latency(depot.sim.world, 'RESTORE', depot.since(restore, 'restore'));
+  depot.sim.tell(LATENCY, `${namespace}/${target.name}`, took);
 }
 
 /** The data volumes of its templates are the machine's again, and go with it. */

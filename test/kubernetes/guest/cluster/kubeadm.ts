@@ -1,3 +1,4 @@
+import { LATENCY, latency, type LatencyKind } from '../../latency.ts';
 import { absolute } from '../file-system.ts';
 import type { Computer } from '../computer.ts';
 import type { Call, Program } from '../shell/scope.ts';
@@ -44,6 +45,13 @@ export const kubeadm: Program = (call) => {
   return 0;
 };
 
+/** Lets time pass, and tells how much it was. */
+async function lasts(call: Call, kind: LatencyKind, ms: number): Promise<void> {
+  const { computer, signal } = call.scope;
+  await computer.world.sleep(ms, signal);
+  computer.tell(LATENCY, latency(computer.world, kind, ms));
+}
+
 function put(call: Call, text: string): number {
   call.streams.out(`${text}\n`);
   return 0;
@@ -71,11 +79,11 @@ function flagOf({ args }: Call, flag: string): string | undefined {
 }
 
 async function init(call: Call): Promise<number> {
-  const { computer, signal } = call.scope;
+  const { computer } = call.scope;
   if (computer.files.exists(API_SERVER_MANIFEST)) return occupied(call, API_SERVER_MANIFEST);
   const isFailing = computer.strikes('kubeadm-fails');
   computer.tell('kubeadm init begins');
-  await computer.world.sleep(computer.draw(`kubeadm-init/${computer.machine}`, INIT_MS), signal);
+  await lasts(call, 'INIT', computer.draw(`kubeadm-init/${computer.machine}`, INIT_MS));
   if (isFailing) {
     computer.tell('kubeadm init fails');
     return fail(
@@ -157,13 +165,13 @@ function token(call: Call): number {
 }
 
 async function join(call: Call): Promise<number> {
-  const { computer, signal } = call.scope;
+  const { computer } = call.scope;
   if (kubeletOf(computer) !== undefined) return occupied(call, '/etc/kubernetes/kubelet.conf');
   const isFailing = computer.strikes('join-fails');
   computer.tell('kubeadm join begins');
   const server = await discover(call);
   if (typeof server === 'string') return refused(call, server);
-  await computer.world.sleep(computer.draw(`kubeadm-join/${computer.machine}`, JOIN_MS), signal);
+  await lasts(call, 'JOIN', computer.draw(`kubeadm-join/${computer.machine}`, JOIN_MS));
   const etcd = etcdOf(server);
   if (isFailing || etcd === undefined || server.power.aborted) {
     return refused(

@@ -1,3 +1,4 @@
+import { LATENCY, latency } from '../../latency.ts';
 import type { Computer } from '../computer.ts';
 
 /** What the control plane's etcd holds; it lies on its disk, and goes where that goes. */
@@ -125,6 +126,7 @@ export function startKubelet(computer: Computer, between: readonly [number, numb
   const wait = computer.draw(`kubelet/${computer.machine}`, between);
   const start = async () => {
     await computer.world.sleep(wait, computer.power);
+    computer.tell(LATENCY, latency(computer.world, 'KUBELET', wait));
     computer.services.add('kubelet');
     if (computer.files.exists(API_SERVER_MANIFEST)) computer.services.add('kube-apiserver');
     computer.tell(isSick ? 'kubelet runs, but is never ready' : 'kubelet is ready', {
