@@ -24,7 +24,7 @@ test('the command says where it is, and stops when it is told to', async () => {
   const ended = once(child, 'exit');
   onTestFinished(() => void child.kill('SIGKILL'));
   expect(await said(child.stdout)).toMatch(
-    /^A simulated Kubernetes with KubeVirt 1\.9 is ready: http:\/\/127\.0\.0\.1:\d+ \(speed 50\)\n$/,
+    /^A simulated Kubernetes with KubeVirt 1\.9 is ready: http:\/\/[\d.]+:\d+ \(speed 50\)\n$/,
   );
   const written = parse(readFileSync(kubeconfig, 'utf8')) as {
     clusters: [{ cluster: { server: string } }];

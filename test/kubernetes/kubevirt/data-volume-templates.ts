@@ -1,7 +1,6 @@
 import { ApiError, type NewObject, type Simulated } from '../ports.ts';
 import { findClaim, isStartable } from './claims.ts';
-import type { DataVolume, DataVolumeTemplate, Vm } from './shapes.ts';
-import type { Failure } from './vm-run.ts';
+import type { DataVolume, DataVolumeTemplate, Failure, Vm } from './shapes.ts';
 
 /** Whether the disks that a VM brings along let it start, or why one cannot be made. */
 export type TemplateDisks = { readonly ready: boolean } | { readonly failure: Failure };

@@ -212,3 +212,9 @@ export function splitKey(key: string): { readonly namespace: string; readonly na
   const [namespace = '', name = ''] = key.split('/');
   return { namespace, name };
 }
+
+/** Why a controller could not do what it must. */
+export interface Failure {
+  readonly reason: string;
+  readonly message: string;
+}

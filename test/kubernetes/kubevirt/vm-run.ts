@@ -1,16 +1,17 @@
 import { ApiError, type Simulated } from '../ports.ts';
 import { sizedByInstancetype } from './instancetype.ts';
-import { isFinal, runStrategyOf, type StateChangeRequest, type Vm, type Vmi } from './shapes.ts';
+import {
+  isFinal,
+  runStrategyOf,
+  type Failure,
+  type StateChangeRequest,
+  type Vm,
+  type Vmi,
+} from './shapes.ts';
 import { nextStartFailure } from './start-failure.ts';
 import type { VmRun } from './vm-status.ts';
 import { FOREGROUND, instanceDefaults } from './vmi-admission.ts';
 import { pendingStatus } from './vmi-status.ts';
-
-/** Why a controller could not do what it must. */
-export interface Failure {
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** What one look at a VM's run strategy led to. */
 export interface Outcome {

@@ -1,9 +1,16 @@
 import type { Simulated } from '../ports.ts';
 import { conditionOf, stamp, withCondition } from './conditions.ts';
 import { printableStatus } from './printable-status.ts';
-import type { Condition, StartFailure, StateChangeRequest, Vm, Vmi, VmStatus } from './shapes.ts';
+import type {
+  Condition,
+  Failure,
+  StartFailure,
+  StateChangeRequest,
+  Vm,
+  Vmi,
+  VmStatus,
+} from './shapes.ts';
 import { volumeSnapshotStatuses } from './snapshot-statuses.ts';
-import type { Failure } from './vm-run.ts';
 
 /** What of a VM's status tells of its runs; what is undefined is taken away. */
 export interface VmRun {
