@@ -123,8 +123,14 @@ builder.queryField('snapshots', (t) =>
 const CaptureModeEnum = builder.enumType('CaptureMode', {
   description: 'Whether guests run while they are captured.',
   values: {
-    ONLINE: { description: 'They go on running.' },
-    OFFLINE: { description: 'They are stopped first and started afterwards.' },
+    ONLINE: {
+      description:
+        'They go on running. In KUBEVIRT pools a guest agent must hold their file systems still ' +
+        'for it: without one the capture fails and says so.',
+    },
+    OFFLINE: {
+      description: 'They are stopped first and started afterwards: good for any image.',
+    },
   },
 });
 
@@ -137,12 +143,15 @@ const CreateSnapshotsInput = builder.inputType('CreateSnapshotsInput', {
     }),
     baseCluster: t.boolean({
       description:
-        'Without sessionId: builds a base cluster from the image in vm-templates and makes it ' +
-        "the pool's template set.",
+        'Without sessionId: builds a base cluster from the image, leaves it to settle, cleans it ' +
+        "and makes it the pool's template set. On Kubernetes its VMs lie in the namespace " +
+        'vm-templates, and stay there, switched off.',
     }),
     mode: t.field({
       type: CaptureModeEnum,
-      description: 'The provider chooses when it is left out.',
+      description:
+        'Left out, guests of a session go on running where the provider can do that; others are ' +
+        'captured as the provider likes it best, in KUBEVIRT pools OFFLINE.',
     }),
   }),
 });

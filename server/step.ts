@@ -2,8 +2,10 @@ import { findCluster, updateCluster } from '../db/cluster.ts';
 import { findNotes, writeNote } from '../db/note.ts';
 import { openPhase } from '../db/phase.ts';
 import { findSession, updateSession } from '../db/session.ts';
+import { findSet, moveSet } from '../db/snapshot.ts';
 import type { Tx } from '../db/tx.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
+import type { SetKey } from '../schema/model/snapshot.ts';
 import {
   ProviderError,
   type ClusterRef,
@@ -20,6 +22,8 @@ export interface StepSubject {
   readonly fence: number;
   /** The cluster whose timeline tells of it, with the session that waits for it. */
   readonly cluster?: Cluster | undefined;
+  /** The set that tells of it, where no cluster is worked at for its own sake. */
+  readonly set?: SetKey | undefined;
 }
 
 /** A step of a worker: its limits, its notes, and the timeline it tells its progress to. */
@@ -41,6 +45,18 @@ export function makeStep(deps: Deps, subject: StepSubject, turn: Turn): Step {
   };
 }
 
+/** Says on a set that is being taken what is being done; its job tells it on. */
+function tellOfSet(deps: Deps, { set }: StepSubject, name: string): void {
+  if (set === undefined) return;
+  const told = deps.store.transact((tx) => {
+    if (findSet(tx.db, set)[0]?.statusMessage === name) return;
+    const why = { cause: 'PROVIDER_EVENT', reason: name } as const;
+    const patch = { statusMessage: name };
+    moveSet(tx, set, { from: ['CREATING'], to: 'CREATING', patch }, why);
+  });
+  told.catch((error: unknown) => deps.fault(error, `the progress of set ${set.set} is lost`));
+}
+
 /**
  * What is announced is made next, and nothing may be made for a cluster that another worker has:
  * what is removed before it is made has no fence outside that could refuse it.
@@ -51,8 +67,9 @@ function assertNotTakenOver(tx: Tx, { cluster, fence }: StepSubject): void {
 }
 
 /** Opens a phase in the timelines of a cluster and of the session that waits for it. */
-function tell(deps: Deps, { cluster, fence }: StepSubject, name: string): void {
-  if (cluster === undefined) return;
+function tell(deps: Deps, subject: StepSubject, name: string): void {
+  const { cluster, fence } = subject;
+  if (cluster === undefined) return tellOfSet(deps, subject, name);
   const told = deps.store.transact((tx) => {
     // A pass that was given up, or whose cluster was taken over, has nothing to tell any more.
     if (findCluster(tx.db, cluster.id)?.fence !== fence) return;

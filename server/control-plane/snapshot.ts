@@ -45,7 +45,7 @@ function ensureCapture(
     actor: parts.viewer.name,
     sessionId: sessionId ?? null,
     baseCluster: baseCluster ?? false,
-    mode: captureMode(parts, pool, mode),
+    mode: captureMode(parts, pool, mode, sessionId != null),
   });
 }
 
@@ -56,17 +56,22 @@ function assertRunningIn(tx: Tx, pool: ClusterPool, sessionId: string): void {
   throw new WrongState(`a ${session.status} session cannot be captured`, session.status);
 }
 
-/** The mode asked for, or the one that its provider names first. */
+/**
+ * The mode asked for, or the one that its provider names first. Guests that somebody uses are not
+ * shut down unless that is asked for, where it can be avoided.
+ */
 function captureMode(
   { findTraits }: VerbParts,
   pool: ClusterPool,
   wanted: CaptureMode | null | undefined,
+  inUse: boolean,
 ): CaptureMode {
   const modes = findTraits(pool.provider)?.captureModes;
   if (modes === undefined) {
     throw new InvalidInput(`provider ${pool.provider} is not available on this server`, 'pool');
   }
-  const mode = wanted ?? modes[0] ?? 'ONLINE';
+  const usual = inUse && modes.includes('ONLINE') ? 'ONLINE' : modes[0];
+  const mode = wanted ?? usual ?? 'ONLINE';
   if (modes.includes(mode)) return mode;
   throw new InvalidInput(`provider ${pool.provider} cannot capture ${mode}`, 'mode');
 }

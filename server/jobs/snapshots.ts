@@ -57,7 +57,8 @@ function standingOf(sets: readonly Snapshot[]): Outcome {
     return { kind: 'FAILED', error: failed.statusMessage ?? 'the set could not be captured' };
   }
   if (sets.every(({ current }) => current)) return { kind: 'DONE' };
-  return { kind: 'WORKING', progress: 0.5, message: 'capturing' };
+  const message = sets[0]?.statusMessage ?? 'capturing';
+  return { kind: 'WORKING', progress: 0.5, message };
 }
 
 function addSet(

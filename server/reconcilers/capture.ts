@@ -70,11 +70,12 @@ async function take(deps: Deps, id: string, turn: Turn): Promise<void> {
   }));
   const provider = providerOf(deps, kind);
   const fence = cluster?.fence ?? sourceFence(deps, first);
-  const step = makeStep(deps, { id, fence, cluster }, turn);
+  const set = { poolId: first.poolId, set: first.set };
+  const step = makeStep(deps, { id, fence, cluster, set }, turn);
   step.progress('capture');
   const inUse = first.sourceSessionId !== null;
   const why = { cause: 'JOB', jobId: first.jobId } as const;
-  await captureSet(deps, provider, { poolId: first.poolId, set: first.set, inUse }, step, why);
+  await captureSet(deps, provider, { ...set, inUse }, step, why);
   if (cluster !== undefined) await freeReserved(deps, provider, cluster, turn);
 }
 
