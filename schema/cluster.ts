@@ -7,6 +7,7 @@ import type { VmHandle } from './model/vm-handle.ts';
 import { ALLOWED_ACTIONS, referred, VERSION } from './noun.ts';
 import { ClusterNode, ClusterPoolNode, JobNode, SessionNode, VmHandleNode } from './nouns.ts';
 import { connectionOf } from './page.ts';
+import { PhaseObject } from './phase.ts';
 import { refusals } from './refusal.ts';
 import { NODE_ID } from './relay.ts';
 
@@ -101,6 +102,13 @@ builder.objectFields(ClusterNode, (t) => ({
 
 // Its life.
 builder.objectFields(ClusterNode, (t) => ({
+  timeline: t.field({
+    type: [PhaseObject],
+    description:
+      'What was done at it, step by step, in order: its making, captures and resets with the ' +
+      'rungs that they tried. Of very many steps the latest.',
+    resolve: ({ id }, _args, { reads }) => reads.timeline(id),
+  }),
   createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
   removingAt: t.expose('removingAt', {
     type: 'DateTime',

@@ -5,7 +5,7 @@ export const TYPES: readonly (readonly [string, string, string, string])[] = [
   ["OBJECT","Change","","actor:! at:! cause:! from: id:! job: kind:! reason: subject:Subject to: type:!"],
   ["OBJECT","ChangeConnection","","edges:[ChangeEdge!]! pageInfo:PageInfo! totalCount:!"],
   ["OBJECT","ChangeEdge","","cursor:! node:Change!"],
-  ["OBJECT","Cluster","Node","allowedActions:[!]! assignedSession:Session controlPlaneVM:VmHandle createdAt:! id:! lastHealthCheck: lastReset: lockTime: name:! namespace:! pool:ClusterPool! removedAt: removingAt: status:! statusMessage: version:! vms:[VmHandle!]! workerNodeVM:VmHandle"],
+  ["OBJECT","Cluster","Node","allowedActions:[!]! assignedSession:Session controlPlaneVM:VmHandle createdAt:! id:! lastHealthCheck: lastReset: lockTime: name:! namespace:! pool:ClusterPool! removedAt: removingAt: status:! statusMessage: timeline:[Phase!]! version:! vms:[VmHandle!]! workerNodeVM:VmHandle"],
   ["OBJECT","ClusterConnection","","edges:[ClusterEdge!]! pageInfo:PageInfo! totalCount:!"],
   ["OBJECT","ClusterEdge","","cursor:! node:Cluster!"],
   ["OBJECT","ClusterPool","Node","allowedActions:[!]! clusters:ClusterConnection! createdAt:! deletedAt: id:! identity:! lazy:! maxClusters:! maxSessionsPerOwner: maxTtlMinutes:! maxWaitSeconds:! name:! provider:! readiness:! recycle:! replenishPaused: sessionTtlMinutes:! size:! snapshotInfo:SnapshotInfo! snapshotMaxAgeSeconds:! stats:ClusterPoolStats! strategy:! template:Template! version:! whenEmpty:!"],
