@@ -13,6 +13,7 @@ import { dataVolumeManifest, secret, vmManifest } from './manifests.ts';
 import { cloudInitName, rootDiskName, vmLabels } from './names.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
 import { DATA_VOLUMES, isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
+import { together } from './together.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -34,13 +35,48 @@ const MADE = 'made';
 export async function bootstrapCluster(host: Host, ref: ClusterRef, step: Step): Promise<void> {
   await ensureTemplatesNamespace(host, step.signal);
   await discardOrphans(host, ref, step);
+  const begun = await beginDisks(host, ref, step);
   for (const spec of inOrder(ref.vms)) {
     const machine = (await findMachines(host, ref, step.signal)).find(
       ({ role }) => role === spec.role,
     );
+    if (machine === undefined && !begun.has(spec)) throw vanished(spec.name);
     if (machine === undefined) await makeMachine(host, ref, spec, step);
     else if (machine.vmi === undefined) await startMachine(host, nameOf(machine.vm), step);
   }
+}
+
+/**
+ * Begins the disks of the VMs that are to be made. They need no control plane: that of a worker is
+ * filled while the control plane sets itself up.
+ */
+async function beginDisks(host: Host, ref: ClusterRef, step: Step): Promise<ReadonlySet<VmSpec>> {
+  const machines = await findMachines(host, ref, step.signal);
+  const missing = ref.vms.filter(({ role }) => !machines.some((each) => each.role === role));
+  await together(
+    step,
+    missing.map((spec) => (by: Step) => ensureDisk(host, ref, spec, by)),
+  );
+  return new Set(missing);
+}
+
+/** The next attempt finds out what it left, and makes it anew. */
+function vanished(name: string): ProviderError {
+  return new ProviderError(`${name} has vanished while it was made`, { retryable: true });
+}
+
+async function ensureDisk(host: Host, ref: ClusterRef, spec: VmSpec, step: Step): Promise<void> {
+  const intent = `kubevirt.${spec.name}`;
+  // A VM that was made and has vanished leaves a disk that has been used.
+  if (step.notes.get(intent) === MADE) await discardNamed(host, ref, spec.name, step);
+  await step.note(intent, INTENDED);
+  const { namespace } = ref;
+  const name = rootDiskName(spec.name);
+  const labels = vmLabels(ref, spec, step.installation);
+  const source = await ensureGoldenImage(host, spec, step);
+  const { storageClass } = host.settings;
+  const parts = { name, namespace, labels, source, sizeGiB: spec.diskGiB, storageClass };
+  await ensureObject(host, DATA_VOLUMES, dataVolumeManifest(parts), step.signal);
 }
 
 /** A worker whose control plane is gone has nothing to be a part of; all is made again. */
@@ -58,22 +94,13 @@ async function discardOrphans(host: Host, ref: ClusterRef, step: Step): Promise<
 async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step): Promise<void> {
   const join = await joinCommand(host, ref, spec, step);
   step.progress(`creating ${spec.name}`);
-  const intent = `kubevirt.${spec.name}`;
-  // A VM that was made and has vanished leaves a disk that has been used.
-  if (step.notes.get(intent) === MADE) await discardNamed(host, ref, spec.name, step);
-  await step.note(intent, INTENDED);
   const labels = vmLabels(ref, spec, step.installation);
   const { namespace } = ref;
   const [disk, cloudInit] = [rootDiskName(spec.name), cloudInitName(spec.name)];
-  const [source, publicKey] = await Promise.all([
-    ensureGoldenImage(host, spec, step),
-    host.guests.publicKey(step.signal),
-  ]);
+  const publicKey = await host.guests.publicKey(step.signal);
   const access = { user: host.settings.sshUser, publicKey };
   const userdata =
     ref.readiness === 'PROBE' ? cloneData(spec, access) : bootstrapData(ref, spec, access, join);
-  const { diskGiB: sizeGiB } = spec;
-  const { storageClass } = host.settings;
   const { installation, fence, signal } = step;
   await ensureObject(
     host,
@@ -81,11 +108,9 @@ async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step
     secret({ namespace, name: cloudInit }, labels, { userdata }),
     signal,
   );
-  const parts = { name: disk, namespace, labels, source, sizeGiB, storageClass };
-  await ensureObject(host, DATA_VOLUMES, dataVolumeManifest(parts), signal);
   const vm = { installation, fence, origin: 'COLD_BOOT', disk, cloudInit } as const;
   await ensureObject(host, VMS, vmManifest(ref, spec, vm), signal);
-  await step.note(intent, MADE);
+  await step.note(`kubevirt.${spec.name}`, MADE);
 }
 
 /** How a worker joins; undefined for VMs that join nothing. Waits until the control plane knows. */
