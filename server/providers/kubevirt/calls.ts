@@ -1,6 +1,9 @@
+import { ProviderError } from '../provider.ts';
 import { isRefusal, lastWarnings, providerError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Manifest, ObjectKind, ObjectName } from './kubernetes.ts';
+import { LABEL } from './names.ts';
+import { OBJECT } from './object-reader.ts';
 
 /** Does a call about an object; a refusal becomes a sentence with the object's last warnings. */
 export async function about<T>(
@@ -30,14 +33,33 @@ export async function ensureObject<T>(
   const of = { namespace, name };
   return about({ kubernetes }, of, `creating the ${kind.kind} ${name}`, signal, async () => {
     const present = await kubernetes.get(kind, of, signal);
-    if (present !== undefined) return present;
+    if (present !== undefined) return ours(present, manifest);
     try {
       return await kubernetes.create(kind, manifest, signal);
     } catch (error) {
       // Somebody else was first: what is there now is what we wanted.
       const made = isRefusal(error, 409) ? await kubernetes.get(kind, of, signal) : undefined;
       if (made === undefined) throw error;
-      return made;
+      return ours(made, manifest);
     }
+  });
+}
+
+function ours<T>(present: T, { metadata }: Manifest): T {
+  const wanted = metadata.labels?.[LABEL.installation];
+  if (wanted !== undefined) refuseForeign(present, wanted);
+  return present;
+}
+
+/**
+ * Throws where an object is of another installation: in a namespace that is shared it may have the
+ * very name that we would give.
+ */
+export function refuseForeign(object: unknown, installation: string): void {
+  const metadata = OBJECT.safeParse(object).data?.metadata;
+  const owner = metadata?.labels?.[LABEL.installation];
+  if (owner === undefined || owner === installation) return;
+  throw new ProviderError(`${metadata?.name} does not belong to this installation`, {
+    retryable: false,
   });
 }

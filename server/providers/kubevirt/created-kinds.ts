@@ -75,7 +75,10 @@ const volumeSchema = z.union([
   z.strictObject({ name: z.string().max(18), dataVolume: z.strictObject({ name: z.string() }) }),
   z.strictObject({
     name: z.string().max(18),
-    cloudInitNoCloud: z.strictObject({ secretRef: z.strictObject({ name: z.string() }) }),
+    cloudInitNoCloud: z.strictObject({
+      secretRef: z.strictObject({ name: z.string() }),
+      networkData: z.string().max(2_048),
+    }),
   }),
 ]);
 const vmSchema = z.strictObject({

@@ -1,5 +1,5 @@
 import type { ClusterRef, Step } from '../provider.ts';
-import { about } from './calls.ts';
+import { about, refuseForeign } from './calls.ts';
 import type { Host } from './host.ts';
 import type { ObjectKind, ObjectName } from './kubernetes.ts';
 import type { Machine } from './machines.ts';
@@ -47,6 +47,7 @@ export async function removeObject<T extends AnyObject>(
   const what = `deleting the ${kind.kind} ${of.name}`;
   const present = await about(host, of, what, signal, () => host.kubernetes.get(kind, of, signal));
   if (present === undefined) return;
+  refuseForeign(present, step.installation);
   const { uid } = present.metadata;
   await about(host, of, what, signal, () => host.kubernetes.remove(kind, of, { uid, signal }));
   const wait = {

@@ -47,7 +47,8 @@ async function ensureImport(
 ): Promise<DiskSource> {
   const digest = createHash('sha256').update(`${image} ${sizeGiB}`).digest('hex');
   const of = { namespace: TEMPLATES_NAMESPACE, name: `image-${digest.slice(0, 16)}` };
-  const labels = { [LABEL.installation]: step.installation, [LABEL.snapshots]: 'true' };
+  // Of no installation: whoever imports the same address shares what it brings.
+  const labels = { [LABEL.snapshots]: 'true' };
   const source = image.startsWith('docker:')
     ? { registry: { url: image } }
     : { http: { url: image } };

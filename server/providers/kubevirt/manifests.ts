@@ -7,6 +7,7 @@ import type {
   SnapshotManifest,
   VmManifest,
 } from './created-kinds.ts';
+import { POD_NETWORK } from './guest-data/network.ts';
 import type { ObjectName } from './kubernetes.ts';
 import { clusterLabels, FENCE, LABEL, ORIGIN, roleLabel, vmLabels, type Labels } from './names.ts';
 
@@ -17,8 +18,14 @@ export const ROOT_DISK = 'rootdisk';
 /** The volume that holds cloud-init data; it is never in a snapshot. */
 const CLOUD_INIT = 'cloudinit';
 
-/** Asks CDI to bind a disk before there is a machine that wants it. */
-const BIND_AT_ONCE = { 'cdi.kubevirt.io/storage.bind.immediate.requested': 'true' } as const;
+/**
+ * Asks CDI to bind a disk before there is a machine that wants it, and to keep its data volume:
+ * where CDI collects those that are done, one would seem to be missing and be made again.
+ */
+const DISK_ANNOTATIONS = {
+  'cdi.kubevirt.io/storage.bind.immediate.requested': 'true',
+  'cdi.kubevirt.io/storage.deleteAfterCompletion': 'false',
+} as const;
 
 /** What a VM is made of besides its role. */
 export interface VmParts {
@@ -70,7 +77,10 @@ export function vmManifest(ref: ClusterRef, spec: VmSpec, parts: VmParts): VmMan
           networks: [{ name: 'default', pod: { vmNetworkCIDR: NETWORKS[spec.role] } }],
           volumes: [
             { name: ROOT_DISK, dataVolume: { name: parts.disk } },
-            { name: CLOUD_INIT, cloudInitNoCloud: { secretRef: { name: parts.cloudInit } } },
+            {
+              name: CLOUD_INIT,
+              cloudInitNoCloud: { secretRef: { name: parts.cloudInit }, networkData: POD_NETWORK },
+            },
           ],
           ...(isProbed ? { readinessProbe: PROBE } : {}),
         },
@@ -106,7 +116,7 @@ export interface DiskParts {
 export function dataVolumeManifest(parts: DiskParts): DataVolumeManifest {
   const { name, namespace, labels, source, sizeGiB, storageClass } = parts;
   return {
-    metadata: { name, namespace, labels, annotations: BIND_AT_ONCE },
+    metadata: { name, namespace, labels, annotations: DISK_ANNOTATIONS },
     spec: {
       source,
       storage: {

@@ -31,6 +31,8 @@ export function openWebSocket(call: WebSocketCall): Promise<Duplex> {
   // Made at once, so that nothing is lost that comes right after the opening.
   const stream = createWebSocketStream(socket);
   stream.on('error', () => {});
+  // The stream tells of the first error only, and one that nobody hears ends the process.
+  socket.on('error', () => {});
   return new Promise((resolve, reject) => {
     const giveUp = () => {
       stream.destroy();

@@ -11,6 +11,8 @@ export const SETUP = {
 } as const;
 
 const SETUP_LOG = '/var/log/snapyard-setup.log';
+/** Applied by itself: what an image has in other files may name what its kernel does not have. */
+const SYSCTL_FILE = '/etc/sysctl.d/60-snapyard.conf';
 const UNMET = 'NumCPU,Mem';
 const ADMIN = '/etc/kubernetes/admin.conf';
 
@@ -20,7 +22,7 @@ set -u
 log=${SETUP_LOG}
 
 fail() {
-  reason=$(tail -n 1 "$log")
+  reason=$(grep -v 'stack trace' "$log" | tail -n 3 | tr -s '[:space:]' ' ')
   printf '%s: %s\\n' "$1" "$reason" > ${FAILED_FILE}
   exit 1
 }
@@ -34,7 +36,7 @@ rm -f ${FAILED_FILE}
 echo "setting up" > "$log"
 try swapoff -a
 try modprobe br_netfilter
-try sysctl --system
+try sysctl -p ${SYSCTL_FILE}
 try systemctl daemon-reload
 try systemctl enable --now snapyard-tunnel.service
 if [ ! -e ${SETUP.cni} ]; then
@@ -100,6 +102,8 @@ networking:
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: systemd
+# Swap that an image mounts comes back at each start.
+failSwapOn: false
 `;
 }
 
@@ -130,7 +134,7 @@ export function nodeFiles(node: NodePlace): readonly (readonly [path: string, te
     ['/etc/default/kubelet', `KUBELET_EXTRA_ARGS=--node-ip=${node.address}\n`],
     ['/etc/modules-load.d/snapyard.conf', 'br_netfilter\nvxlan\n'],
     [
-      '/etc/sysctl.d/60-snapyard.conf',
+      SYSCTL_FILE,
       `net.ipv4.ip_forward=1\nnet.ipv4.conf.all.rp_filter=0\n# ${TUNNEL_DEVICE} carries pods.\n`,
     ],
   ];

@@ -26,6 +26,15 @@ export const NODES: Readonly<Partial<Record<VmRole, NodePlace>>> = {
   WORKER: { host: 'worker', address: '192.168.231.2', pods: '10.231.1.0/24' },
 };
 
+/**
+ * How guests reach the network of their pod. By themselves they would remember the MAC address of
+ * their first start, which is another at each later one, and then have no network at all.
+ */
+export const POD_NETWORK = JSON.stringify({
+  version: 2,
+  ethernets: { enp1s0: { match: { name: 'e*' }, dhcp4: true } },
+});
+
 /** All pods of a cluster, and its services: ranges that clusters we live in seldom use. */
 export const POD_SUBNET = '10.231.0.0/16';
 /** See `POD_SUBNET`. */

@@ -26,8 +26,10 @@ up() {
 }
 
 find_peer() {
-  domain=$(cat /run/systemd/resolve/resolv.conf /etc/resolv.conf 2>/dev/null |
-    sed -n 's/^search \\([^ ]*\\).*/\\1/p' | head -n 1)
+  # The domain of our namespace; domains of the machine we run on may come before it.
+  domain=$(cat /run/systemd/resolve/resolv.conf /etc/resolv.conf 2>/dev/null | awk '
+    $1 == "search" { for (i = 2; i <= NF; i++) if ($i ~ /[.]svc[.]/) { print $i; exit } }')
+  [ -n "$domain" ] || return 0
   getent ahostsv4 "$peer.$domain" | awk 'NR == 1 { print $1 }'
 }
 

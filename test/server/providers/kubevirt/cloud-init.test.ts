@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -72,6 +75,32 @@ test('each end of the tunnel knows the other', () => {
     '',
   ]);
   expect(fileOf('WORKER', '/etc/snapyard/tunnel.conf')).toContain('peer=control-plane');
+});
+
+test.each([
+  [
+    'as pods have it',
+    'search a-1.svc.cluster.local svc.cluster.local cluster.local',
+    'a-1.svc.cluster.local',
+  ],
+  ['after a longer one of the machine', 'search big.example.com a-1.svc.k8s', 'a-1.svc.k8s'],
+  ['not there', 'search big.example.com', undefined],
+])('the tunnel looks for the other node in its own namespace: %s', (_name, line, domain) => {
+  const folder = mkdtempSync(join(tmpdir(), 'snapyard-tunnel-'));
+  try {
+    const script = fileOf('CONTROL_PLANE', '/usr/local/lib/snapyard/tunnel')
+      .replaceAll(/(\/run\/systemd\/resolve|\/etc)\/resolv\.conf/g, join(folder, 'resolv.conf'))
+      .replaceAll('/etc/snapyard/tunnel.conf', join(folder, 'tunnel.conf'));
+    writeFileSync(join(folder, 'resolv.conf'), `nameserver 10.96.0.10\n${line}\n`);
+    writeFileSync(join(folder, 'tunnel.conf'), 'peer=worker\n');
+    // Whatever is asked for is found under an address that is what was asked for.
+    const ask = 'getent() { echo "$2 STREAM"; }\nfind_peer\n';
+    const asking = script.replace(/case "\$\{1:-\}" in[^]*/, () => ask);
+    const { stdout } = spawnSync('sh', ['-c', asking], { encoding: 'utf8' });
+    expect(stdout.trim()).toBe(domain === undefined ? '' : `worker.${domain}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a pod network for images without one', () => {

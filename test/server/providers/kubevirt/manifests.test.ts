@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { POD_NETWORK } from '../../../../server/providers/kubevirt/guest-data/network.ts';
 import type { Manifest, ObjectKind } from '../../../../server/providers/kubevirt/kubernetes.ts';
 import {
   CREATED_KINDS,
@@ -72,7 +73,10 @@ test('a VM boots from its disk and has its data from a secret, never inline', ()
   const { spec } = vmManifest(ref, first, parts).spec.template;
   expect(spec.volumes).toEqual([
     { name: 'rootdisk', dataVolume: { name: 'a-disk' } },
-    { name: 'cloudinit', cloudInitNoCloud: { secretRef: { name: 'a-secret' } } },
+    {
+      name: 'cloudinit',
+      cloudInitNoCloud: { secretRef: { name: 'a-secret' }, networkData: POD_NETWORK },
+    },
   ]);
   expect(spec.domain.devices.disks.map(({ name }) => name)).toEqual(['rootdisk', 'cloudinit']);
 });
@@ -89,4 +93,21 @@ test('what runs for a VM has the labels of the VM', () => {
 test('a secret holds its texts in base64', () => {
   const { data } = secret(of, labels, { userdata: 'ä' });
   expect(Buffer.from(data['userdata'] ?? '', 'base64').toString()).toBe('ä');
+});
+
+test('a guest finds its network by a name, since each start gives it another MAC address', () => {
+  for (const spec of ref.vms) {
+    const text = JSON.stringify(vmManifest(ref, spec, parts));
+    expect(text).toContain(JSON.stringify(POD_NETWORK));
+    expect(text.toLowerCase()).not.toContain('macaddress');
+  }
+  const network: unknown = JSON.parse(POD_NETWORK);
+  expect(network).toMatchObject({ ethernets: { enp1s0: { match: { name: 'e*' } } } });
+});
+
+test('CDI collects no disk of ours', () => {
+  const { metadata } = dataVolumeManifest({ ...disk, source: pvc });
+  expect(metadata.annotations).toMatchObject({
+    'cdi.kubevirt.io/storage.deleteAfterCompletion': 'false',
+  });
 });
