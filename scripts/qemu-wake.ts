@@ -36,7 +36,15 @@ try {
 console.log(`load average ${loadavg()[0]?.toFixed(1) ?? ''}`);
 
 async function measure(vms: Provider, count: number): Promise<void> {
-  const set: SetRef = { id: 'set', ...pool, number: 1, cluster: null, snapshots: [], roles };
+  const set: SetRef = {
+    id: 'set',
+    ...pool,
+    number: 1,
+    cluster: null,
+    readiness: 'SSH',
+    snapshots: [],
+    roles,
+  };
   await timed(times.boot, () => vms.ensureSet({ kind: 'IMAGE' }, set, 'OFFLINE', step()));
   for (let number = 1; number <= count; number += 1) {
     const cluster = clusterRef(number);

@@ -45,6 +45,7 @@ export function setRef(db: Db, rows: readonly Snapshot[], owner: Cluster | undef
     poolName: pool.name,
     number: first.set,
     cluster: owner === undefined ? null : clusterRef(db, owner),
+    readiness: pool.readiness,
     snapshots: rows.map(({ role, name }) => ({ role, name })),
     roles: findTemplate(db, pool.templateId)?.roles ?? [],
   };

@@ -113,6 +113,8 @@ export interface SetRef {
   readonly number: number;
   /** The cluster that owns it; null for a template set of the pool. */
   readonly cluster: ClusterRef | null;
+  /** How the readiness of guests is proven that are started to be captured. */
+  readonly readiness: ReadinessProof;
   readonly snapshots: readonly { readonly role: VmRole; readonly name: string }[];
   readonly roles: readonly RoleSpec[];
 }

@@ -27,6 +27,7 @@ export function setRef(cluster: ClusterRef, number: number, owner: 'CLUSTER' | '
     poolName: cluster.poolName,
     number,
     cluster: owner === 'CLUSTER' ? cluster : null,
+    readiness: cluster.readiness,
     snapshots: roles.map(({ role }) => ({ role, name: snapshotName(role, number) })),
     roles,
   };

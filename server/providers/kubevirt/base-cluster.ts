@@ -1,3 +1,4 @@
+import type { VmRole } from '../../../schema/model/template.ts';
 import {
   ProviderError,
   type CapturedSnapshot,
@@ -46,7 +47,8 @@ export async function captureBaseCluster(
   await assertBase(host, base, step);
   if (step.notes.get(STAGE) !== 'CLEAN') await prepare(host, base, step);
   const machines = await machinesOf(host, base, step);
-  const versions = await versionsOf(host, machines, step);
+  const versions =
+    base.readiness === 'SSH' ? await versionsOf(host, machines, step) : new Map<VmRole, string>();
   await rest(host, machines, step);
   await releasePeerNames(host, base, step);
   const taken = await takeSnapshots({
@@ -74,8 +76,11 @@ async function prepare(host: Host, base: ClusterRef, step: Step): Promise<void> 
   await untilAnswering(host, base, step);
   step.progress('stabilising the base cluster');
   await host.world.sleep(STABILISE_MS, step.signal);
-  step.progress('cleaning the base cluster');
-  await cleanGuests(host, await machinesOf(host, base, step), step);
+  // Guests that take no commands are captured as their image has set them up.
+  if (base.readiness === 'SSH') {
+    step.progress('cleaning the base cluster');
+    await cleanGuests(host, await machinesOf(host, base, step), step);
+  }
   await assertBase(host, base, step);
   await step.note(STAGE, 'CLEAN');
 }

@@ -18,7 +18,7 @@ export function baseRef(set: SetRef): ClusterRef {
     poolId: set.poolId,
     poolName: set.poolName,
     identity: 'SHARED_IDENTITY',
-    readiness: 'SSH',
+    readiness: set.readiness,
     vms: set.roles.map((spec) => ({
       ...spec,
       name: checkName(`${name}-${STEMS[spec.role]}-base`),
