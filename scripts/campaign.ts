@@ -3,6 +3,8 @@
  * `npm run check:failpoints -- --seeds 3` kills at every point of the story, for each seed in
  * another order of what is ready;
  * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often;
+ * `npm run check:kubevirt -- --seeds 2` kills a server before a simulated KubeVirt at every request
+ * by which it changes something and at every commit, for each seed in another order;
  * `npm run check:hostile -- --documents 10000 --seed 1` sends so many documents in bad faith.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,6 +13,7 @@ import { parseArgs } from 'node:util';
 const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
+  ['kubevirt', 'test/fleet/kill.test.ts'],
   ['hostile', 'test/security/hostile.test.ts'],
 ]);
 

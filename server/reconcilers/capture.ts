@@ -1,9 +1,10 @@
+import { findAtWork } from '../../db/cluster-work.ts';
 import { findCluster, updateCluster } from '../../db/cluster.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
 import { closePhase } from '../../db/phase.ts';
-import { findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
+import { findCurrentSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Why } from '../../schema/model/change.ts';
 import { isResetting, type Cluster } from '../../schema/model/cluster.ts';
@@ -26,7 +27,7 @@ import {
  * a session's cluster, or the own set of a cluster that a job has reserved.
  * Looks: at the set's rows, which say where it comes from.
  * Acts: captures, verifies, makes it current; a reserved cluster is proven well and freed.
- * After a crash: the same set is asked for again. A set that cannot be taken becomes FAILED, and
+ * After a crash: the same set is asked for again; where it was taken, its cluster is freed. A set that cannot be taken becomes FAILED, and
  * a reserved cluster is reset, because nobody knows how the attempt left it.
  */
 export function capture(deps: Deps): Reconciler {
@@ -41,7 +42,7 @@ export function capture(deps: Deps): Reconciler {
 /** One row of each set stands for the set: the work's id is that row's. */
 function findWork(deps: Deps, db: Db, now: number): Found {
   const rows = findSnapshotsAtWork(db, 'CREATING', now).filter((row) => isOurs(db, row));
-  const sets = new Map(rows.map((row) => [setId(row), row]));
+  const sets = new Map([...rows, ...takenButHeld(db, now)].map((row) => [setId(row), row]));
   const ready = [...sets].map(([id, row]) => workAt(deps, db, row.poolId, id, 'capture'));
   return { ready };
 }
@@ -49,6 +50,15 @@ function findWork(deps: Deps, db: Db, now: number): Found {
 /** The first set of a cluster that is being made is taken by the pass that makes it. */
 function isOurs(db: Db, { clusterId }: Snapshot): boolean {
   return clusterId === null || reservedCluster(db, clusterId) !== undefined;
+}
+
+/** Sets that are taken, whose clusters a worker that died had not yet freed. */
+function takenButHeld(db: Db, now: number): Snapshot[] {
+  const reserved = findAtWork(db, 'RESETTING', now).filter((row) => isResetting(row, 'CAPTURE'));
+  return reserved.flatMap(({ id, poolId, jobId }) => {
+    const first = findCurrentSet(db, poolId, id)[0];
+    return first !== undefined && first.jobId === jobId ? [first] : [];
+  });
 }
 
 function reservedCluster(db: Db, id: string | null): Cluster | undefined {
@@ -63,12 +73,16 @@ function firstOf(db: Db, id: string): Snapshot | undefined {
 async function take(deps: Deps, id: string, turn: Turn): Promise<void> {
   const { store } = deps;
   const first = store.read((db) => firstOf(db, id));
-  if (first?.status !== 'CREATING') return;
+  if (first === undefined) return;
   const { kind, cluster } = store.read((db) => ({
     kind: getPool(db, first.poolId).provider,
     cluster: reservedCluster(db, first.clusterId),
   }));
   const provider = providerOf(deps, kind);
+  if (first.status !== 'CREATING') {
+    const isHeld = cluster !== undefined && cluster.jobId === first.jobId;
+    return isHeld ? freeReserved(deps, provider, cluster, turn) : undefined;
+  }
   const fence = cluster?.fence ?? sourceFence(deps, first);
   const set = { poolId: first.poolId, set: first.set };
   const step = makeStep(deps, { id, fence, cluster, set }, turn);

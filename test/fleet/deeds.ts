@@ -54,6 +54,7 @@ export function namesOf({ kubernetes }: Fleet, kind: string, namespace?: string)
 export function inventoryOf(fleet: Fleet, namespace: string): Record<string, number> {
   const kinds = [
     'VirtualMachine',
+    'VirtualMachineInstance',
     'VirtualMachineRestore',
     'VirtualMachineSnapshot',
     'VirtualMachineSnapshotContent',
@@ -61,6 +62,7 @@ export function inventoryOf(fleet: Fleet, namespace: string): Record<string, num
     'PersistentVolumeClaim',
     'Secret',
     'Service',
+    'ResourceQuota',
   ];
   return Object.fromEntries(kinds.map((kind) => [kind, namesOf(fleet, kind, namespace).length]));
 }

@@ -1,114 +1,131 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { seedsOf } from '../kit/campaign.ts';
 import { Fleet } from '../kit/fleet.ts';
-import { claim, jobOf, release, served, until } from '../kit/pool-under-test.ts';
-import { isUnfinished } from '../../schema/model/job.ts';
-import { dirty, inventoryOf, isClean, namesOf } from './deeds.ts';
+import { seeded } from '../kit/seeded.ts';
+import { Ledger } from './ledger.ts';
+import { Killer } from './points.ts';
+import { standingOf, type Standing } from './wellness.ts';
+import { areFree, POOL, WORKS, type Work } from './works.ts';
 
 /**
- * The server is killed at the n-th request by which it changes something in the cluster, before
- * that request takes effect or after it, without its answer. The next server must finish the work
- * and make nothing twice.
+ * The server is killed at a point of its work: at a request by which it changes something outside,
+ * before that takes effect or after it, without its answer; or at a commit. Some that take over are
+ * killed in turn. The next server must finish the work and make nothing twice.
  */
 
 /** In a test run some of the points, by `npm run check:kubevirt` each of them. */
-const { all: everyPoint } = seedsOf('kubevirt', 1);
-const MOST_POINTS = everyPoint ? Infinity : 5;
+const { all: everyPoint, seeds } = seedsOf('kubevirt', 1);
+
+/** In a test run: at how many points of each work. */
+const FEW = 3;
 
 vi.setConfig({ testTimeout: everyPoint ? 7_200_000 : 120_000 });
 
-const CHANGING = new Set(['create', 'update', 'patch', 'delete']);
+let present: Fleet | undefined;
 
-/** One piece of work, begun anew each time; `isDone` once nothing of it is left to do. */
-interface Work {
-  readonly pool: { readonly recycle?: 'REPLACE' };
-  readonly begin: (fleet: Fleet) => Promise<void>;
-  readonly isDone: (fleet: Fleet) => boolean;
+afterEach(async () => {
+  const fleet = present;
+  present = undefined;
+  await fleet?.close();
+  expect(fleet?.faults ?? []).toEqual([]);
+});
+
+/** What there is when nobody dies, and how much was made for it. */
+interface Undisturbed {
+  readonly points: number;
+  readonly standing: Standing;
+  readonly made: Readonly<Record<string, number>>;
 }
 
-const POOL = 'lab';
+/** A fleet at whose one pool a work is done again and again. */
+class Rounds {
+  readonly fleet: Fleet;
+  readonly ledger: Ledger;
+  readonly #work: Work;
 
-const isFree = (fleet: Fleet) => {
-  const members = fleet.members(POOL);
-  return members.length === 1 && members[0]?.status === 'AVAILABLE';
-};
+  constructor(fleet: Fleet, work: Work) {
+    this.fleet = fleet;
+    this.ledger = new Ledger(fleet);
+    this.#work = work;
+  }
 
-const useUp = async (fleet: Fleet) => {
-  const session = await served(fleet, await claim(fleet, POOL));
-  expect(await isClean(fleet, session.clusterId)).toBe(true);
-  await dirty(fleet, session.clusterId);
-  await release(fleet, session);
-};
-
-let jobId = '';
-
-const WORKS: Readonly<Record<string, Work>> = {
-  'a reset': { pool: {}, begin: useUp, isDone: isFree },
-  'the making of a cluster': { pool: { recycle: 'REPLACE' }, begin: useUp, isDone: isFree },
-  'a capture': {
-    pool: {},
-    begin: async (fleet) => {
-      ({ id: jobId } = await fleet.done(fleet.as('admin').recreateSnapshots({ pool: POOL })));
-    },
-    isDone: (fleet) => !isUnfinished(jobOf(fleet, { id: jobId })) && isFree(fleet),
-  },
-};
-
-/** Does the work once and kills the server at a point of it; answers whether it came so far. */
-async function killAt(fleet: Fleet, work: Work, point: number): Promise<boolean> {
-  let left = point;
-  let killed = false;
-  fleet.onRequest((_, { verb }) => {
-    if (killed || !CHANGING.has(verb)) return undefined;
-    left -= 1;
-    if (left > 0) return undefined;
-    killed = true;
-    fleet.kill();
-    // Before its effect the request is lost, after it the answer is.
-    return 'RESET';
-  });
-  await work.begin(fleet);
-  await until(fleet, () => killed || work.isDone(fleet));
-  fleet.onRequest(undefined);
-  if (killed) fleet.restart();
-  await until(fleet, () => work.isDone(fleet));
-  return killed;
-}
-
-describe('a server killed in the middle of', () => {
-  it.each(Object.entries(WORKS))('%s', async (_, work) => {
-    const fleet = await Fleet.open();
+  static async open(work: Work, seed: number): Promise<Rounds> {
+    const fleet = await Fleet.open({ seed, shuffle: seed > 1 });
+    present = fleet;
     fleet.loops.start();
-    await fleet.addPool({ name: POOL, size: 1, ...work.pool });
-    await fleet.settled(POOL, 1);
-    const [{ namespace = '' } = {}] = fleet.members(POOL);
-    const wanted = inventoryOf(fleet, namespace);
-    const points = await countPoints(fleet, work);
-    const stride = Math.max(1, Math.ceil(points / MOST_POINTS));
-    let reached = 0;
-    for (let point = 1; point <= points; point += stride) {
-      if (!(await killAt(fleet, work, point))) break;
-      reached += 1;
-      const [{ namespace: present = '' } = {}] = fleet.members(POOL);
-      expect(inventoryOf(fleet, present), `point ${point}`).toEqual(wanted);
-      expect(namesOf(fleet, 'Namespace').filter((name) => /^lab-/.test(name))).toEqual([present]);
+    await fleet.addPool({ name: POOL, size: 1, sessionTtlMinutes: YEAR, ...work.pool });
+    await fleet.world.runUntil(() => areFree(fleet), { withinMs: 6 * 3_600_000 });
+    await work.open?.(fleet);
+    return new Rounds(fleet, work);
+  }
+
+  /** Does the work once, with deaths at these points; answers where they were. */
+  async play(...points: readonly number[]): Promise<{ deaths: readonly string[]; passed: number }> {
+    await this.#work.prepare?.(this.fleet);
+    this.ledger.take();
+    const isDone = await this.#work.begin(this.fleet);
+    const killer = new Killer(this.fleet, ...points);
+    await killer.until(isDone);
+    killer.stop();
+    return killer;
+  }
+}
+
+const YEAR = 525_600;
+
+describe.each(seeds)('a server killed (seed %i) in the middle of', (seed) => {
+  it.each(Object.entries(WORKS))('%s', async (_, work) => {
+    const rounds = await Rounds.open(work, seed);
+    const undisturbed = await watch(rounds);
+    const random = seeded(seed);
+    const stride = everyPoint ? 1 : Math.ceil(undisturbed.points / FEW);
+    const wrong: string[] = [];
+    let deaths = 0;
+    for (
+      let point = 1 + (everyPoint ? 0 : Math.floor(random() * stride));
+      point <= undisturbed.points;
+      point += stride
+    ) {
+      const again = random() < 0.3 ? [1 + Math.floor(random() * 20)] : [];
+      const killed = await rounds.play(point, ...again);
+      deaths += killed.deaths.length;
+      const found = await differences(rounds, undisturbed);
+      wrong.push(...found.map((line) => `${killed.deaths.join(', then ')}: ${line}`));
     }
-    console.info(`killed at ${reached} of ${points} points`);
-    expect(reached).toBeGreaterThan(0);
-    expect(fleet.faults).toEqual([]);
-    await fleet.close();
+    console.info(
+      `${deaths} deaths at ${undisturbed.points} points; made: ${JSON.stringify(undisturbed.made)}`,
+    );
+    expect(wrong).toEqual([]);
+    expect(rounds.ledger.twice).toEqual([]);
+    expect(deaths).toBeGreaterThan(0);
   });
 });
 
-/** The points that the work has when nobody interferes: two at each request. */
-async function countPoints(fleet: Fleet, work: Work): Promise<number> {
-  let points = 0;
-  fleet.onRequest((_, { verb }) => {
-    if (CHANGING.has(verb)) points += 1;
-    return undefined;
-  });
-  await work.begin(fleet);
-  await until(fleet, () => work.isDone(fleet));
-  fleet.onRequest(undefined);
-  return points;
+async function watch(rounds: Rounds): Promise<Undisturbed> {
+  const { passed: points } = await rounds.play();
+  const made = rounds.ledger.take();
+  const standing = await standingOf(rounds.fleet);
+  return { points, standing, made };
+}
+
+/** What no second attempt makes again; a snapshot or restore that was cut short is taken anew. */
+const MADE_ONCE = [
+  'Namespace',
+  'ResourceQuota',
+  'Service',
+  'Secret',
+  'DataVolume',
+  'VirtualMachine',
+] as const;
+
+/** What is not as it is when nobody dies. */
+async function differences({ fleet, ledger }: Rounds, before: Undisturbed): Promise<string[]> {
+  const made = ledger.take();
+  const again = MADE_ONCE.filter((kind) => (made[kind] ?? 0) > (before.made[kind] ?? 0));
+  const standing = await standingOf(fleet);
+  const [is, should] = [JSON.stringify(standing), JSON.stringify(before.standing)];
+  return [
+    ...again.map((kind) => `${made[kind]} ${kind} made, not ${before.made[kind] ?? 0}`),
+    ...(is === should ? [] : [`stands ${is}, not ${should}`]),
+  ];
 }

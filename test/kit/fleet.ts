@@ -23,12 +23,16 @@ import {
   type KubernetesSimulator,
   type KubernetesSimulatorOptions,
 } from '../kubernetes/simulator.ts';
+import { Failpoints } from './failpoints.ts';
 import { watchLoopback, type Loopback } from './loopback.ts';
 import { processIn, type ProcessWorld } from './process-world.ts';
 import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 
 /** How a fleet is made. */
-export type FleetOptions = Omit<KubernetesSimulatorOptions, 'world' | 'onRequest'>;
+export type FleetOptions = Omit<KubernetesSimulatorOptions, 'world' | 'onRequest'> & {
+  /** Whether the seed also chooses the order of what is ready at the same time. */
+  readonly shuffle?: boolean;
+};
 
 /**
  * A server without its edges, with pools of real KubeVirt clients, before a Kubernetes simulator:
@@ -48,8 +52,9 @@ export class Fleet {
   /** Opens a cluster outside, with nothing in it, and a server whose loops stand still. */
   static async open(options: FleetOptions = {}): Promise<Fleet> {
     const loopback = watchLoopback();
-    const world = virtualWorld({ seed: options.seed ?? 1, isBusy: loopback.isBusy });
-    const hooks: Hooks = { onRequest: undefined };
+    const { seed = 1, shuffle = false } = options;
+    const world = virtualWorld({ seed, shuffle, isBusy: loopback.isBusy });
+    const hooks: Hooks = { onRequest: undefined, onCommit: undefined };
     const onRequest: RequestHook = (when, request) => hooks.onRequest?.(when, request);
     const kubernetes = await openKubernetesSimulator({ ...options, world, onRequest });
     return new Fleet(world, kubernetes, loopback, hooks);
@@ -129,6 +134,11 @@ export class Fleet {
     this.#hooks.onRequest = hook;
   }
 
+  /** Is told, by its place in the code, before and after every commit of the server. */
+  onCommit(hook: ((point: string) => void) | undefined): void {
+    this.#hooks.onCommit = hook;
+  }
+
   /** Ends the server as kill -9 does: what it sent has been sent, nothing more of it will be. */
   kill(): void {
     const { world, life } = this.#server;
@@ -168,13 +178,18 @@ export class Fleet {
     mkdirSync(folder, { recursive: true });
     const kubeconfig = join(this.#folder, `kubeconfig-${life}`);
     writeFileSync(kubeconfig, this.kubernetes.kubeconfig(tokenOf(life)));
-    return startServer(life, processIn(this.world), folder, kubeconfig);
+    const world = processIn(this.world);
+    const onCommit = (point: string) => {
+      if (!world.isDead) this.#hooks.onCommit?.(point);
+    };
+    return startServer(life, world, { folder, kubeconfig, onCommit });
   }
 }
 
-/** Who is told of requests now. */
+/** Who is told of requests and commits now. */
 interface Hooks {
   onRequest: RequestHook | undefined;
+  onCommit: ((point: string) => void) | undefined;
 }
 
 /** One life of the server. */
@@ -189,14 +204,17 @@ interface Server {
   readonly faults: string[];
 }
 
-function startServer(
-  life: number,
-  world: ProcessWorld,
-  folder: string,
-  kubeconfig: string,
-): Server {
+/** What a server is started with. */
+interface Start {
+  readonly folder: string;
+  readonly kubeconfig: string;
+  readonly onCommit: (point: string) => void;
+}
+
+function startServer(life: number, world: ProcessWorld, start: Start): Server {
+  const { folder, kubeconfig, onCommit } = start;
   const faults: string[] = [];
-  const store = openStore(join(folder, 'fleet.db'), world);
+  const store = new Failpoints(onCommit).store(openStore(join(folder, 'fleet.db'), world));
   const provider = createKubevirtProvider({
     world,
     installation: store.installation.id,

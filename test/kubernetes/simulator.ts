@@ -20,7 +20,7 @@ import { Watches } from './api/watches.ts';
 import { makeDisks } from './guest/disks.ts';
 import { makeGuests } from './guest/guests.ts';
 import { kubevirtPart } from './kubevirt/part.ts';
-import type { Controller, Kind, NewObject, Part, Simulated } from './ports.ts';
+import type { Controller, Kind, NewObject, ObjectChange, Part, Simulated } from './ports.ts';
 import type { StorageOptions } from './storage/depot.ts';
 import { storagePart } from './storage/part.ts';
 
@@ -59,6 +59,8 @@ export interface KubernetesSimulator extends Simulated {
   readonly tokens: Set<string>;
   /** A kubeconfig that leads here; with a token, if one is given. */
   kubeconfig(token?: string): string;
+  /** Calls back at every change of an object; answers how to stop. */
+  onChange(listener: (change: ObjectChange) => void): () => void;
   /** Makes every version so far too old, as a new start of an API server does. */
   forgetHistory(): void;
   /** Resets all connections, old and new, for so many milliseconds. */
@@ -165,6 +167,7 @@ async function serve(composed: Composed): Promise<KubernetesSimulator> {
     tokens,
     goAway,
     kubeconfig: (token) => kubeconfig(`http://127.0.0.1:${server.port}`, token),
+    onChange: (listener) => store.onChange(listener),
     forgetHistory: () => store.forget(),
     close: async () => {
       runner.stop();

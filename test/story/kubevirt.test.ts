@@ -75,19 +75,16 @@ const STATS = `{ clusterPool(name: "cks") { stats {
 
 /** Reads the feed, asking anew after each message, until the pool's counts are these. */
 async function untilStats(wanted: Readonly<Record<string, number>>): Promise<void> {
-  const over = new AbortController();
   const query = `subscription { changes(filter: { pool: "cks", types: [CLUSTER] }) { cursor } }`;
   const response = await fetch(`${server.origin}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
     body: JSON.stringify({ query }),
-    signal: over.signal,
   });
   for await (const _ of response.body ?? []) {
     const { clusterPool } = (await ask(STATS)) as { clusterPool: { stats: object } };
-    if (!Object.entries(wanted).every((entry) => has(clusterPool.stats, entry))) continue;
-    over.abort();
-    return;
+    // Leaving the loop ends the subscription.
+    if (Object.entries(wanted).every((entry) => has(clusterPool.stats, entry))) return;
   }
 }
 

@@ -5,7 +5,7 @@ import { removeObject } from './discard.ts';
 import { isRefusal } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ObjectKind, Where } from './kubernetes.ts';
-import { cloudInitName, FENCE, LABEL, TEMPLATES_NAMESPACE } from './names.ts';
+import { cloudInitName, FENCE, LABEL, rootDiskName, TEMPLATES_NAMESPACE } from './names.ts';
 import {
   CLAIMS,
   DATA_VOLUMES,
@@ -112,15 +112,25 @@ async function removeSet(host: Host, { id }: OutsideObject, step: Step): Promise
   for (const object of [...snapshots, ...vms, ...dataVolumes, ...claims, ...services]) {
     refuseIntruder(object, step);
   }
+  // Secrets are not listed, VMs and their disks tell their names: so these go after them.
+  const names = new Set([...vms.map(vmNameOf), ...dataVolumes.map(vmOfDisk)]);
+  for (const name of names) {
+    const of = { namespace: TEMPLATES_NAMESPACE, name: cloudInitName(name) };
+    await removeObject(host, SECRETS, of, step);
+  }
   await removeAll(host, VM_SNAPSHOTS, snapshots, step);
   await removeAll(host, VMS, vms, step);
   await removeAll(host, DATA_VOLUMES, dataVolumes, step);
   await removeAll(host, CLAIMS, claims, step);
   await removeAll(host, SERVICES, services, step);
-  for (const { metadata } of vms) {
-    const of = { namespace: TEMPLATES_NAMESPACE, name: cloudInitName(metadata.name) };
-    await removeObject(host, SECRETS, of, step);
-  }
+}
+
+function vmNameOf({ metadata }: AnyObject): string {
+  return metadata.name;
+}
+
+function vmOfDisk({ metadata: { name } }: AnyObject): string {
+  return name.slice(0, name.length - rootDiskName('').length);
 }
 
 /** What a set has of a kind in the shared namespace: its own, and that of its base VMs. */
