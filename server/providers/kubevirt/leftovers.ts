@@ -15,6 +15,7 @@ import {
   type VirtualMachineRestore,
 } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
+import { disksOfSnapshots } from './snapshot-sources.ts';
 import type { Asker } from './snapshots.ts';
 import { until } from './until.ts';
 
@@ -87,7 +88,8 @@ async function findLeftovers(host: Host, namespace: string, limits: Limits): Pro
     listAll(host, VM_RESTORES, namespace, limits),
   ]);
   const vms = await listAll(host, VMS, namespace, limits);
-  const used = new Set([...vms.flatMap(diskNames), ...restores.flatMap(restoredDisks)]);
+  const kept = await disksOfSnapshots(host, namespace, limits, claims);
+  const used = new Set([...vms.flatMap(diskNames), ...restores.flatMap(restoredDisks), ...kept]);
   return [
     ...volumes.filter(({ metadata }) => !used.has(metadata.name)).map(as(DATA_VOLUMES)),
     ...claims.filter((claim) => !isUsed(claim, used)).map(as(CLAIMS)),

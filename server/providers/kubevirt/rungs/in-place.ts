@@ -1,3 +1,5 @@
+import { disksOfSnapshots } from '../snapshot-sources.ts';
+import { refused } from '../snapshots.ts';
 import { stopAll } from './stop.ts';
 import { whyNotOntoThem, type Rung } from './rung.ts';
 
@@ -15,5 +17,10 @@ export const RESTORE_IN_PLACE: Rung = {
     if (major === 1 && minor < 6) return `KubeVirt ${major}.${minor} cannot restore in place`;
     return whyNotOntoThem(climb, machines);
   },
-  clear: stopAll,
+  clear: async (attempt, machines) => {
+    const { host, ref, step } = attempt;
+    const [disk] = await disksOfSnapshots(host, ref.namespace, step);
+    if (disk !== undefined) throw refused(`the snapshot of ${disk} would be lost with that disk`);
+    await stopAll(attempt, machines);
+  },
 };
