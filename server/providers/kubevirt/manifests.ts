@@ -1,6 +1,7 @@
 import type { ClusterRef, VmSpec } from '../provider.ts';
 import type {
   DataVolumeManifest,
+  QuotaManifest,
   RestoreManifest,
   SecretManifest,
   ServiceManifest,
@@ -204,5 +205,30 @@ export function serviceManifest(
       selector: { [LABEL.cluster]: ref.id, [LABEL.role]: role },
       ports: [{ name: 'tunnel', port: parts.port, protocol: 'UDP' }],
     },
+  };
+}
+
+/** What a namespace may use, unless its VMs need more. */
+const QUOTA = { cpus: 16, memoryGiB: 16, pods: 20 };
+
+/** What KubeVirt adds to the memory of a VM, and then some. */
+const OVERHEAD_MIB = 512;
+
+/** The quota of a cluster's namespace; VMs that are larger than usual fit into theirs. */
+export function quotaManifest(ref: ClusterRef, installation: string): QuotaManifest {
+  const sum = (of: (vm: VmSpec) => number) => ref.vms.reduce((total, vm) => total + of(vm), 0);
+  const cpus = Math.max(
+    QUOTA.cpus,
+    sum(({ cpuCores }) => cpuCores),
+  );
+  const needed = sum(({ memoryMiB }) => memoryMiB + OVERHEAD_MIB) / 1_024;
+  const memory = Math.max(QUOTA.memoryGiB, Math.ceil(needed));
+  return {
+    metadata: {
+      name: 'session-quota',
+      namespace: ref.namespace,
+      labels: clusterLabels(ref, installation),
+    },
+    spec: { hard: { cpu: String(cpus), memory: `${memory}Gi`, pods: String(QUOTA.pods) } },
   };
 }

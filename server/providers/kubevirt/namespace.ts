@@ -1,18 +1,15 @@
 import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provider.ts';
 import { findAnchor, refuseIntruder, takeAnchor } from './anchor.ts';
 import { about, ensureObject } from './calls.ts';
-import type { QuotaManifest } from './created-kinds.ts';
 import { isRefusal } from './errors.ts';
 import { TUNNEL_PORT } from './guest-data/network.ts';
 import type { Host } from './host.ts';
-import { serviceManifest } from './manifests.ts';
-import { clusterLabels, FENCE, LABEL, namespaceLabels, TEMPLATES_NAMESPACE } from './names.ts';
+import { quotaManifest, serviceManifest } from './manifests.ts';
+import { FENCE, LABEL, namespaceLabels, TEMPLATES_NAMESPACE } from './names.ts';
 import { isLeaving, NAMESPACES, RESOURCE_QUOTAS, SERVICES, type Namespace } from './objects.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
-const QUOTA = 'session-quota';
-const HARD = { cpu: '16', memory: '16Gi', pods: '20' };
 const QUOTA_TRIES = 3;
 const QUOTA_RETRY_MS = 500;
 const QUOTA_GROWTH = 1.5;
@@ -79,17 +76,16 @@ async function anchorThatStays(host: Host, ref: ClusterRef, step: Step): Promise
 }
 
 async function ensureQuota(host: Host, ref: ClusterRef, step: Step): Promise<void> {
-  const labels = clusterLabels(ref, step.installation);
-  const metadata = { name: QUOTA, namespace: ref.namespace, labels };
-  const manifest: QuotaManifest = { metadata, spec: { hard: HARD } };
+  const manifest = quotaManifest(ref, step.installation);
+  const { hard: wanted } = manifest.spec;
   for (let tries = 1; ; tries += 1) {
     try {
       const present = await ensureObject(host, RESOURCE_QUOTAS, manifest, step.signal);
       const hard = present.spec?.hard ?? {};
-      if (Object.entries(HARD).every(([key, value]) => hard[key] === value)) return;
-      const of = { namespace: ref.namespace, name: QUOTA };
+      if (Object.entries(wanted).every(([key, value]) => hard[key] === value)) return;
+      const of = { namespace: ref.namespace, name: manifest.metadata.name };
       await about(host, of, `mending the quota of ${ref.namespace}`, step.signal, () =>
-        host.kubernetes.patch(RESOURCE_QUOTAS, of, { spec: { hard: HARD } }, step.signal),
+        host.kubernetes.patch(RESOURCE_QUOTAS, of, { spec: { hard: wanted } }, step.signal),
       );
       return;
     } catch (error) {

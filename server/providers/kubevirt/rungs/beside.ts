@@ -7,7 +7,7 @@ import { whyNotOntoThem, type Rung } from './rung.ts';
  */
 export const RESTORE_BESIDE: Rung = {
   name: 'restore beside',
-  limitMs: 240_000,
+  limitMs: 420_000,
   volumes: undefined,
   obstacle: whyNotOntoThem,
   clear: stopAll,

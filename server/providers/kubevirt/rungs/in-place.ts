@@ -10,7 +10,7 @@ import { whyNotOntoThem, type Rung } from './rung.ts';
  */
 export const RESTORE_IN_PLACE: Rung = {
   name: 'restore in place',
-  limitMs: 240_000,
+  limitMs: 420_000,
   volumes: 'InPlace',
   obstacle: (climb, machines) => {
     const { major, minor } = climb.host.version;

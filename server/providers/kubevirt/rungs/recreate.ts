@@ -14,7 +14,7 @@ import { stopAll } from './stop.ts';
  */
 export const RECREATE: Rung = {
   name: 'recreate from snapshot',
-  limitMs: 300_000,
+  limitMs: 480_000,
   volumes: undefined,
   obstacle: () => undefined,
   clear: async (attempt, machines) => {

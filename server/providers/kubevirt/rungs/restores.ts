@@ -15,7 +15,7 @@ import {
 import { viewOfOurs } from '../our-views.ts';
 import { refused } from '../snapshots.ts';
 import { together } from '../together.ts';
-import { until } from '../until.ts';
+import { nowAndThen, until } from '../until.ts';
 import { endOf } from '../within.ts';
 import { restoreName, type Attempt, type Rung } from './rung.ts';
 
@@ -78,12 +78,21 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
     what: `${vm} to be restored`,
     signal: step.signal,
     deadline: endOf(host, step),
+    namespace: ref.namespace,
     detail: () => detail,
   };
   const view = viewOfOurs(host, VM_RESTORES, step);
   let seen: VirtualMachineRestore | undefined;
   try {
+    const isDue = nowAndThen(host);
     await until(host, [view], wait, async () => {
+      const known = view.get(of);
+      // As long as it is known to be under way there is nothing to ask.
+      if (known !== undefined && isUnderWay(known) && !isDue()) {
+        seen = known;
+        detail = reasonOf(known);
+        return undefined;
+      }
       seen = await insist(host, step, `looking at the restore ${name}`, () =>
         host.kubernetes.get(VM_RESTORES, of, step.signal),
       );
@@ -105,6 +114,11 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
     const reason = `${error.reason} (warnings: ${warnings.join('; ')})`;
     return new ProviderError(reason, { retryable: error.retryable, cause: error });
   }
+}
+
+function isUnderWay(restore: VirtualMachineRestore): boolean {
+  const hasFailed = conditionOf(restore.status, 'Failure')?.status === 'True';
+  return !hasFailed && !isLeaving(restore) && restore.status?.complete !== true;
 }
 
 /** What a restore says of itself: KubeVirt puts the texts of errors into the reasons. */

@@ -25,6 +25,7 @@ export interface Attempt extends Climb {
 export interface Rung {
   /** As people read it. */
   readonly name: string;
+  /** Far above what it takes: guests that boot slowly, many at once, are no reason to begin anew. */
   readonly limitMs: number;
   /** How KubeVirt is to name the new disks; undefined for what every release does. */
   readonly volumes: 'InPlace' | undefined;

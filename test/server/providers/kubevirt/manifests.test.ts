@@ -4,6 +4,7 @@ import type { Manifest, ObjectKind } from '../../../../server/providers/kubevirt
 import {
   CREATED_KINDS,
   dataVolumeManifest,
+  quotaManifest,
   restoreManifest,
   secret,
   serviceManifest,
@@ -110,4 +111,12 @@ test('CDI collects no disk of ours', () => {
   expect(metadata.annotations).toMatchObject({
     'cdi.kubevirt.io/storage.deleteAfterCompletion': 'false',
   });
+});
+
+test.each([
+  [2_048, { cpu: '16', memory: '16Gi', pods: '20' }],
+  [8_192, { cpu: '16', memory: '17Gi', pods: '20' }],
+])('VMs of %d MiB fit into the quota, with what KubeVirt adds to each', (memoryMiB, hard) => {
+  const vms = ref.vms.map((vm) => ({ ...vm, memoryMiB }));
+  expect(quotaManifest({ ...ref, vms }, 'installation-1').spec.hard).toEqual(hard);
 });
