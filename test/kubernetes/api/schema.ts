@@ -1,6 +1,6 @@
 import type { Cause, Schema } from '../ports.ts';
 import { type Fields, isFields } from './fields.ts';
-import { quantityOf } from './quota.ts';
+import { quantityOf } from '../quantity.ts';
 
 /** What a check of an object against its schema finds. */
 export interface Checked {

@@ -1,4 +1,4 @@
-import { quantityOf } from '../api/quota.ts';
+import { quantityOf } from '../quantity.ts';
 import { ApiError, type KubeObject, type Simulated } from '../ports.ts';
 import { stamp, withCondition } from './conditions.ts';
 import { claimNameOf, type Condition, type Vmi } from './shapes.ts';

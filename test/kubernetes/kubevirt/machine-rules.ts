@@ -1,4 +1,4 @@
-import { quantityOf } from '../api/quota.ts';
+import { quantityOf } from '../quantity.ts';
 import type { Cause } from '../ports.ts';
 import { duplicate, invalid, required } from './causes.ts';
 import { networkCauses } from './network-rules.ts';

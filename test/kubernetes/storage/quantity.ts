@@ -1,20 +1,9 @@
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
+import { quantityOf } from '../quantity.ts';
 
 /** The bytes of a quantity such as `10Gi`; undefined where it is none. */
 export function bytesOf(quantity: string | undefined): number | undefined {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)([kMGT]i?|Ki|)$/.exec(quantity ?? '') ?? [];
-  const factor = unit === undefined ? undefined : UNITS[unit];
-  return factor === undefined ? undefined : Number(digits) * factor;
+  const bytes = quantityOf(quantity);
+  return Number.isNaN(bytes) ? undefined : bytes;
 }
 
 /** The larger of two quantities, as it was written. */
