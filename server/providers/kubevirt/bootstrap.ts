@@ -2,7 +2,7 @@ import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provi
 import { ensureObject } from './calls.ts';
 import { bootstrapData, cloneData, checkJoinCommand } from './cloud-init.ts';
 import { discardMachines, discardNamed } from './discard.ts';
-import { refuseFailedMachine } from './failures.ts';
+import { refuseFailedMachine, refuseHopeless } from './failures.ts';
 import { ensureGoldenImage } from './golden-image.ts';
 import { FAILED_FILE, JOIN_FILE } from './guest-data/places.ts';
 import { askCommand, awaitInGuest } from './guest-questions.ts';
@@ -17,7 +17,7 @@ import { together } from './together.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
-/** How often a control plane is asked whether it can be joined. */
+/** How often a control plane that can be reached is asked whether it can be joined. */
 const ASK_AGAIN_MS = 1_000;
 
 /** How long a control plane waits in one go for itself to be set up. */
@@ -124,13 +124,19 @@ async function joinCommand(
   if (spec.role !== 'WORKER' || ref.readiness === 'PROBE') return undefined;
   step.progress('waiting for the control plane');
   const views = machineViews(host, step.installation);
-  let last = 'it has not answered yet';
+  let last: JoinAnswer = { reason: 'it has not answered yet' };
+  let silentSince: number | undefined;
   const wait = {
     what: `the join command of ${ref.name}`,
     signal: step.signal,
     deadline: endOf(host, step),
-    everyMs: ASK_AGAIN_MS,
-    detail: () => last,
+    namespace: ref.namespace,
+    everyMs: () => {
+      if (last.isReached !== false) return last.isReached ? ASK_AGAIN_MS : undefined;
+      silentSince ??= host.world.elapsed();
+      return host.guests.pace.turnInMs(host.world.elapsed() - silentSince);
+    },
+    detail: () => last.reason,
   };
   return until(host, [views.vms, views.vmis], wait, async () => {
     const isLeader = ({ role }: Machine) => role === 'CONTROL_PLANE';
@@ -140,19 +146,25 @@ async function joinCommand(
     if (leader === undefined) {
       throw new ProviderError(`the control plane of ${ref.name} has vanished`, { retryable: true });
     }
-    const { command, reason } = await askForJoin(host, leader, step.signal);
-    if (command !== undefined) return command;
-    last = reason ?? last;
-    await refuseFailedMachine(host, ref, leader, step.signal);
+    last = await askForJoin(host, leader, step.signal);
+    if (last.command !== undefined) return last.command;
+    // Who cannot be asked to let others join cannot be asked what failed either.
+    if (last.isReached === false) refuseHopeless(leader.vm);
+    else await refuseFailedMachine(host, ref, leader, step.signal);
     return undefined;
   });
 }
 
-async function askForJoin(
-  host: Host,
-  leader: Machine,
-  signal: AbortSignal,
-): Promise<{ command?: string; reason?: string }> {
+/** What a control plane says of joining it. */
+interface JoinAnswer {
+  readonly command?: string;
+  /** Why there is no command yet. */
+  readonly reason?: string;
+  /** Whether its guest takes commands; undefined where it was not asked, as it does not run. */
+  readonly isReached?: boolean;
+}
+
+async function askForJoin(host: Host, leader: Machine, signal: AbortSignal): Promise<JoinAnswer> {
   if (leader.vmi?.status?.phase !== 'Running') return { reason: 'its VM does not run yet' };
   const argv = ['sudo', '-n', 'cat', JOIN_FILE];
   const isSettled = `[ -e ${JOIN_FILE} ] || [ -e ${FAILED_FILE} ]`;
@@ -160,10 +172,12 @@ async function askForJoin(
     await awaitInGuest(host, leader, SETUP_S, isSettled, signal);
     const { exitCode, stdout } = await askCommand(host, leader, argv, signal);
     if (exitCode === 0) return { command: checkJoinCommand(stdout) };
-    return { reason: 'its guest is being set up' };
+    return { reason: 'its guest is being set up', isReached: true };
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof ProviderError && error.retryable) return { reason: error.reason };
+    if (error instanceof ProviderError && error.retryable) {
+      return { reason: error.reason, isReached: false };
+    }
     throw error;
   }
 }

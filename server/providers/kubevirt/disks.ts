@@ -8,7 +8,7 @@ import { dataVolumeManifest, type DiskParts, type DiskSource } from './manifests
 import { conditionOf, DATA_VOLUMES, nameOf, type DataVolume } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
 import { together } from './together.ts';
-import { until } from './until.ts';
+import { nowAndThen, until } from './until.ts';
 import { endOf } from './within.ts';
 
 /** A disk to be filled, and what it may be filled from, the best first. */
@@ -57,6 +57,9 @@ export async function ensureDisk(host: Host, wish: DiskWish, step: Step): Promis
 
 const done = Promise.resolve();
 
+/** Phases that do not change any more. */
+const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
+
 /** How the disk of that name gets its data, for the reason if it does not. */
 async function untilFilled(host: Host, { namespace, name }: DiskWish, step: Step): Promise<void> {
   const of = { namespace, name };
@@ -66,11 +69,19 @@ async function untilFilled(host: Host, { namespace, name }: DiskWish, step: Step
     what: `the disk ${name} to be filled`,
     signal: step.signal,
     deadline: Math.min(limit, endOf(host, step) ?? limit),
+    namespace,
     detail: () => stateOf(seen),
   };
   const view = viewOfOurs(host, DATA_VOLUMES, step);
+  const isDue = nowAndThen(host);
   try {
     await until(host, [view], wait, async () => {
+      const known = view.get(of);
+      // As long as it is known to be under way there is nothing to ask.
+      if (known !== undefined && !ENDED.has(known.status?.phase ?? '') && !isDue()) {
+        seen = known;
+        return undefined;
+      }
       seen = await find(host, of, step);
       if (seen === undefined) throw gone(name);
       const phase = seen.status?.phase;

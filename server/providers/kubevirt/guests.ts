@@ -3,6 +3,7 @@ import { ProviderError, type RunOptions, type RunResult } from '../provider.ts';
 import type { Guests } from './host.ts';
 import { KubernetesError, type Kubernetes, type ObjectName } from './kubernetes.ts';
 import { LimitedSignal, unlessAborted } from './limited-signal.ts';
+import { Pace } from './pace.ts';
 import type { KubevirtSettings } from './settings.ts';
 import { type KeyPair, readSshKey } from './ssh-key.ts';
 import { NotBegun, SshConnection } from './ssh.ts';
@@ -36,6 +37,7 @@ interface Kept {
 }
 
 class SshGuests implements Guests {
+  readonly pace: Pace;
   readonly #options: GuestsOptions;
   readonly #kept = new Map<string, Kept>();
   readonly #all = new Set<Kept>();
@@ -44,6 +46,7 @@ class SshGuests implements Guests {
 
   constructor(options: GuestsOptions) {
     this.#options = options;
+    this.pace = new Pace(options.world);
   }
 
   async run(vmi: ObjectName, argv: readonly string[], options: RunOptions): Promise<RunResult> {

@@ -1,6 +1,7 @@
 import type { World } from '../../world.ts';
 import type { RunOptions, RunResult } from '../provider.ts';
 import type { Kubernetes, ObjectName } from './kubernetes.ts';
+import type { Pace } from './pace.ts';
 import type { KubevirtSettings } from './settings.ts';
 
 /** What every part of the provider works with, once it is connected. */
@@ -22,5 +23,7 @@ export interface Guests {
   publicKey(signal: AbortSignal): Promise<string>;
   /** Forgets the connection to a VMI, as when it is stopped. */
   forget(vmi: ObjectName): void;
+  /** When those are asked again that do not answer yet. */
+  readonly pace: Pace;
   close(): Promise<void>;
 }

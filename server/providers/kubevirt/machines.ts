@@ -15,10 +15,10 @@ import {
   type VirtualMachine,
   type VirtualMachineInstance,
 } from './objects.ts';
-import { until } from './until.ts';
+import { nowAndThen, until } from './until.ts';
 import { endOf } from './within.ts';
 
-/** How often guests are asked that do not answer yet. */
+/** How often guests are asked that can be reached, and whose nodes are not ready. */
 const ASK_AGAIN_MS = 1_000;
 
 /** How long a control plane waits in one go for its nodes. */
@@ -41,6 +41,7 @@ export async function startMachine(host: Host, vm: ObjectName, step: Step): Prom
       signal: step.signal,
       deadline: endOf(host, step),
       everyMs: AGAIN_MS,
+      namespace: vm.namespace,
       detail: () => refusal,
     },
     () =>
@@ -73,6 +74,7 @@ export async function stopMachine(
   const body = graceful ? {} : { gracePeriod: 0 };
   let isOrdered = false;
   let refusal: string | undefined;
+  const isDue = nowAndThen(host);
   const { vms, vmis } = machineViews(host, step.installation);
   host.guests.forget(vm);
   await until(
@@ -83,10 +85,13 @@ export async function stopMachine(
       signal: step.signal,
       deadline: endOf(host, step),
       everyMs: AGAIN_MS,
+      namespace: vm.namespace,
       detail: () => refusal,
     },
     () =>
       about(host, vm, `stopping ${vm.name}`, step.signal, async () => {
+        // As long as it is on its way out there is nothing to ask.
+        if (isOrdered && isStillThere(vmis.get(vm)) && !isDue()) return undefined;
         const vmi = await host.kubernetes.get(VMIS, vm, step.signal);
         if (vmi === undefined && isOrdered) return true;
         const present = await host.kubernetes.get(VMS, vm, step.signal);
@@ -138,6 +143,10 @@ function isAtRest(vm: VirtualMachine): boolean {
   return isHalted(vm) || vm.status?.printableStatus === 'Stopped';
 }
 
+function isStillThere(vmi: VirtualMachineInstance | undefined): boolean {
+  return vmi !== undefined && !isFinal(vmi);
+}
+
 function isOn(vmi: VirtualMachineInstance | undefined): boolean {
   return vmi !== undefined && !isFinal(vmi) && !isLeaving(vmi);
 }
@@ -148,23 +157,39 @@ function isOn(vmi: VirtualMachineInstance | undefined): boolean {
  */
 export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): Promise<Sighting> {
   const views = machineViews(host, step.installation);
-  let reason: string | undefined;
+  let last: Silence | undefined;
+  let silentSince: number | undefined;
   const wait = {
     what: `${ref.name} to answer`,
     signal: step.signal,
     deadline: endOf(host, step),
-    everyMs: ASK_AGAIN_MS,
-    detail: () => reason,
+    namespace: ref.namespace,
+    everyMs: () => {
+      const { unreached } = last ?? { unreached: undefined };
+      // Machines that do not run yet tell of themselves.
+      if (unreached === undefined) return undefined;
+      if (unreached === 0) return ASK_AGAIN_MS;
+      silentSince ??= host.world.elapsed();
+      return host.guests.pace.turnInMs(host.world.elapsed() - silentSince, unreached);
+    },
+    detail: () => last?.reason,
   };
   return until(host, [views.vms, views.vmis], wait, async () => {
     const machines = knownMachines(views, ref);
-    reason = await silenceOf(host, ref, machines, step.signal);
-    if (reason !== undefined) return undefined;
+    last = await silenceOf(host, ref, machines, step.signal);
+    if (last !== undefined) return undefined;
     const seen = await sightCluster(host, ref, step.signal);
     if (isAnswering(seen)) return seen;
-    reason = silence(seen);
+    last = { reason: silence(seen), unreached: 0 };
     return undefined;
   });
+}
+
+/** Why a cluster does not answer. */
+interface Silence {
+  readonly reason: string;
+  /** How many guests run and take no commands; undefined where none was asked. */
+  readonly unreached?: number;
 }
 
 /** Why a cluster does not answer, as far as it is known; asks only guests that run. */
@@ -173,18 +198,22 @@ async function silenceOf(
   ref: ClusterRef,
   machines: readonly Machine[],
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Silence | undefined> {
   for (const { vm } of machines) refuseHopeless(vm);
   const missing = ref.vms.find(({ role }) => !machines.some((each) => each.role === role));
-  if (missing !== undefined) return `there is no VM ${missing.name}`;
+  if (missing !== undefined) return { reason: `there is no VM ${missing.name}` };
   const resting = machines.find(({ vmi }) => vmi?.status?.phase !== 'Running');
-  if (resting !== undefined) return `${resting.vm.metadata.name}: ${whyNot(resting.vm)}`;
+  if (resting !== undefined) {
+    return { reason: `${resting.vm.metadata.name}: ${whyNot(resting.vm)}` };
+  }
   try {
     return await silenceOfGuests(host, ref, machines, signal);
   } catch (error) {
     signal.throwIfAborted();
     // A guest that falls silent while it is asked is only asked again.
-    if (error instanceof ProviderError && !(error instanceof FailedMachine)) return error.reason;
+    if (error instanceof ProviderError && !(error instanceof FailedMachine)) {
+      return { reason: error.reason, unreached: machines.length };
+    }
     throw error;
   }
 }
@@ -195,7 +224,7 @@ async function silenceOfGuests(
   ref: ClusterRef,
   machines: readonly Machine[],
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Silence | undefined> {
   const heard = await Promise.all(
     machines.map(async (machine) => ({
       machine,
@@ -211,7 +240,8 @@ async function silenceOfGuests(
     const check = nodesReady(ref.vms.length);
     if (await awaitInGuest(host, leader, NODES_S, check, signal)) return undefined;
   }
-  return `${silent.machine.vm.metadata.name}: ${silent.answer.reason ?? 'silent'}`;
+  const reason = `${silent.machine.vm.metadata.name}: ${silent.answer.reason ?? 'silent'}`;
+  return { reason, unreached: heard.length - reached.length };
 }
 
 function silence({ vms }: Sighting): string {

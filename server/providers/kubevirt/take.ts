@@ -27,7 +27,7 @@ import {
 } from './snapshots.ts';
 import { findShots, removeShots, type Shooting } from './shots.ts';
 import { together } from './together.ts';
-import { until } from './until.ts';
+import { nowAndThen, until } from './until.ts';
 import { endOf, within } from './within.ts';
 
 /** Snapshots to be taken of all VMs of a cluster at one moment. */
@@ -201,10 +201,19 @@ async function untilTaken(
     what: `the snapshots of ${ref.name}`,
     signal: step.signal,
     deadline: endOf(host, step),
+    namespace: shots[0]?.namespace,
     detail: () => detail,
   };
   const view = viewOfOurs(host, VM_SNAPSHOTS, step);
+  const isDue = nowAndThen(host);
   return await until(host, [view], wait, async () => {
+    // As long as all are known, and some to be under way, there is nothing to ask.
+    const known = shots.map(({ namespace, name }) => view.get({ namespace, name }));
+    const flaws = known.map((one) => one && wrongWith(take, one, []));
+    const mayPass = known.every((one, at) => one !== undefined && flaws[at]?.passes !== false);
+    const isUnderWay = mayPass && !known.every((one, at) => isSo(flaws[at], one?.status?.phase));
+    detail = flaws.find((flaw) => flaw !== undefined)?.reason ?? detail;
+    if (isUnderWay && !isDue()) return undefined;
     const found = await findShots(take, step);
     const isDone = shots.map(({ role, name }) => {
       const snapshot = found.get(role);

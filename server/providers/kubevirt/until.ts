@@ -1,6 +1,6 @@
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import type { View } from './kubernetes.ts';
+import type { ObjectName, View } from './kubernetes.ts';
 
 /** What is waited for, and how long. */
 export interface Wait {
@@ -9,8 +9,10 @@ export interface Wait {
   readonly signal: AbortSignal;
   /** A moment of `world.elapsed()`; undefined to wait as long as the signal allows. */
   readonly deadline?: number | undefined;
-  /** How often to look though nothing changed. */
-  readonly everyMs?: number | undefined;
+  /** How often to look though nothing changed; a function is asked anew each time. */
+  readonly everyMs?: number | (() => number | undefined) | undefined;
+  /** Changes of other namespaces wake nobody here: views are shared by all clusters. */
+  readonly namespace?: string | undefined;
   /** Why it is not so yet, as last seen; part of the reason when the deadline passes. */
   readonly detail?: (() => string | undefined) | undefined;
 }
@@ -47,6 +49,24 @@ export async function until<T>(
   }
 }
 
+/**
+ * Whether it is time to ask the server, though a view says that there is nothing new: views are
+ * what has been heard, and one that hears nothing any more is not believed for ever.
+ */
+export function nowAndThen({ world }: { readonly world: World }): () => boolean {
+  let askedAt = world.elapsed();
+  return () => {
+    const isDue = world.elapsed() - askedAt >= LOOK_ANYHOW_MS;
+    if (isDue) askedAt = world.elapsed();
+    return isDue;
+  };
+}
+
+/** Whether a change, of one object or of all that a view knows, can matter in a namespace. */
+function concerns(namespace: string | undefined, changed: ObjectName | undefined): boolean {
+  return namespace === undefined || changed === undefined || changed.namespace === namespace;
+}
+
 /** Rings when there is reason to look again; remembers that it rang while nobody waited. */
 class Bell {
   readonly #world: World;
@@ -62,7 +82,11 @@ class Bell {
     this.#views = views;
     this.#wait = wait;
     this.#start = world.elapsed();
-    this.#stops = views.map((view) => view.onChange(() => this.#ring()));
+    this.#stops = views.map((view) =>
+      view.onChange((changed) => {
+        if (concerns(wait.namespace, changed)) this.#ring();
+      }),
+    );
     wait.signal.addEventListener('abort', this.#ring);
     this.#stops.push(() => wait.signal.removeEventListener('abort', this.#ring));
   }
@@ -95,7 +119,7 @@ class Bell {
     if (left <= 0) throw this.#late();
     if (this.#hasRung || this.#wait.signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const ms = Math.min(left, this.#wait.everyMs ?? LOOK_ANYHOW_MS);
+      const ms = Math.min(left, this.#lookAgainMs());
       const cancel = this.#world.after(ms, resolve);
       this.#wake = () => {
         cancel();
@@ -107,6 +131,11 @@ class Bell {
 
   close(): void {
     for (const stop of this.#stops) stop();
+  }
+
+  #lookAgainMs(): number {
+    const { everyMs } = this.#wait;
+    return (typeof everyMs === 'function' ? everyMs() : everyMs) ?? LOOK_ANYHOW_MS;
   }
 
   #atDeadline(callback: () => void): () => void {

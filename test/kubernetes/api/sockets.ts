@@ -43,6 +43,7 @@ function streamFor(api: Api, request: IncomingMessage, socket: Socket): Duplex |
   if (found === undefined) throw noSuchPath();
   const seen = seenRoute(found);
   authorizeSeen(api, user, seen, found.route.group);
+  api.log.tell('stream asked for', `${seen.namespace}/${seen.name}`, { resource: seen.resource });
   const fault = api.faults.strike(seen);
   if (fault?.does === 'HANG') return undefined;
   if (fault?.does === 'RESET') {
@@ -58,7 +59,6 @@ function streamFor(api: Api, request: IncomingMessage, socket: Socket): Duplex |
   const query = url.searchParams;
   const answer = found.route.answer({ params, query, body: undefined, user });
   if (!('stream' in answer)) throw badRequest('this is not spoken over a WebSocket');
-  api.log.tell('stream opened', `${seen.namespace}/${seen.name}`, { resource: seen.resource });
   return answer.stream;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Changing, until } from '../../../../server/providers/kubevirt/until.ts';
+import { type Changing, nowAndThen, until } from '../../../../server/providers/kubevirt/until.ts';
 import { ProviderError } from '../../../../server/providers/provider.ts';
 import { virtualWorld } from '../../../kit/virtual-world.ts';
 
@@ -117,4 +117,53 @@ test('an abort ends it at once, with its reason, and so does what a look throws'
   });
   await expect(broken).rejects.toThrow('a bug');
   expect(world.pendingTimers()).toEqual([]);
+});
+
+test('a change of another namespace wakes nobody', async () => {
+  const world = virtualWorld({ seed: 1 });
+  const listeners = new Set<Parameters<Changing['onChange']>[0]>();
+  const view: Changing = {
+    ready: () => Promise.resolve(),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    trouble: undefined,
+  };
+  const change = async (of: { namespace: string; name: string } | undefined) => {
+    for (const listener of listeners) listener(of);
+    await world.settle();
+  };
+  let looks = 0;
+  const wait = until({ world }, [view], { what, signal: never, namespace: 'a' }, () => {
+    looks += 1;
+    return looks === 3 ? 'found' : undefined;
+  });
+  await world.settle();
+  await change({ namespace: 'b', name: 'one' });
+  expect(looks).toBe(1);
+  await change({ namespace: 'a', name: 'one' });
+  expect(looks).toBe(2);
+  await change(undefined);
+  expect(await wait).toBe('found');
+});
+
+test('how soon it looks again may depend on what it saw', async () => {
+  const world = virtualWorld({ seed: 1 });
+  const looks: number[] = [];
+  const everyMs = () => looks.length * 1_000;
+  const wait = until({ world }, [], { what, signal: never, everyMs }, () => {
+    looks.push(world.elapsed());
+    return looks.length === 3 ? 'found' : undefined;
+  });
+  await world.finish(wait, { withinMs: 10_000 });
+  expect(looks).toEqual([0, 1_000, 3_000]);
+});
+
+test('what a view tells is not believed for ever', async () => {
+  const world = virtualWorld({ seed: 1 });
+  const isDue = nowAndThen({ world });
+  expect(isDue()).toBe(false);
+  await world.advance(30_000);
+  expect([isDue(), isDue()]).toEqual([true, false]);
 });
