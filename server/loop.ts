@@ -194,8 +194,8 @@ export class Loop {
       return { reason: signal.reason.message, retryable: true, cause: 'DEADLINE' };
     }
     if (error instanceof ProviderError) {
-      const { reason, retryable } = error;
-      return { reason, retryable, cause: 'PROVIDER_ERROR' };
+      const { reason, retryable, lostSet } = error;
+      return { reason, retryable, lostSet, cause: 'PROVIDER_ERROR' };
     }
     this.#settings.fault(error, `${this.#reconciler.name} failed at ${work.id}`);
     return { reason: 'an internal error', retryable: true, cause: 'PROVIDER_ERROR' };

@@ -215,9 +215,15 @@ export class ProviderError extends Error {
   readonly retryable: boolean;
   /** A sentence for people: what was tried, and what came back. */
   readonly reason: string;
-  constructor(reason: string, options: { retryable: boolean; cause?: unknown }) {
+  /** Whether the set that was to be used is lost or damaged for good, and no use to anybody. */
+  readonly lostSet: boolean;
+  constructor(
+    reason: string,
+    options: { retryable: boolean; cause?: unknown; lostSet?: boolean | undefined },
+  ) {
     super(reason, { cause: options.cause });
     this.retryable = options.retryable;
     this.reason = reason;
+    this.lostSet = options.lostSet === true;
   }
 }

@@ -14,6 +14,7 @@ import {
   findSetsOfCluster,
   findTemplateSets,
   insertSet,
+  moveSnapshot,
 } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import type { Tx } from '../../db/tx.ts';
@@ -226,12 +227,24 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
   await deps.store.transact((tx) => {
     const plan = planFor(tx.db, id);
     if (plan === undefined) return;
-    record(tx, plan.cluster, plan.strategy, failure.reason);
     const why = { cause: failure.cause, jobId: plan.cluster.jobId };
-    if (plan.strategy === 'SNAPSHOT') return fallBack(tx, plan.cluster, failure.reason, why);
+    // The set may have been given up in the meantime, but it was a set that was tried.
+    const tried = failure.lostSet === true ? 'SNAPSHOT' : plan.strategy;
+    record(tx, plan.cluster, tried, failure.reason);
+    if (failure.lostSet === true) giveUpSet(tx, plan, { ...why, reason: failure.reason });
+    if (tried === 'SNAPSHOT') return fallBack(tx, plan.cluster, failure.reason, why);
     const retry = retryInMs(failure, plan.cluster.attempts + 1);
     failWork(tx, plan.cluster, { reason: failure.reason, retryInMs: retry }, why);
   });
+}
+
+/** Nothing is made any more of a set that is lost, and a job that wants one takes it anew. */
+function giveUpSet(tx: Tx, { cluster, name, snapshots }: Plan, why: Why): void {
+  if (findNotes(tx.db, cluster.id).get(SOURCE) !== name) return;
+  const patch = { current: false, statusMessage: why.reason ?? null };
+  for (const { id } of snapshots) {
+    moveSnapshot(tx, id, { from: ['READY'], to: 'FAILED', patch }, why);
+  }
 }
 
 /** The snapshot path failed: the next pass bootstraps, and the reason stays with the cluster. */

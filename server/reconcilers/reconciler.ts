@@ -46,6 +46,8 @@ export interface Failure {
   /** A sentence for people. */
   readonly reason: string;
   readonly retryable: boolean;
+  /** See `ProviderError`. */
+  readonly lostSet?: boolean | undefined;
   readonly cause: 'PROVIDER_ERROR' | 'DEADLINE';
 }
 

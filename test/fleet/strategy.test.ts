@@ -72,6 +72,7 @@ describe('a cluster that is made while somebody waits', () => {
           { origin: 'COLD_BOOT', snapshot: null },
         ],
       },
+      clusterPool: { strategy: 'BOOTSTRAP' },
       provisioningStats: [
         { servedFrom: 'POOL', count: 1, failed: 0 },
         { servedFrom: 'SNAPSHOT', count: 1, failed: 1 },
@@ -79,6 +80,9 @@ describe('a cluster that is made while somebody waits', () => {
       ],
     });
     expect(clusterOf(fleet, session.clusterId)).toMatchObject({ fallbackReason });
+    // What is lost is no set any more, so that one is taken when it is asked for.
+    await withTemplateSet();
+    expect(await seen(session.id)).toMatchObject({ clusterPool: { strategy: 'SNAPSHOT' } });
   });
 
   it('is bootstrapped when its disks cannot be filled, both of them', async () => {

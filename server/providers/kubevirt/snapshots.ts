@@ -116,7 +116,7 @@ export async function usableSet(host: Host, set: SetRef, step: Asker): Promise<S
     const now = await findSnapshots(host, set, step);
     flaw = findFlaw(set, now);
     if (flaw === undefined) return now;
-    if (!flaw.passes) throw refused(flaw.reason);
+    if (!flaw.passes) throw new ProviderError(flaw.reason, { retryable: false, lostSet: true });
     return undefined;
   });
 }
