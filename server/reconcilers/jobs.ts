@@ -1,8 +1,10 @@
 import { lastSeq } from '../../db/change.ts';
+import { findOfJob } from '../../db/cluster-work.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { findJob, findUnfinishedJobs, moveJob, recordProgress } from '../../db/job.ts';
-import { closePhase, openPhase } from '../../db/phase.ts';
+import { closePhase, findPhases, openPhase } from '../../db/phase.ts';
+import { findSetsOfJob } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
 import {
   isUnfinished,
@@ -55,6 +57,8 @@ interface Look {
 
 /** A job is looked at again after this long even when nothing has changed. */
 const LOOK_EVERY_MS = 5_000;
+/** Clusters whose timelines are read for the reason of a failure. */
+const MOST_LOOKED_AT = 64;
 
 /** Jobs are mostly waiting: a look that finds nothing new would only be repeated without end. */
 function findWork(deps: Deps, db: Db, looks: Map<string, Look>, now: number): Found {
@@ -79,7 +83,8 @@ function lookAt(deps: Deps, tx: Tx, id: string): void {
   if (job === undefined || !isUnfinished(job)) return;
   if (job.cancelRequestedAt !== null) return end(tx, job, 'CANCELLED', null);
   if (tx.now >= job.deadlineAt) {
-    return end(tx, job, 'FAILED', `not done within ${JOB_DEADLINE_MINUTES[job.kind]} minutes`);
+    const late = `not done within ${JOB_DEADLINE_MINUTES[job.kind]} minutes`;
+    return end(tx, job, 'FAILED', [late, ...lastTroubles(tx, job)].join('; the last failure: '));
   }
   const pool = getPool(tx.db, job.poolId);
   if (pool.deletedAt !== null) return end(tx, job, 'FAILED', 'the pool has been deleted');
@@ -88,6 +93,16 @@ function lookAt(deps: Deps, tx: Tx, id: string): void {
   const { capabilities } = deps.provider(pool.provider) ?? {};
   const outcome = WORK[job.kind].advance(tx, running, { capabilities, first });
   note(tx, running, outcome);
+}
+
+/** What went wrong last at what the job has reserved: why it takes so long, most likely. */
+function lastTroubles(tx: Tx, job: Job): string[] {
+  const clusters = findOfJob(tx.db, job.id).slice(0, MOST_LOOKED_AT);
+  const steps = clusters.flatMap(({ id }) => findPhases(tx.db, id));
+  const failed = steps.filter((step) => step.error !== null && step.startedAt >= job.createdAt);
+  const last = failed.toSorted((a, b) => a.startedAt - b.startedAt).at(-1)?.error;
+  const ofSet = findSetsOfJob(tx.db, job.id).find((set) => set.statusMessage !== null);
+  return [last ?? ofSet?.statusMessage].filter((reason) => reason != null);
 }
 
 function begin(tx: Tx, job: Job): Job {

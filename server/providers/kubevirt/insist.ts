@@ -53,7 +53,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Whether the API did not do what it was asked because of itself, and not because of us. */
-function passes(error: unknown, what: string): boolean {
+export function passes(error: unknown, what: string): boolean {
   const told = providerError(error, what);
   const cause = error instanceof ProviderError ? error.cause : error;
   if (!(cause instanceof KubernetesError) || cause.status === 409) return false;

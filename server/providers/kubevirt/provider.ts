@@ -15,6 +15,7 @@ import type { Guests, Host } from './host.ts';
 import { inventory } from './inventory.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { markCluster } from './marks.ts';
+import { patient } from './patient.ts';
 import { ensureGone } from './removal.ts';
 import { LONGEST_RESET_MS, resetCluster } from './reset.ts';
 import type { KubevirtSettings } from './settings.ts';
@@ -22,6 +23,7 @@ import { sightCluster } from './sight.ts';
 import { inSnapshotVersion } from './snapshot-version.ts';
 import { openStream, runCommand } from './streams.ts';
 import { readVersion } from './version.ts';
+import { within } from './within.ts';
 
 /** What the provider is made with. */
 export interface KubevirtOptions {
@@ -33,6 +35,8 @@ export interface KubevirtOptions {
 }
 
 const MINUTE_MS = 60_000;
+/** A look ends before its deadline, so that it can tell what it was waiting for. */
+const LOOK_MS = 28_000;
 
 /** What the provider can do, and how long it may take. */
 export const KUBEVIRT_CAPABILITIES: Capabilities = {
@@ -77,8 +81,9 @@ class KubevirtProvider implements Provider {
   }
 
   look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
-    return this.#with(signal, `looking at ${cluster.name}`, (host) =>
-      sightCluster(host, cluster, signal),
+    const what = `looking at ${cluster.name}`;
+    return this.#with(signal, what, (host) =>
+      within(host, { what, ms: LOOK_MS, signal }, (by) => sightCluster(host, cluster, by)),
     );
   }
 
@@ -90,7 +95,7 @@ class KubevirtProvider implements Provider {
   }
 
   ensureCluster(cluster: ClusterRef, source: ClusterSource, step: Step): Promise<Sighting> {
-    return this.#with(step.signal, `making ${cluster.name}`, (host) =>
+    return this.#step(step.signal, `making ${cluster.name}`, (host) =>
       ensureCluster(host, cluster, source, step),
     );
   }
@@ -101,7 +106,7 @@ class KubevirtProvider implements Provider {
   }
 
   ensureReset(cluster: ClusterRef, set: SetRef, step: Step): Promise<ResetResult> {
-    return this.#with(step.signal, `resetting ${cluster.name}`, (host) =>
+    return this.#step(step.signal, `resetting ${cluster.name}`, (host) =>
       resetCluster(host, cluster, set, step),
     );
   }
@@ -112,19 +117,19 @@ class KubevirtProvider implements Provider {
     mode: CaptureMode,
     step: Step,
   ): Promise<CapturedSnapshot[]> {
-    return this.#with(step.signal, `capturing set ${set.number} of ${set.poolName}`, (host) =>
+    return this.#step(step.signal, `capturing set ${set.number} of ${set.poolName}`, (host) =>
       ensureSet(host, source, set, mode, step),
     );
   }
 
   mark(cluster: ClusterRef, mark: string, step: Step): Promise<void> {
-    return this.#with(step.signal, `marking ${cluster.name}`, (host) =>
+    return this.#step(step.signal, `marking ${cluster.name}`, (host) =>
       markCluster(host, cluster, mark, step),
     );
   }
 
   ensureGone(object: OutsideObject, step: Step): Promise<void> {
-    return this.#with(step.signal, `removing ${object.name}`, (host) =>
+    return this.#step(step.signal, `removing ${object.name}`, (host) =>
       ensureGone(host, object, step),
     );
   }
@@ -150,20 +155,30 @@ class KubevirtProvider implements Provider {
     await this.#kubernetes.close();
   }
 
+  /** Work that has time: an API that is away for a minute does not end it. */
+  #step<T>(signal: AbortSignal, what: string, work: (host: Host) => Promise<T>): Promise<T> {
+    return this.#with(signal, what, work, patient(this.#kubernetes, this.#options.world));
+  }
+
   /** Does a piece of work with a host; a refusal that nobody has put into words is told here. */
-  async #with<T>(signal: AbortSignal, what: string, work: (host: Host) => Promise<T>): Promise<T> {
+  async #with<T>(
+    signal: AbortSignal,
+    what: string,
+    work: (host: Host) => Promise<T>,
+    kubernetes: Kubernetes = this.#kubernetes,
+  ): Promise<T> {
     signal.throwIfAborted();
     try {
-      return await work(await this.#host(signal));
+      return await work(await this.#host(kubernetes, signal));
     } catch (error) {
       if (signal.aborted) throw error;
       throw providerError(error, what);
     }
   }
 
-  async #host(signal: AbortSignal): Promise<Host> {
+  async #host(kubernetes: Kubernetes, signal: AbortSignal): Promise<Host> {
     const { world, settings, log } = this.#options;
-    const parts = { world, settings, log, kubernetes: this.#kubernetes, guests: this.#guests };
+    const parts = { world, settings, log, kubernetes, guests: this.#guests };
     this.#version ??= await readVersion(parts, signal);
     return { ...parts, version: this.#version };
   }

@@ -203,12 +203,18 @@ const tr: Program = async (call) => {
     set.replaceAll('\\n', '\n').replaceAll('\\t', '\t'),
   );
   const text = await call.streams.input.all();
-  const isIn = (char: string) => from.includes(char) || (from === '[:space:]' && /\s/.test(char));
+  // A class is no list of its letters.
+  const isSpace = from === '[:space:]';
+  const isIn = (char: string) => (isSpace ? /\s/.test(char) : from.includes(char));
+  const at = (char: string) => Math.min(isSpace ? 0 : from.indexOf(char), to.length - 1);
   const changed = Array.from(text, (char) => {
     if (!isIn(char)) return char;
-    return flags.has('d') ? '' : (to[Math.min(from.indexOf(char), to.length - 1)] ?? '');
+    return flags.has('d') ? '' : (to[at(char)] ?? '');
   });
-  call.streams.out(changed.join(''));
+  const isRepeated = (char: string, index: number) =>
+    flags.has('s') && to.includes(char) && changed[index - 1] === char;
+  const shown = changed.filter((char, index) => !isRepeated(char, index));
+  call.streams.out(shown.join(''));
   return 0;
 };
 
