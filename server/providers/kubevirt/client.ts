@@ -48,6 +48,9 @@ export function connectKubernetes(options: ClientOptions): KubernetesClient {
   return new Client(options);
 }
 
+/** A login that is refused again and again is no reason to read files all the time. */
+const READ_AGAIN_MS = 1_000;
+
 class Client implements KubernetesClient {
   readonly #options: ClientOptions;
   readonly #world: World;
@@ -56,6 +59,9 @@ class Client implements KubernetesClient {
   readonly #views = new Map<ObjectKind<unknown>, Map<string, ListWatch<unknown>>>();
   readonly #running = new Set<ListWatch<unknown>>();
   #connection: Promise<Connection> | undefined;
+  /** Their streams and watches may go on for a while. */
+  readonly #retired = new Set<Connection>();
+  #readAt = -Infinity;
   #isClosed = false;
 
   constructor(options: ClientOptions) {
@@ -151,7 +157,7 @@ class Client implements KubernetesClient {
     this.#isClosed = true;
     for (const view of this.#running) view.close();
     const connection = await this.#connection?.catch(() => undefined);
-    await connection?.close();
+    await Promise.all([connection, ...this.#retired].map((each) => each?.close()));
   }
 
   #newView(kind: ObjectKind<unknown>, where: Where): ListWatch<unknown> {
@@ -211,7 +217,32 @@ class Client implements KubernetesClient {
   async #attempt(call: HttpCall): Promise<unknown> {
     await this.#limit.take(call.signal);
     const connection = await this.#connected();
-    return connection.exchange(call);
+    try {
+      return await connection.exchange(call);
+    } catch (error) {
+      if (isRefusal(error, 401)) void this.#readSettingsAgain(connection);
+      throw error;
+    }
+  }
+
+  /**
+   * Tokens that end are sometimes renewed by writing the kubeconfig anew. Until it can be read
+   * whole, what was read before stays.
+   */
+  async #readSettingsAgain(refused: Connection): Promise<void> {
+    const now = this.#world.elapsed();
+    if (now - this.#readAt < READ_AGAIN_MS || this.#isClosed) return;
+    this.#readAt = now;
+    try {
+      const next = await Connection.open(this.#world, this.#options.settings);
+      if (this.#isClosed) return await next.close();
+      this.#connection = Promise.resolve(next);
+      this.#retired.add(refused);
+      await refused.retire();
+      this.#retired.delete(refused);
+    } catch {
+      // The refusal itself is told to whoever called.
+    }
   }
 
   /** Settings that cannot be used now may be mended by the next call. */

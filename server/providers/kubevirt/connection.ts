@@ -104,6 +104,12 @@ export class Connection {
     }
   }
 
+  /** Lets what is open come to its end; nothing new is asked of it. */
+  async retire(): Promise<void> {
+    await this.#dispatchers.retire();
+    await Promise.all([...this.#streams].map(closed));
+  }
+
   /** Cuts everything that is open. */
   async close(): Promise<void> {
     for (const stream of this.#streams) stream.destroy();
@@ -205,6 +211,10 @@ function failure(error: unknown, call: HttpCall, limit: LimitedSignal): unknown 
 /** A call without its query, as it is told. */
 function nameOf({ method, path }: HttpCall): string {
   return `${method} ${path.split('?')[0]}`;
+}
+
+function closed(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => void stream.once('close', resolve));
 }
 
 function discard(body: Readable): void {

@@ -39,6 +39,11 @@ export class Dispatchers {
     return this.#lanes;
   }
 
+  /** Ends every connection as soon as it carries nothing any more. */
+  async retire(): Promise<void> {
+    await Promise.all([...this.#open].map((dispatcher) => this.#retire(dispatcher)));
+  }
+
   /** Cuts every connection. */
   async close(): Promise<void> {
     const open = [...this.#open];

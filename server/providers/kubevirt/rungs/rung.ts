@@ -25,7 +25,7 @@ export interface Attempt extends Climb {
 export interface Rung {
   /** As people read it. */
   readonly name: string;
-  /** Far above what it takes: guests that boot slowly, many at once, are no reason to begin anew. */
+  /** Far above what it takes: many guests that boot slowly at once are no reason to begin anew. */
   readonly limitMs: number;
   /** How KubeVirt is to name the new disks; undefined for what every release does. */
   readonly volumes: 'InPlace' | undefined;

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readKubeconfig } from '../../../../server/providers/kubevirt/kubeconfig.ts';
 import { ProviderError } from '../../../../server/providers/provider.ts';
-import { json, list, open, rawApi, THINGS } from './raw-api-server.ts';
+import { json, list, open, rawApi, refuse, THINGS } from './raw-api-server.ts';
 
 let folder: string;
 let path: string;
@@ -118,6 +118,27 @@ test('a login that fails when a watch is opened again does not end its view', as
     view.onChange(() => {});
     await vi.waitFor(() => expect(view.trouble).toContain('the login has expired'), 10_000);
     expect(api.client.watches()).toHaveLength(1);
+  } finally {
+    await api.close();
+  }
+});
+
+test('a token that was renewed in the file is taken, a file that is half written is not', async () => {
+  const api = await rawApi({ user: { token: 'old' }, world: 'real' });
+  try {
+    const { signal } = new AbortController();
+    const path = join(api.folder, 'config');
+    const whole = readFileSync(path, 'utf8');
+    api.answer = (request) => {
+      if (request.headers.authorization === 'Bearer new') json(request, 200, { it: 'works' });
+      else refuse(request, 401, 'Unauthorized');
+    };
+    const ask = () => api.client.call('GET', '/version', { signal });
+    writeFileSync(path, whole.slice(0, 40));
+    await expect(ask()).rejects.toThrow('Unauthorized');
+    await expect(ask()).rejects.toThrow('Unauthorized');
+    writeFileSync(path, whole.replace('old', 'new'));
+    await vi.waitFor(async () => expect(await ask()).toEqual({ it: 'works' }), 5_000);
   } finally {
     await api.close();
   }
