@@ -191,6 +191,25 @@ describe('createSnapshots of a base cluster', () => {
 });
 
 describe('the own sets of clusters', () => {
+  it('stay as they are when guests that run cannot be held still', async () => {
+    await warmFleet({ name: POOL, size: 1 });
+    fleet.kubernetes.mishaps.add({ name: 'no-agent', object: '*', times: 0 });
+    await release(fleet, await claim(fleet, POOL));
+    await fleet.settled(POOL, 1);
+    const online = { pool: POOL, mode: 'ONLINE' } as const;
+    const job = await fleet.done(admin().recreateSnapshots(online));
+    expect(await ended(fleet, job)).toMatchObject({
+      status: 'FAILED',
+      error: expect.stringMatching(/^lab-1: the guest of .* was not still .*agent/i) as string,
+    });
+    await fleet.settled(POOL, 1);
+    const sets = snapshotsOf(fleet, POOL).filter((snapshot) => snapshot.current);
+    expect(sets.map(({ name, status }) => [name, status])).toEqual([
+      ['cp-snap', 'READY'],
+      ['wk-snap', 'READY'],
+    ]);
+  });
+
   it('are made anew before the old ones go, and again after all were deleted', async () => {
     await warmFleet({ name: POOL, size: 1 });
     const own = () => namesOf(fleet, 'VirtualMachineSnapshot', 'lab-1');
