@@ -47,6 +47,9 @@ export interface VmParts {
   readonly labels?: Labels | undefined;
 }
 
+/** How long a guest may take to shut down; what is captured then has its files in order. */
+const SHUTDOWN_S = 60;
+
 const NETWORKS = { CONTROL_PLANE: '10.0.2.0/24', WORKER: '10.0.3.0/24', STANDALONE: '10.0.2.0/24' };
 
 /** A VM of a cluster. */
@@ -65,7 +68,7 @@ export function vmManifest(ref: ClusterRef, spec: VmSpec, parts: VmParts): VmMan
       template: {
         metadata: { labels },
         spec: {
-          terminationGracePeriodSeconds: 30,
+          terminationGracePeriodSeconds: SHUTDOWN_S,
           domain: {
             cpu: { cores: spec.cpuCores },
             memory: { guest: `${spec.memoryMiB}Mi` },

@@ -13,6 +13,7 @@ export const SETUP = {
 const SETUP_LOG = '/var/log/snapyard-setup.log';
 /** Applied by itself: what an image has in other files may name what its kernel does not have. */
 const SYSCTL_FILE = '/etc/sysctl.d/60-snapyard.conf';
+const STOP_FILE = '/etc/systemd/system.conf.d/60-snapyard.conf';
 const UNMET = 'NumCPU,Mem';
 const ADMIN = '/etc/kubernetes/admin.conf';
 
@@ -132,6 +133,8 @@ export function bridgeNetwork(node: NodePlace): string {
 export function nodeFiles(node: NodePlace): readonly (readonly [path: string, text: string])[] {
   return [
     ['/etc/default/kubelet', `KUBELET_EXTRA_ARGS=--node-ip=${node.address}\n`],
+    // Containers that do not listen hold a shutdown up for long, until the machine is cut off.
+    [STOP_FILE, '[Manager]\nDefaultTimeoutStopSec=15s\n'],
     ['/etc/modules-load.d/snapyard.conf', 'br_netfilter\nvxlan\n'],
     [
       SYSCTL_FILE,
