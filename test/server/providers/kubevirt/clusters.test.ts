@@ -147,6 +147,23 @@ describe('clusters from the image', PATIENCE, () => {
     expect(outside.names('ResourceQuota', 'patient')).toEqual(['session-quota']);
   });
 
+  test('a quota that is in dispute is tried three times, after 500 and 750 ms', async () => {
+    const conflict = { does: 'ANSWER', status: 409, reason: 'Conflict' } as const;
+    outside.kubernetes.faults.add({ verb: 'create', kind: 'ResourceQuota', ...conflict, times: 0 });
+    const times: number[] = [];
+    const stop = outside.kubernetes.log.onLine(({ what }) => {
+      if (what === 'a fault struck a request') times.push(outside.world.elapsed());
+    });
+    await failure(make(withRoom(clusterRef('disputed', 'micro')), outside.step(1)));
+    stop();
+    const waits = times.slice(1).map((at, number) => at - (times[number] ?? 0));
+    expect(waits).toHaveLength(2);
+    for (const [number, usual] of [500, 750].entries()) {
+      expect(waits[number]).toBeGreaterThanOrEqual(usual);
+      expect(waits[number]).toBeLessThanOrEqual(usual * 1.05 + 1);
+    }
+  });
+
   test('a VM that vanished is made again, and nothing of its disk is used', async () => {
     const ref = clusterRef('vanished');
     const by = outside.step(1);
