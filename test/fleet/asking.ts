@@ -21,10 +21,10 @@ export async function dataOf(
     verbsFor: ({ name, role }) => fleet.as(name, role === 'USER' ? role : 'ADMIN'),
     feedFor: createFeed({ store, world, hub }),
   });
-  const { context, close } = await fleet.done(contexts.open(viewer));
-  const answer = graphql({ schema, source, contextValue: context, variableValues });
+  const operation = await fleet.done(contexts.open(viewer));
+  const answer = graphql({ schema, source, contextValue: operation.context, variableValues });
   const { data, errors } = await fleet.done(answer);
-  close();
+  operation.close();
   hub.close();
   if (errors !== undefined) throw errors[0] ?? new Error('no answer');
   return JSON.parse(JSON.stringify(data));
