@@ -45,8 +45,8 @@ export interface Take extends Shooting {
   readonly assertOurs: (step: Step) => Promise<void>;
 }
 
-/** One try; a snapshot that is not ready by then is begun anew. */
-const TRY_MS = 480_000;
+/** One try; a snapshot that is not ready by then is begun anew. Clouds upload large ones first. */
+const TRY_MS = 900_000;
 const TRIES = 2;
 
 /** What must be done though the step was given up may take so long. */
