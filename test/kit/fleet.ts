@@ -148,9 +148,25 @@ export class Fleet {
     copyDatabase(this.#databaseFolder(life), this.#databaseFolder(life + 1));
   }
 
-  /** Starts another server on what the killed one left, and its loops. */
-  restart(): void {
+  /** A copy of the database as it is now; answers where it is. */
+  backup(): string {
+    const kept = mkdtempSync(join(this.#folder, 'backup-'));
+    copyDatabase(this.#databaseFolder(this.#server.life), kept);
+    return kept;
+  }
+
+  /**
+   * Starts another server, and its loops, on what the killed one left, or on another database that
+   * is put in its place: a backup, or a new one.
+   */
+  restart(database?: { readonly backup: string } | 'NEW'): void {
     this.kill();
+    const folder = this.#databaseFolder(this.#server.life + 1);
+    if (database !== undefined) {
+      for (const name of DATABASE) rmSync(join(folder, name), { force: true });
+    }
+    if (database === 'NEW') rmSync(folder, { recursive: true });
+    else if (database !== undefined) copyFiles(database.backup, folder);
     this.#graves.push(this.#server);
     this.#server = this.#start();
     this.loops.start();
@@ -245,9 +261,15 @@ function membersOf(store: Store, poolName: string): Cluster[] {
 
 function copyDatabase(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
-  for (const name of ['fleet.db', 'fleet.db-wal']) {
-    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
-  }
+  copyFiles(from, to);
   const stamp = readStamp(join(from, 'fleet.db'));
   if (stamp !== undefined) writeStamp(join(to, 'fleet.db'), stamp);
+}
+
+const DATABASE = ['fleet.db', 'fleet.db-wal'] as const;
+
+function copyFiles(from: string, to: string): void {
+  for (const name of DATABASE) {
+    if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
+  }
 }

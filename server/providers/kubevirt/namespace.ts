@@ -22,6 +22,11 @@ const LOOK_AGAIN_MS = 5_000;
  */
 export async function ensureNamespace(host: Host, ref: ClusterRef, step: Step): Promise<void> {
   await ensureAnchor(host, ref, step);
+  await mendNamespace(host, ref, step);
+}
+
+/** Makes what is missing in a cluster's namespace, of which people may have deleted something. */
+export async function mendNamespace(host: Host, ref: ClusterRef, step: Step): Promise<void> {
   await ensureQuota(host, ref, step);
   if (ref.vms.length < 2) return;
   await Promise.all(ref.vms.map((spec) => ensureService(host, ref, spec, step)));

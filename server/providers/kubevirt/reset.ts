@@ -11,6 +11,7 @@ import type { Host } from './host.ts';
 import { insist, reasonOf } from './insist.ts';
 import { clearRestores, sweepDisks } from './leftovers.ts';
 import { startMachine, untilAnswering } from './machines.ts';
+import { mendNamespace } from './namespace.ts';
 import { nameOf, VM_RESTORES } from './objects.ts';
 import { RESTORE_BESIDE } from './rungs/beside.ts';
 import { RESTORE_IN_PLACE } from './rungs/in-place.ts';
@@ -50,7 +51,15 @@ export async function resetCluster(
   if (set.cluster?.id !== ref.id) {
     throw refused(`${ref.name} can only be restored from a set of its own, in its namespace`);
   }
-  const snapshots = await usableSet(host, set, step);
+  const [snapshots] = await together(step, [
+    (by) => usableSet(host, set, by),
+    async (by): Promise<undefined> => {
+      await insist(host, by, `mending the namespace ${ref.namespace}`, () =>
+        mendNamespace(host, ref, by),
+      );
+    },
+  ]);
+  if (snapshots === undefined) throw refused(`nobody looked at the set of ${ref.name}`);
   return await climb({ host, ref, set, snapshots }, step);
 }
 
