@@ -55,6 +55,18 @@ describe('createSnapshots', () => {
     expect(yard.members('p')[0]).toMatchObject({ strategy: 'SNAPSHOT' });
   });
 
+  it('frees a cluster whose set was taken by a worker that died then', async () => {
+    const yard = await warmYard(1);
+    const job = await yard.done(yard.as('admin').recreateSnapshots({ pool: 'p' }));
+    const isTaken = () =>
+      snapshotsOf(yard, 'p').some(({ jobId, current }) => jobId === job.id && current);
+    await until(yard, isTaken);
+    expect(yard.members('p')[0]?.status).toBe('RESETTING');
+    const next = restart(yard);
+    await until(next, () => next.members('p')[0]?.status === 'AVAILABLE', 5 * MINUTE);
+    expect(await ended(next, job)).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
   it('makes a template set from the image when it is to come from a base cluster', async () => {
     const yard = await warmYard(1);
     const admin = yard.as('admin');
