@@ -5,6 +5,11 @@ import { reasonOf } from './insist.ts';
 import { nameOf } from './objects.ts';
 import { within } from './within.ts';
 
+/** What cleaning needs of a host. */
+type Cleaner = Pick<Host, 'world' | 'settings' | 'log'> & {
+  readonly guests: Pick<Host['guests'], 'run'>;
+};
+
 /** A command may take this long; one that hangs is a failure like any other. */
 const COMMAND_MS = 60_000;
 
@@ -46,8 +51,8 @@ function commandsFor(user: string): readonly (readonly string[])[] {
 
 /** Cleans guests before they are captured. What does not succeed is logged, and nothing more. */
 export async function cleanGuests(
-  host: Host,
-  machines: readonly Machine[],
+  host: Cleaner,
+  machines: readonly Pick<Machine, 'vm'>[],
   step: Step,
 ): Promise<void> {
   const commands = commandsFor(host.settings.sshUser);
@@ -59,8 +64,8 @@ export async function cleanGuests(
 }
 
 async function tryCommand(
-  host: Host,
-  { vm }: Machine,
+  host: Cleaner,
+  { vm }: Pick<Machine, 'vm'>,
   argv: readonly string[],
   step: Step,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cleanGuests } from '../../../../server/providers/kubevirt/clean-up.ts';
-import type { Machine } from '../../../../server/providers/kubevirt/find-machines.ts';
 import type { Host } from '../../../../server/providers/kubevirt/host.ts';
+import { VMS } from '../../../../server/providers/kubevirt/objects.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from '../../../../server/providers/kubevirt/settings.ts';
 import { ProviderError } from '../../../../server/providers/provider.ts';
 import { stepOf } from '../../../kit/simulator.ts';
@@ -26,7 +26,7 @@ test('eight commands in each of both guests, in order; what fails is logged only
     ['wk', []],
   ]);
   const lines: string[] = [];
-  const guests: Partial<Host['guests']> = {
+  const guests: Pick<Host['guests'], 'run'> = {
     run: async ({ name }, argv, { signal }) => {
       const command = argv.join(' ');
       ran.get(name)?.push(command);
@@ -43,10 +43,11 @@ test('eight commands in each of both guests, in order; what fails is logged only
     guests,
     settings: DEFAULT_KUBEVIRT_SETTINGS,
     log: (line: string) => void lines.push(line),
-  } as unknown as Host;
-  const machines = ['cp', 'wk'].map(
-    (name) => ({ vm: { metadata: { name, namespace: 'vm-templates' } } }) as unknown as Machine,
-  );
+  };
+  const machines = ['cp', 'wk'].map((name) => {
+    const metadata = { name, namespace: 'vm-templates', uid: name, resourceVersion: '1' };
+    return { vm: VMS.schema.parse({ metadata, spec: {} }) };
+  });
   await world.finish(cleanGuests(host, machines, stepOf(1)), { withinMs: 600_000 });
   for (const commands of ran.values()) {
     expect(commands).toHaveLength(ORDER.length);
