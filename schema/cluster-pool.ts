@@ -46,7 +46,11 @@ export const IdentityModeEnum = builder.enumType('IdentityMode', {
     'their own before hand-over.',
   values: {
     SHARED_IDENTITY: { description: 'All have the same: the pool is one domain of trust.' },
-    REKEYED: { description: 'Each gets its own.' },
+    REKEYED: {
+      description:
+        'Each gets its own SSH host keys and machine id. Certificates of a Kubernetes in the ' +
+        'guests stay those of the golden state.',
+    },
   },
 });
 

@@ -11,7 +11,9 @@ const ProvisioningStatsObject = builder
     fields: (t) => ({
       servedFrom: t.expose('servedFrom', { type: ServedFromEnum, description: 'The way.' }),
       from: t.expose('from', { type: 'DateTime', description: 'When the period begins.' }),
-      count: t.exposeInt('count', { description: 'How many claims ended in it, well or not.' }),
+      count: t.exposeInt('count', {
+        description: 'How many claims, and clusters made for the pool, ended in it, well or not.',
+      }),
       failed: t.exposeInt('failed', { description: 'How many of them failed.' }),
       p50Ms: t.exposeInt('p50Ms', {
         nullable: true,

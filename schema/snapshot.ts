@@ -28,7 +28,11 @@ SnapshotNode.implement({
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
     id: t.id({ description: NODE_ID, resolve: ({ id }) => globalId('Snapshot', id) }),
-    name: t.exposeString('name', { description: 'Its name at the provider.' }),
+    name: t.exposeString('name', {
+      description:
+        'Its name at the provider. On Kubernetes it lies in the namespace of its cluster; that ' +
+        'of a template set in vm-templates, with the name of its pool and a dash before it.',
+    }),
     role: t.expose('role', { type: VmRoleEnum, description: 'Of which VM of a cluster it is.' }),
     set: t.exposeInt('set', {
       description:
