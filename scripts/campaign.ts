@@ -5,6 +5,8 @@
  * `npm run check:kill -- --cycles 100 --seed 1` kills the real server so often;
  * `npm run check:kubevirt -- --seeds 2` kills a server before a simulated KubeVirt at every request
  * by which it changes something and at every commit, for each seed in another order;
+ * `npm run check:kubevirt-faults -- --seeds 3` lets every fault of a simulated KubeVirt strike at
+ * every moment, and for each seed many of them a pool of twenty clusters;
  * `npm run check:hostile -- --documents 10000 --seed 1` sends so many documents in bad faith.
  */
 import { spawnSync } from 'node:child_process';
@@ -14,6 +16,7 @@ const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
   ['kubevirt', 'test/fleet/kill.test.ts'],
+  ['kubevirt-faults', 'test/fleet/faults.test.ts test/fleet/burst.test.ts'],
   ['hostile', 'test/security/hostile.test.ts'],
 ]);
 
@@ -37,5 +40,5 @@ const env = {
   SNAPYARD_SEED: values.seed,
   SNAPYARD_SEEDS: values.seeds ?? values.cycles ?? values.documents ?? '1',
 };
-const args = ['node_modules/vitest/vitest.mjs', 'run', file];
+const args = ['node_modules/vitest/vitest.mjs', 'run', ...file.split(' ')];
 process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit', env }).status ?? 1;
