@@ -13,6 +13,7 @@ import { dataVolumeManifest, secret, vmManifest } from './manifests.ts';
 import { cloudInitName, rootDiskName, vmLabels } from './names.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
 import { DATA_VOLUMES, isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
+import { whyNot } from './sight.ts';
 import { together } from './together.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
@@ -137,6 +138,7 @@ async function joinCommand(
       return host.guests.pace.turnInMs(host.world.elapsed() - silentSince);
     },
     detail: () => last.reason,
+    onlyLooks: true,
   };
   return until(host, [views.vms, views.vmis], wait, async () => {
     const isLeader = ({ role }: Machine) => role === 'CONTROL_PLANE';
@@ -165,7 +167,8 @@ interface JoinAnswer {
 }
 
 async function askForJoin(host: Host, leader: Machine, signal: AbortSignal): Promise<JoinAnswer> {
-  if (leader.vmi?.status?.phase !== 'Running') return { reason: 'its VM does not run yet' };
+  if (leader.vmi?.status?.phase !== 'Running')
+    return { reason: `${leader.vm.metadata.name}: ${whyNot(leader.vm)}` };
   const argv = ['sudo', '-n', 'cat', JOIN_FILE];
   const isSettled = `[ -e ${JOIN_FILE} ] || [ -e ${FAILED_FILE} ]`;
   try {

@@ -3,7 +3,8 @@ import { about } from './calls.ts';
 import { isRefusal } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ObjectName } from './kubernetes.ts';
-import { isFinal, knownMachines, machineViews, type Machine } from './find-machines.ts';
+import { findMachines, isFinal, knownMachines, machineViews } from './find-machines.ts';
+import type { Machine } from './find-machines.ts';
 import { FailedMachine, refuseFailedMachine, refuseHopeless } from './failures.ts';
 import { askGuest, awaitInGuest, nodesReady } from './guest-questions.ts';
 import { isAnswering, sightCluster, whyNot } from './sight.ts';
@@ -173,9 +174,16 @@ export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): P
       return host.guests.pace.turnInMs(host.world.elapsed() - silentSince, unreached);
     },
     detail: () => last?.reason,
+    onlyLooks: true,
   };
+  const isDue = nowAndThen(host);
   return until(host, [views.vms, views.vmis], wait, async () => {
-    const machines = knownMachines(views, ref);
+    // A watch may have fallen silent, and what it missed must not cost a rung.
+    const isSure = isDue();
+    const machines = isSure
+      ? await findMachines(host, ref, step.signal)
+      : knownMachines(views, ref);
+    if (isSure) refuseVanished(ref, machines);
     last = await silenceOf(host, ref, machines, step.signal);
     if (last !== undefined) return undefined;
     const seen = await sightCluster(host, ref, step.signal);
@@ -183,6 +191,12 @@ export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): P
     last = { reason: silence(seen), unreached: 0 };
     return undefined;
   });
+}
+
+/** What somebody deleted does not come back by waiting. */
+function refuseVanished(ref: ClusterRef, machines: readonly Machine[]): void {
+  const gone = ref.vms.find(({ role }) => !machines.some((each) => each.role === role));
+  if (gone !== undefined) throw new FailedMachine(`there is no VM ${gone.name} any more`);
 }
 
 /** Why a cluster does not answer. */

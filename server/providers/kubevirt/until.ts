@@ -1,6 +1,7 @@
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { ObjectName, View } from './kubernetes.ts';
+import { unlessAborted } from './limited-signal.ts';
 
 /** What is waited for, and how long. */
 export interface Wait {
@@ -15,6 +16,8 @@ export interface Wait {
   readonly namespace?: string | undefined;
   /** Why it is not so yet, as last seen; part of the reason when the deadline passes. */
   readonly detail?: (() => string | undefined) | undefined;
+  /** The check changes nothing: at the deadline it is left behind, however long it still takes. */
+  readonly onlyLooks?: boolean | undefined;
 }
 
 /** What a wait is woken by; any view. */
@@ -40,10 +43,12 @@ export async function until<T>(
     for (;;) {
       wait.signal.throwIfAborted();
       bell.listen();
-      const found = await check();
+      const found = await bell.inTime(check);
       if (found !== undefined) return found;
       await bell.rung();
     }
+  } catch (error) {
+    throw bell.inWords(error);
   } finally {
     bell.close();
   }
@@ -113,6 +118,27 @@ class Bell {
     }
   }
 
+  /** What a check answers; one that only looks may not outlast the deadline. */
+  async inTime<T>(check: () => Promise<T> | T): Promise<T> {
+    if (this.#wait.onlyLooks !== true) return await check();
+    const over = new AbortController();
+    const cancel = this.#atDeadline(() => over.abort(this.#late()));
+    try {
+      return await unlessAborted(Promise.resolve(check()), over.signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Who cuts a wait short with a reason for people is told what was waited for. */
+  inWords(error: unknown): unknown {
+    const { signal, what } = this.#wait;
+    const { reason } = signal;
+    if (!signal.aborted || !(reason instanceof ProviderError)) return error;
+    const told = `${reason.reason}, waiting for ${what}${this.#why()}`;
+    return new ProviderError(told, { retryable: reason.retryable, cause: reason });
+  }
+
   async rung(): Promise<void> {
     const now = this.#world.elapsed();
     const left = (this.#wait.deadline ?? Infinity) - now;
@@ -146,11 +172,14 @@ class Bell {
 
   #late(): ProviderError {
     const seconds = Math.round((this.#world.elapsed() - this.#start) / 1_000);
+    const told = `waited ${seconds} s in vain for ${this.#wait.what}${this.#why()}`;
+    return new ProviderError(told, { retryable: true });
+  }
+
+  /** Why it is not so yet, as the end of a sentence. */
+  #why(): string {
     const troubles = this.#views.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble]));
     const details = [this.#wait.detail?.(), ...troubles].filter((text) => text !== undefined);
-    const why = details.length === 0 ? '' : `: ${details.join('; ')}`;
-    return new ProviderError(`waited ${seconds} s in vain for ${this.#wait.what}${why}`, {
-      retryable: true,
-    });
+    return details.length === 0 ? '' : `: ${details.join('; ')}`;
   }
 }
