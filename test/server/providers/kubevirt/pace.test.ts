@@ -13,7 +13,7 @@ test('the longer a guest is silent the longer is the pause, within bounds', asyn
   expect(pauses).toEqual([2_000, 2_000, 6_000, 30_000]);
 });
 
-test('however many come up at once, a second has five questions and everybody has a turn', async () => {
+test('however many come up at once, they have five questions a second, in turn', async () => {
   const world = virtualWorld({ seed: 1 });
   const pace = new Pace(world);
   const asked = Array.from({ length: 100 }, () => 0);
