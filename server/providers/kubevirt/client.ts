@@ -157,7 +157,8 @@ class Client implements KubernetesClient {
     this.#isClosed = true;
     for (const view of this.#running) view.close();
     const connection = await this.#connection?.catch(() => undefined);
-    await Promise.all([connection, ...this.#retired].map((each) => each?.close()));
+    await connection?.close();
+    await Promise.all([...this.#retired].map((each) => each.close()));
   }
 
   #newView(kind: ObjectKind<unknown>, where: Where): ListWatch<unknown> {

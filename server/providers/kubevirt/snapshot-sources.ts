@@ -56,10 +56,10 @@ async function sourcesIn(
 ): Promise<ReadonlySet<string>> {
   const snapshots = await kubernetes.list(VM_SNAPSHOTS, { namespace }, signal);
   const contents = await Promise.all(
-    snapshots.map(({ status }) => {
+    snapshots.map(async ({ status }) => {
       const name = status?.virtualMachineSnapshotContentName;
       if (name == null) return undefined;
-      return kubernetes.get(VM_SNAPSHOT_CONTENTS, { namespace, name }, signal);
+      return await kubernetes.get(VM_SNAPSHOT_CONTENTS, { namespace, name }, signal);
     }),
   );
   const backups = contents.flatMap((content) => content?.spec?.volumeBackups ?? []);

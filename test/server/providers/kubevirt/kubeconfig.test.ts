@@ -123,7 +123,7 @@ test('a login that fails when a watch is opened again does not end its view', as
   }
 });
 
-test('a token that was renewed in the file is taken, a file that is half written is not', async () => {
+test('a token that was renewed in the file is taken; one that is half written is not', async () => {
   const api = await rawApi({ user: { token: 'old' }, world: 'real' });
   try {
     const { signal } = new AbortController();
