@@ -28,7 +28,8 @@ interface Needs {
 const NEEDS: Readonly<Record<LatencyKind, Needs>> = {
   FILL: {},
   // A worker is told how to join when it is made; a machine that was captured runs again.
-  START: { own: ['FILL', 'CUT', 'RESTORE'], leader: ['INIT'] },
+  // One that is reset does not run before the disks of all are of one set again.
+  START: { own: ['FILL', 'CUT'], leader: ['INIT'], all: ['RESTORE'] },
   BOOT: { own: ['START'] },
   INIT: { own: ['BOOT'] },
   JOIN: { own: ['BOOT'] },

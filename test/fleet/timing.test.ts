@@ -73,9 +73,9 @@ describe('the critical path', () => {
 /** All our waiting together may add so much; polling adds a quarter and more. */
 const MOST_RATIO = 1.05;
 /** Far less than what polling took; a wait that asks the server again shows here. */
-const MOST_REQUESTS = 220;
+const MOST_REQUESTS = 210;
 
-test.each([1, 2, 3])(
+test.each([1, 2])(
   'clusters are made and reset within the critical path and five percent, seed %d',
   async (seed) => {
     const { bootstrap, snapshot, reset, idle } = await playOurs(seed);
@@ -91,5 +91,5 @@ test.each([1, 2, 3])(
     expect(idle.get('stream virtualmachineinstances/portforward')).toBeLessThanOrEqual(26);
     expect(sumOf(idle)).toBeLessThan(150);
   },
-  60_000,
+  120_000,
 );

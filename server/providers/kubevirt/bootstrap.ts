@@ -35,35 +35,18 @@ const MADE = 'made';
  */
 export async function bootstrapCluster(host: Host, ref: ClusterRef, step: Step): Promise<void> {
   await ensureTemplatesNamespace(host, step.signal);
-  await discardOrphans(host, ref, step);
-  const begun = await beginDisks(host, ref, step);
+  const present = await discardOrphans(host, ref, step);
+  const isMissing = ({ role }: VmSpec) => !present.some((machine) => machine.role === role);
+  // Disks need no control plane: that of a worker is filled while the control plane is made.
+  await together(
+    step,
+    ref.vms.filter(isMissing).map((spec) => (by: Step) => ensureDisk(host, ref, spec, by)),
+  );
   for (const spec of inOrder(ref.vms)) {
-    const machine = (await findMachines(host, ref, step.signal)).find(
-      ({ role }) => role === spec.role,
-    );
-    if (machine === undefined && !begun.has(spec)) throw vanished(spec.name);
+    const machine = present.find(({ role }) => role === spec.role);
     if (machine === undefined) await makeMachine(host, ref, spec, step);
     else if (machine.vmi === undefined) await startMachine(host, nameOf(machine.vm), step);
   }
-}
-
-/**
- * Begins the disks of the VMs that are to be made. They need no control plane: that of a worker is
- * filled while the control plane sets itself up.
- */
-async function beginDisks(host: Host, ref: ClusterRef, step: Step): Promise<ReadonlySet<VmSpec>> {
-  const machines = await findMachines(host, ref, step.signal);
-  const missing = ref.vms.filter(({ role }) => !machines.some((each) => each.role === role));
-  await together(
-    step,
-    missing.map((spec) => (by: Step) => ensureDisk(host, ref, spec, by)),
-  );
-  return new Set(missing);
-}
-
-/** The next attempt finds out what it left, and makes it anew. */
-function vanished(name: string): ProviderError {
-  return new ProviderError(`${name} has vanished while it was made`, { retryable: true });
 }
 
 async function ensureDisk(host: Host, ref: ClusterRef, spec: VmSpec, step: Step): Promise<void> {
@@ -80,16 +63,19 @@ async function ensureDisk(host: Host, ref: ClusterRef, spec: VmSpec, step: Step)
   await ensureObject(host, DATA_VOLUMES, dataVolumeManifest(parts), step.signal);
 }
 
-/** A worker whose control plane is gone has nothing to be a part of; all is made again. */
-async function discardOrphans(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+/**
+ * Removes what is of no use, and answers which VMs stay. A worker whose control plane is gone has
+ * nothing to be a part of; all is made again then.
+ */
+async function discardOrphans(host: Host, ref: ClusterRef, step: Step): Promise<Machine[]> {
   const machines = await findMachines(host, ref, step.signal);
   const leader = inOrder(ref.vms)[0];
   const isLed = machines.some(({ role, vm }) => role === leader?.role && !isLeaving(vm));
-  const leaving = machines.filter(({ vm }) => isLeaving(vm));
-  const useless = isLed ? leaving : machines;
-  if (useless.length === 0) return;
+  const useless = machines.filter(({ vm }) => !isLed || isLeaving(vm));
+  if (useless.length === 0) return machines;
   step.progress('removing what is left of an earlier attempt');
   await discardMachines(host, ref, useless, step);
+  return machines.filter((machine) => !useless.includes(machine));
 }
 
 async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step): Promise<void> {
