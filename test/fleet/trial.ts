@@ -59,6 +59,7 @@ export async function tryOut(fleet: Fleet, mishap: Mishap, moment: Moment): Prom
   const told = toldSince(fleet, seq);
   undo.now();
   await recover(fleet);
+  if (moment === 'RESET') await renew(fleet);
   const verdict = { seconds, end, told };
   judge(mishap, moment, verdict);
   await expectWell(fleet, before);
@@ -183,6 +184,18 @@ async function recover(fleet: Fleet): Promise<void> {
   }
   await fleet.settled(POOL, 1, ['AVAILABLE'], 3 * HOUR);
   expect(poolOf(fleet, POOL).replenishPaused).toBeNull();
+}
+
+/** A VM that was made anew is captured anew, so that the next reset has all rungs again. */
+async function renew(fleet: Fleet): Promise<void> {
+  const [{ namespace = '' } = {}] = fleet.members(POOL);
+  const { objects } = fleet.kubernetes;
+  const uids = objects.list('VirtualMachine', { namespace }).map(({ metadata }) => metadata.uid);
+  const taken = JSON.stringify(objects.list('VirtualMachineSnapshot', { namespace }));
+  if (uids.every((uid) => taken.includes(uid))) return;
+  const job = await fleet.done(fleet.as('admin').recreateSnapshots({ pool: POOL }));
+  expect(await ended(fleet, job)).toMatchObject({ status: 'SUCCEEDED' });
+  await fleet.settled(POOL, 1);
 }
 
 /** Reasons that tell nobody anything. */

@@ -2,6 +2,7 @@ import { ProviderError, type ClusterRef, type ClusterSource } from '../provider.
 import type { Sighting, Step } from '../provider.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { about } from './calls.ts';
+import { withDiskTroubles } from './disk-troubles.ts';
 import { FailedMachine } from './failures.ts';
 import { createFromSet } from './from-set.ts';
 import type { Host } from './host.ts';
@@ -30,8 +31,10 @@ export async function ensureCluster(
     step.progress('waiting for guests');
     return await untilAnswering(host, ref, step);
   } catch (error) {
-    if (isHopeless(host, error, step)) await orderRemoval(host, ref, step);
-    throw error;
+    if (!isHopeless(host, error, step)) throw error;
+    const told = await withDiskTroubles(host, ref.namespace, error, step.signal);
+    await orderRemoval(host, ref, step);
+    throw told;
   }
 }
 

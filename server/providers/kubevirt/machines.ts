@@ -87,7 +87,7 @@ export async function stopMachine(
       deadline: endOf(host, step),
       everyMs: AGAIN_MS,
       namespace: vm.namespace,
-      detail: () => refusal,
+      detail: () => refusal ?? goingOf(vmis.get(vm)),
     },
     () =>
       about(host, vm, `stopping ${vm.name}`, step.signal, async () => {
@@ -142,6 +142,14 @@ function isHalted({ spec }: VirtualMachine): boolean {
 /** Off, and nothing is going to change that. */
 function isAtRest(vm: VirtualMachine): boolean {
   return isHalted(vm) || vm.status?.printableStatus === 'Stopped';
+}
+
+/** What an instance is that is to go. */
+function goingOf(vmi: VirtualMachineInstance | undefined): string | undefined {
+  if (vmi === undefined) return undefined;
+  const since = vmi.metadata.deletionTimestamp;
+  const asked = since === undefined ? '' : `, deleted at ${since}`;
+  return `its instance is ${vmi.status?.phase ?? 'new'}${asked}`;
 }
 
 function isStillThere(vmi: VirtualMachineInstance | undefined): boolean {

@@ -71,9 +71,10 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
       });
     } catch (error) {
       last = error;
-      await clearUp(take);
+      const isOver = error instanceof ProviderError && !error.retryable;
+      await clearUp(take, isOver && !step.signal.aborted);
       step.signal.throwIfAborted();
-      if (!(error instanceof ProviderError) || !error.retryable) throw error;
+      if (!(error instanceof ProviderError) || isOver) throw error;
       if (number < TRIES) step.progress(`capturing again, because ${error.reason}`);
     }
   }
@@ -241,9 +242,10 @@ function wrongWith(
 
 /**
  * After a failure: nothing half-done stays that a later try could take for its own, and machines
- * that people may be using are on. Who has been overtaken leaves everything to the other.
+ * that people may be using are on. Good snapshots stay for the next try, if there is to be one.
+ * Who has been overtaken leaves everything to the other.
  */
-async function clearUp(take: Take): Promise<void> {
+async function clearUp(take: Take, isOver: boolean): Promise<void> {
   const { host, step, runs } = take;
   const never = new AbortController().signal;
   const limit = { what: 'clearing up after a capture', ms: GRACE_MS, signal: never };
@@ -256,7 +258,7 @@ async function clearUp(take: Take): Promise<void> {
         const snapshot = present.get(role);
         return snapshot !== undefined && wrongWith(take, snapshot, []) === undefined;
       });
-      if (!flawless) await removeShots(take, present, by);
+      if (isOver || !flawless) await removeShots(take, present, by);
       if (runs) await startAll(take, by);
     });
   } catch (error) {

@@ -3,7 +3,7 @@ import { ProviderError, type Step } from '../provider.ts';
 import type { Host } from './host.ts';
 
 /** Reasons and results come a little before the step is cut off, so that they are told. */
-const MARGIN_MS = 1_000;
+const MARGIN_MS = 5_000;
 
 /** The end of a step as a moment of `world.elapsed()`; undefined where it is very far away. */
 export function endOf(host: Pick<Host, 'world'>, step: Pick<Step, 'deadline'>): number | undefined {

@@ -1,4 +1,5 @@
 import { ProviderError, type Step, type VmSpec } from '../../provider.ts';
+import { withDiskTroubles } from '../disk-troubles.ts';
 import { lastWarnings } from '../errors.ts';
 import { insist } from '../insist.ts';
 import { ensureObject } from '../calls.ts';
@@ -103,7 +104,9 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
       return seen.status?.complete === true ? true : undefined;
     });
   } catch (error) {
-    throw step.signal.aborted || seen === undefined ? error : await withWarnings(error, seen);
+    if (step.signal.aborted || seen === undefined) throw error;
+    const told = await withWarnings(error, seen);
+    throw await withDiskTroubles(host, ref.namespace, told, step.signal);
   }
 
   async function withWarnings(error: unknown, restore: VirtualMachineRestore): Promise<unknown> {
