@@ -57,7 +57,7 @@ function takenButHeld(db: Db, now: number): Snapshot[] {
   const reserved = findAtWork(db, 'RESETTING', now).filter((row) => isResetting(row, 'CAPTURE'));
   return reserved.flatMap(({ id, poolId, jobId }) => {
     const first = findCurrentSet(db, poolId, id)[0];
-    return first !== undefined && first.jobId === jobId ? [first] : [];
+    return first?.jobId === jobId ? [first] : [];
   });
 }
 

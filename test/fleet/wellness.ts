@@ -17,7 +17,7 @@ export async function standingOf(fleet: Fleet): Promise<Standing> {
   await fleet.world
     .runUntil(() => strangeTo(fleet).length === 0, { withinMs: 660_000 })
     .catch(() => undefined);
-  const [{ namespace = '' } = {}] = fleet.members(POOL);
+  const namespace = fleet.members(POOL)[0]?.namespace ?? '';
   return {
     namespaces: namespacesOf(fleet, POOL).length,
     cluster: inventoryOf(fleet, namespace),

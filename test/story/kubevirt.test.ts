@@ -117,6 +117,12 @@ async function lines(...args: readonly string[]): Promise<string[]> {
   return printed.split('\n').filter(Boolean);
 }
 
+/** A field of all instances of a namespace. */
+function fieldsOf(namespace: string, field: string): Promise<string> {
+  const output = `jsonpath={.items[*].${field}}`;
+  return kubectl(kubeconfig(), folder, ['get', 'vmi', '-n', namespace, '-o', output]);
+}
+
 /** The golden snapshots of all clusters, as kubectl names them. */
 async function snapshots(): Promise<string[]> {
   const [what, how] = [
@@ -135,7 +141,7 @@ async function untilRenewed(old: readonly string[]): Promise<void> {
 }
 
 describe.skipIf(whyNoKubectl() !== undefined)(
-  `kubectl, beside a server that is killed (seed ${seed})`,
+  `kubectl, beside a server that is killed (needs kubectl, seed ${seed})`,
   () => {
     it('sees three clusters of two machines with six golden snapshots', async () => {
       const bootstrap = `mutation ($input: PoolInput!) {
@@ -153,9 +159,7 @@ describe.skipIf(whyNoKubectl() !== undefined)(
       ]);
       for (const namespace of ['cluster1', 'cluster2', 'cluster3']) {
         expect(await lines('get', 'vmsnapshot', '-n', namespace)).toHaveLength(2);
-        const running = await kubectl(kubeconfig(), folder, [
-          ...['get', 'vmi', '-n', namespace, '-o', 'jsonpath={.items[*].status.phase}'],
-        ]);
+        const running = await fieldsOf(namespace, 'status.phase');
         expect(running).toBe('Running Running');
       }
       expect(await lines('get', 'vmsnapshot', '-n', 'vm-templates')).toEqual([]);
@@ -169,10 +173,7 @@ describe.skipIf(whyNoKubectl() !== undefined)(
       };
       expect(createSession.status).toBe('RUNNING');
       const { namespace } = createSession.assignedCluster;
-      const uidsOf = async () =>
-        await kubectl(kubeconfig(), folder, [
-          ...['get', 'vmi', '-n', namespace, '-o', 'jsonpath={.items[*].metadata.uid}'],
-        ]);
+      const uidsOf = () => fieldsOf(namespace, 'metadata.uid');
       const before = await uidsOf();
       const release = `mutation ($input: ReleaseSessionInput!) {
       releaseSession(input: $input) { ... on Session { status } } }`;
