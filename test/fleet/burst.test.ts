@@ -6,7 +6,8 @@ import { release, served, until } from '../kit/pool-under-test.ts';
 import { seeded } from '../kit/seeded.ts';
 import { inventoryOf, namesOf } from './deeds.ts';
 import { ApiError } from '../kubernetes/ports.ts';
-import { MISHAPS, type Mishap, type Place } from './fault-list.ts';
+import { MISHAPS } from './fault-list.ts';
+import type { Mishap, Place } from './mishap.ts';
 
 /**
  * A whole pool in bad hours: sessions come and go while faults of all kinds strike, several at
@@ -25,7 +26,7 @@ it.each(seeds)('a burst of faults leaves nothing behind, seed %i', async (seed) 
   fleet.loops.start();
   await fleet.addPool({ name: POOL, size: SIZE });
   await fleet.settled(POOL, SIZE);
-  const [{ namespace = '' } = {}] = fleet.members(POOL);
+  const namespace = fleet.members(POOL)[0]?.namespace ?? '';
   const wanted = inventoryOf(fleet, namespace);
   await burst(fleet, seeded(seed));
   await recover(fleet);

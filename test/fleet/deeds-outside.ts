@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kubernetes/ports.ts';
-import type { Place } from './fault-list.ts';
+import type { Place } from './mishap.ts';
 
 /** What other people and programs do in the namespaces of clusters. */
 

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { seedsOf } from '../kit/campaign.ts';
 import type { Fleet } from '../kit/fleet.ts';
-import { MISHAPS, MOMENTS, type Moment } from './fault-list.ts';
+import { MISHAPS } from './fault-list.ts';
+import { MOMENTS, type Moment } from './mishap.ts';
 import { openScene, tryOut, type Verdict } from './trial.ts';
 
 /**
@@ -9,14 +10,18 @@ import { openScene, tryOut, type Verdict } from './trial.ts';
  * deadline; and with the fault gone the pool is as it was, by itself or by a repair.
  */
 
-/** In a test run each fault at one of its moments, by `npm run check:kubevirt-faults` at all. */
+/** In a test run some faults at one moment each, by `npm run check:kubevirt-faults` all at all. */
 const { all } = seedsOf('kubevirt-faults', 1);
 
 vi.setConfig({ testTimeout: 120_000 });
 
+/** The share of the faults that a test run has time for; making a cluster takes the longest. */
+const EVERY = 5;
+
 const CASES = MISHAPS.flatMap((mishap, index) => {
   const moments = mishap.at ?? MOMENTS;
-  const chosen = all ? moments : moments.slice(index % moments.length).slice(0, 1);
+  if (!all && index % EVERY !== 0) return [];
+  const chosen = all ? moments : moments.slice((index / EVERY) % moments.length).slice(0, 1);
   return chosen.map((moment) => ({ mishap, moment }));
 });
 

@@ -16,7 +16,7 @@ import {
   until,
 } from '../kit/pool-under-test.ts';
 import { dirty, inventoryOf, isClean, namesOf } from './deeds.ts';
-import type { Mishap, Moment } from './fault-list.ts';
+import type { Mishap, Moment } from './mishap.ts';
 
 /** One mishap at one moment, from a pool that is well to a pool that is well again. */
 
@@ -43,7 +43,7 @@ export async function openScene(moment: Moment): Promise<Fleet> {
 
 /** Lets the mishap strike, checks how it ends, and that the pool is as before in the end. */
 export async function tryOut(fleet: Fleet, mishap: Mishap, moment: Moment): Promise<Verdict> {
-  const [{ namespace = '' } = {}] = fleet.members(POOL);
+  const namespace = fleet.members(POOL)[0]?.namespace ?? '';
   const before = inventoryOf(fleet, namespace);
   const seq = fleet.store.read(lastSeq);
   const begun = fleet.world.elapsed();
@@ -51,9 +51,11 @@ export async function tryOut(fleet: Fleet, mishap: Mishap, moment: Moment): Prom
   const undo = plan(fleet, mishap, namespace);
   await work.begin();
   const deadline = mishap.withinMs ?? WITHIN_MS;
-  await until(fleet, () => undo.hasStruck() && work.hasEnded(), deadline).catch((error) => {
-    throw new Error(`did not end: ${stateOf(fleet)}`, { cause: error });
-  });
+  await until(fleet, () => undo.hasStruck() && work.hasEnded(), deadline).catch(
+    (error: unknown) => {
+      throw new Error(`did not end: ${stateOf(fleet)}`, { cause: error });
+    },
+  );
   const seconds = Math.round((fleet.world.elapsed() - begun) / 1_000);
   const end = work.end();
   const told = toldSince(fleet, seq);
@@ -188,7 +190,7 @@ async function recover(fleet: Fleet): Promise<void> {
 
 /** A VM that was made anew is captured anew, so that the next reset has all rungs again. */
 async function renew(fleet: Fleet): Promise<void> {
-  const [{ namespace = '' } = {}] = fleet.members(POOL);
+  const namespace = fleet.members(POOL)[0]?.namespace ?? '';
   const { objects } = fleet.kubernetes;
   const uids = objects.list('VirtualMachine', { namespace }).map(({ metadata }) => metadata.uid);
   const taken = JSON.stringify(objects.list('VirtualMachineSnapshot', { namespace }));
@@ -199,8 +201,12 @@ async function renew(fleet: Fleet): Promise<void> {
 }
 
 /** Reasons that tell nobody anything. */
-const EMPTY_WORDS =
-  /undefined|\[object|^an internal error|^not done within \d+ s$|job: not done within \d+ minutes$|: *$/;
+const EMPTY_WORDS = new RegExp(
+  [
+    'undefined|\[object|^an internal error|: *$',
+    '^not done within \d+ s$|job: not done within \d+ minutes$',
+  ].join('|'),
+);
 
 function judge(mishap: Mishap, moment: Moment, { end, told }: Verdict): void {
   expect(told.filter((reason) => EMPTY_WORDS.test(reason))).toEqual([]);
@@ -220,7 +226,7 @@ async function expectWell(fleet: Fleet, before: Record<string, number>): Promise
   const isBack = () => JSON.stringify(inventoryOf(fleet, namespace)) === JSON.stringify(before);
   await until(fleet, isBack, 30 * MINUTE).catch(() => undefined);
   expect(inventoryOf(fleet, namespace)).toEqual(before);
-  const clusters = () => namesOf(fleet, 'Namespace').filter((name) => /^lab-/.test(name));
+  const clusters = () => namesOf(fleet, 'Namespace').filter((name) => name.startsWith('lab-'));
   await until(fleet, () => clusters().length === 1, 30 * MINUTE).catch(() => undefined);
   expect(clusters()).toEqual([namespace]);
   expect(fleet.faults).toEqual([]);

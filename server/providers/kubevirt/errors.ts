@@ -40,7 +40,8 @@ export async function lastWarnings(
   try {
     const events = await kubernetes.list(EVENTS, { namespace: about.namespace, fields }, signal);
     const newestFirst = events.toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)));
-    return newestFirst.slice(0, MOST_WARNINGS).map(lineOf);
+    // Many say the same again and again.
+    return [...new Set(newestFirst.map(lineOf))].slice(0, MOST_WARNINGS);
   } catch (error) {
     // Warnings only adorn a reason that is told anyway.
     if (error instanceof KubernetesError || signal.aborted) return [];

@@ -133,7 +133,7 @@ class Bell {
   /** Who cuts a wait short with a reason for people is told what was waited for. */
   inWords(error: unknown): unknown {
     const { signal, what } = this.#wait;
-    const { reason } = signal;
+    const reason: unknown = signal.reason;
     if (!signal.aborted || !(reason instanceof ProviderError)) return error;
     const told = `${reason.reason}, waiting for ${what}${this.#why()}`;
     return new ProviderError(told, { retryable: reason.retryable, cause: reason });
