@@ -14,6 +14,8 @@ import { endOf } from './within.ts';
 /** A disk to be filled, and what it may be filled from, the best first. */
 export interface DiskWish extends Omit<DiskParts, 'source'> {
   readonly sources: readonly NamedSource[];
+  /** How long each of them has, in milliseconds; ten minutes when left out. */
+  readonly copyMs?: number | undefined;
   /** What is to be done as soon as it is begun, while it is filled; may be done again. */
   readonly meanwhile?: (step: Step) => Promise<unknown>;
 }
@@ -32,7 +34,7 @@ const COPY_MS = 600_000;
  * for the next, and the reason is told.
  */
 export async function ensureDisk(host: Host, wish: DiskWish, step: Step): Promise<void> {
-  const { sources, meanwhile, ...parts } = wish;
+  const { sources, copyMs: _, meanwhile, ...parts } = wish;
   const reasons: string[] = [];
   for (const { rung, source } of sources) {
     if (reasons.length > 0) {
@@ -61,10 +63,11 @@ const done = Promise.resolve();
 const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
 
 /** How the disk of that name gets its data, for the reason if it does not. */
-async function untilFilled(host: Host, { namespace, name }: DiskWish, step: Step): Promise<void> {
+async function untilFilled(host: Host, wish: DiskWish, step: Step): Promise<void> {
+  const { namespace, name, copyMs = COPY_MS } = wish;
   const of = { namespace, name };
   let seen: DataVolume | undefined;
-  const limit = host.world.elapsed() + COPY_MS;
+  const limit = host.world.elapsed() + copyMs;
   const wait = {
     what: `the disk ${name} to be filled`,
     signal: step.signal,

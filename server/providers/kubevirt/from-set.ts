@@ -17,6 +17,9 @@ import { refused, usableSet, volumeSnapshots, type SnapshotsByRole } from './sna
 import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 
+/** Both sources have five minutes together: after that a bootstrap is what is quicker. */
+const COPY_MS = 150_000;
+
 /**
  * Makes a cluster from a set that lies in another namespace. Where no snapshot can be restored, a
  * disk can be filled from it: CDI copies it, without its data where the storage can. The VM
@@ -91,6 +94,7 @@ async function makeOne(host: Host, making: Making, step: Step): Promise<void> {
       namespace,
       labels,
       sources: await sourcesOf(host, making, step),
+      copyMs: COPY_MS,
       sizeGiB: spec.diskGiB,
       storageClass: host.settings.storageClass,
       meanwhile: (by) =>

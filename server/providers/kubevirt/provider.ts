@@ -45,9 +45,10 @@ export const KUBEVIRT_CAPABILITIES: Capabilities = {
   // Consistent with any image; snapshots of what runs need a guest agent.
   captureModes: ['OFFLINE', 'ONLINE'],
   streams: ['SERIAL', 'VNC', 'SSH'],
-  parallel: { create: 4, wake: 1, reset: 4, capture: 2, remove: 4, look: 8 },
+  // Most of the time of each is a guest's boot; what storage does of it, its controllers queue.
+  parallel: { create: 12, wake: 1, reset: 12, capture: 4, remove: 8, look: 8 },
   deadlineMs: {
-    create: 30 * MINUTE_MS,
+    create: 45 * MINUTE_MS,
     wake: MINUTE_MS,
     reset: LONGEST_RESET_MS,
     capture: 45 * MINUTE_MS,
