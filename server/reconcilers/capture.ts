@@ -27,8 +27,9 @@ import {
  * a session's cluster, or the own set of a cluster that a job has reserved.
  * Looks: at the set's rows, which say where it comes from.
  * Acts: captures, verifies, makes it current; a reserved cluster is proven well and freed.
- * After a crash: the same set is asked for again; where it was taken, its cluster is freed. A set that cannot be taken becomes FAILED, and
- * a reserved cluster is reset, because nobody knows how the attempt left it.
+ * After a crash: the same set is asked for again; where it was taken, its cluster is freed. A set
+ * that cannot be taken becomes FAILED, and a reserved cluster is reset, because nobody knows how
+ * the attempt left it.
  */
 export function capture(deps: Deps): Reconciler {
   return {

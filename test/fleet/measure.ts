@@ -131,7 +131,7 @@ async function requestsDuring(
     return undefined;
   });
   const stop = fleet.kubernetes.log.onLine(({ what, details }) => {
-    if (what === 'stream asked for') count(`stream ${details?.['resource']}`);
+    if (what === 'stream asked for') count(`stream ${String(details?.['resource'])}`);
   });
   try {
     await work();
@@ -159,7 +159,7 @@ export async function playMany(seed: number, count: number): Promise<Crowd> {
       .members(POOL)
       .map(({ namespace }) => criticalPath(all, namespace, { from, to }));
     const longestMs = Math.max(...paths.map(({ ms }) => ms));
-    const [{ poolId = '' } = {}] = fleet.members(POOL);
+    const poolId = fleet.members(POOL)[0]?.poolId ?? '';
     const made = fleet.store.read((db) => provisioningTimes(db, poolId, from, undefined));
     const failures = made.reduce((sum, { failed }) => sum + failed, 0);
     return { totalMs: to - from, longestMs, requests, count, failures };
