@@ -94,8 +94,9 @@ describe.each(seeds)('a server killed (seed %i) in the middle of', (seed) => {
       const found = await differences(rounds, undisturbed);
       wrong.push(...found.map((line) => `${killed.deaths.join(', then ')}: ${line}`));
     }
+    const made = JSON.stringify(undisturbed.made);
     console.info(
-      `${deaths} deaths at ${undisturbed.points} points; made: ${JSON.stringify(undisturbed.made)}`,
+      `${deaths} deaths at ${undisturbed.points} points, ${wrong.length} wrong; ${made}`,
     );
     expect(wrong).toEqual([]);
     expect(rounds.ledger.twice).toEqual([]);
