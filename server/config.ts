@@ -115,6 +115,14 @@ const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const NOT_A_NAME = 'must be the name of an object of Kubernetes';
 const USER_NAME = /^[a-z_][a-z0-9_-]{0,31}$/;
 
+/** Images let nobody log in as root: cloud-init and sshd see to that. */
+const kubeUser = z
+  .string()
+  .regex(USER_NAME, 'must be a user name of Linux')
+  .refine((name) => name !== 'root', {
+    message: 'must be another user: guests take no commands as root by SSH, and ours may use sudo',
+  });
+
 const kubeImage = z
   .string()
   .refine((text) => CLAIM.test(text) || /^(https?|docker):\/\/\S+$/.test(text), {
@@ -138,7 +146,7 @@ const environment = z.object({
   SNAPYARD_KUBE_CONTEXT: z.string().optional(),
   SNAPYARD_KUBE_IMAGE: kubeImage.optional(),
   SNAPYARD_KUBE_STORAGE_CLASS: z.string().regex(OBJECT_NAME, NOT_A_NAME).optional(),
-  SNAPYARD_KUBE_SSH_USER: z.string().regex(USER_NAME, 'must be a user name of Linux').optional(),
+  SNAPYARD_KUBE_SSH_USER: kubeUser.optional(),
   SNAPYARD_KUBE_SSH_KEY: z.string().optional(),
   SNAPYARD_KUBE_SNAPSHOT_API: z.enum(SNAPSHOT_APIS).optional(),
   IRONCLAW_POOL_SIZE: wholeNumber(1, 20).optional(),

@@ -61,6 +61,7 @@ describe('the settings of it', () => {
     ['SNAPYARD_KUBE_IMAGE', 'ftp://example.org/golden'],
     ['SNAPYARD_KUBE_STORAGE_CLASS', 'Fast!'],
     ['SNAPYARD_KUBE_SSH_USER', 'a b'],
+    ['SNAPYARD_KUBE_SSH_USER', 'root'],
     ['SNAPYARD_KUBE_SNAPSHOT_API', 'v1'],
   ])('are refused by their name: %s=%s', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} is`));
