@@ -1,6 +1,6 @@
-import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
+import type { ClusterRef, Step } from '../provider.ts';
 import { about } from './calls.ts';
-import { isRefusal } from './errors.ts';
+import { failed, isRefusal, refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { FENCE, LABEL } from './names.ts';
 import { isLeaving, NAMESPACES, type AnyObject, type Namespace } from './objects.ts';
@@ -17,10 +17,10 @@ import { isLeaving, NAMESPACES, type AnyObject, type Namespace } from './objects
 export async function takeOver(host: Host, ref: ClusterRef, step: Step): Promise<void> {
   const namespace = await findAnchor(host, ref, step.signal);
   if (namespace === undefined) {
-    throw new ProviderError(`there is no namespace ${ref.namespace}`, { retryable: false });
+    throw refused(`there is no namespace ${ref.namespace}`);
   }
   if (isLeaving(namespace)) {
-    throw new ProviderError(`the namespace ${ref.namespace} is being deleted`, { retryable: true });
+    throw failed(`the namespace ${ref.namespace} is being deleted`);
   }
   await takeAnchor(host, ref, namespace, step);
 }
@@ -70,13 +70,13 @@ export function refuseIntruder(
 ): void {
   const { name, labels, annotations } = anchor.metadata;
   if (labels[LABEL.installation] !== step.installation) {
-    throw new ProviderError(`${name} does not belong to this installation`, { retryable: false });
+    throw refused(`${name} does not belong to this installation`);
   }
   if (clusterId !== undefined && labels[LABEL.cluster] !== clusterId) {
-    throw new ProviderError(`${name} belongs to another cluster`, { retryable: false });
+    throw refused(`${name} belongs to another cluster`);
   }
   const fence = Number(annotations[FENCE] ?? 0);
   if (fence <= step.fence) return;
   const reason = `${name} has been taken over: fence ${step.fence} < ${fence}`;
-  throw new ProviderError(reason, { retryable: false });
+  throw refused(reason);
 }

@@ -1,15 +1,10 @@
 import type { VmRole } from '../../../schema/model/template.ts';
-import {
-  ProviderError,
-  type CapturedSnapshot,
-  type ClusterRef,
-  type SetRef,
-  type Step,
-} from '../provider.ts';
+import type { CapturedSnapshot, ClusterRef, SetRef, Step } from '../provider.ts';
 import { refuseIntruder } from './anchor.ts';
 import { baseRef } from './base-vms.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { cleanGuests } from './clean-up.ts';
+import { failed } from './errors.ts';
 import { findMachines, type Machine } from './find-machines.ts';
 import { kubernetesVersions } from './guest-traces.ts';
 import type { Host } from './host.ts';
@@ -129,5 +124,5 @@ function machinesOf(host: Host, base: ClusterRef, step: Step): Promise<Machine[]
 /** The base VMs are their own anchors: nobody else's are touched, nor those of a later step. */
 async function assertBase(host: Host, base: ClusterRef, step: Step): Promise<void> {
   for (const { vm } of await machinesOf(host, base, step)) refuseIntruder(vm, step, base.id);
-  if (step.signal.aborted) throw new ProviderError('given up', { retryable: true });
+  if (step.signal.aborted) throw failed('given up');
 }

@@ -2,6 +2,7 @@ import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provi
 import { ensureObject } from './calls.ts';
 import { bootstrapData, cloneData, checkJoinCommand } from './cloud-init.ts';
 import { discardMachines, discardNamed } from './discard.ts';
+import { failed } from './errors.ts';
 import { refuseFailedMachine, refuseHopeless } from './failures.ts';
 import { ensureGoldenImage } from './golden-image.ts';
 import { FAILED_FILE, JOIN_FILE } from './guest-data/places.ts';
@@ -132,7 +133,7 @@ async function joinCommand(
       knownMachines(views, ref).find(isLeader) ??
       (await findMachines(host, ref, step.signal)).find(isLeader);
     if (leader === undefined) {
-      throw new ProviderError(`the control plane of ${ref.name} has vanished`, { retryable: true });
+      throw failed(`the control plane of ${ref.name} has vanished`);
     }
     last = await askForJoin(host, leader, step.signal);
     if (last.command !== undefined) return last.command;

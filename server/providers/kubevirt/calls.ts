@@ -1,5 +1,4 @@
-import { ProviderError } from '../provider.ts';
-import { isRefusal, lastWarnings, providerError } from './errors.ts';
+import { isRefusal, lastWarnings, providerError, refused } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Manifest, ObjectKind, ObjectName } from './kubernetes.ts';
 import { LABEL } from './names.ts';
@@ -59,7 +58,5 @@ export function refuseForeign(object: unknown, installation: string): void {
   const metadata = OBJECT.safeParse(object).data?.metadata;
   const owner = metadata?.labels?.[LABEL.installation];
   if (owner === undefined || owner === installation) return;
-  throw new ProviderError(`${metadata?.name} does not belong to this installation`, {
-    retryable: false,
-  });
+  throw refused(`${metadata?.name} does not belong to this installation`);
 }

@@ -1,8 +1,9 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { CapturedSnapshot, ClusterRef, SetRef, SetSource, Step } from '../provider.ts';
 import { captureBaseCluster } from './base-cluster.ts';
+import { refused } from './errors.ts';
 import type { Host } from './host.ts';
-import { describeSet, namespaceOf, refused } from './snapshots.ts';
+import { describeSet, namespaceOf } from './snapshots.ts';
 import { shotsOf } from './shots.ts';
 import { assertCluster } from './still-ours.ts';
 import { takeSnapshots } from './take.ts';

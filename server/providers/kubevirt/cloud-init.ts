@@ -1,5 +1,6 @@
 import type { VmRole } from '../../../schema/model/template.ts';
-import { ProviderError, type ClusterRef, type VmSpec } from '../provider.ts';
+import type { ClusterRef, VmSpec } from '../provider.ts';
+import { refused } from './errors.ts';
 import {
   bridgeNetwork,
   controlPlaneSetup,
@@ -84,9 +85,7 @@ export function cloneData(
 export function checkJoinCommand(text: string): string {
   const command = text.trim();
   if (/^kubeadm join [\w.:[\]-]+( [\w.:/=-]+)*$/.test(command)) return command;
-  throw new ProviderError('the control plane gave something that is no join command', {
-    retryable: false,
-  });
+  throw refused('the control plane gave something that is no join command');
 }
 
 function login(role: VmRole, { user, publicKey }: GuestAccess) {

@@ -1,5 +1,5 @@
 import { ProviderError } from '../provider.ts';
-import { lastWarnings } from './errors.ts';
+import { failed, lastWarnings } from './errors.ts';
 import type { Host } from './host.ts';
 import { KubernetesError } from './kubernetes.ts';
 import { CLAIMS, conditionOf, DATA_VOLUMES, type DataVolume } from './objects.ts';
@@ -21,7 +21,7 @@ export async function withDiskTroubles(
   const troubles = await diskTroubles(host, namespace, signal);
   if (troubles.length === 0) return error;
   const reason = [error.reason, ...troubles].join('; ');
-  return new ProviderError(reason, { retryable: true, cause: error });
+  return failed(reason, error);
 }
 
 async function diskTroubles(

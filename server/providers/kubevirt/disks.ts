@@ -1,6 +1,6 @@
 import { ProviderError, type Step } from '../provider.ts';
 import { ensureObject } from './calls.ts';
-import { lastWarnings } from './errors.ts';
+import { failed, lastWarnings } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
@@ -54,7 +54,7 @@ export async function ensureDisk(host: Host, wish: DiskWish, step: Step): Promis
       reasons.push(`${rung}: ${error.reason}`);
     }
   }
-  throw new ProviderError(reasons.join('; '), { retryable: true });
+  throw failed(reasons.join('; '));
 }
 
 const done = Promise.resolve();
@@ -88,7 +88,7 @@ async function untilFilled(host: Host, wish: DiskWish, step: Step): Promise<void
       seen = await find(host, of, step);
       if (seen === undefined) throw gone(name);
       const phase = seen.status?.phase;
-      if (phase === 'Failed') throw new ProviderError(stateOf(seen), { retryable: true });
+      if (phase === 'Failed') throw failed(stateOf(seen));
       return phase === 'Succeeded' ? true : undefined;
     });
   } catch (error) {
@@ -96,7 +96,7 @@ async function untilFilled(host: Host, wish: DiskWish, step: Step): Promise<void
     // What a copy suffers from is nowhere else than in its events.
     const warnings = await lastWarnings(host.kubernetes, of, step.signal);
     const told = warnings.length === 0 ? '' : ` (warnings: ${warnings.join('; ')})`;
-    throw new ProviderError(`${error.reason}${told}`, { retryable: true, cause: error });
+    throw failed(`${error.reason}${told}`, error);
   }
 }
 
@@ -137,5 +137,5 @@ function stateOf(disk: DataVolume | undefined): string {
 }
 
 function gone(name: string): ProviderError {
-  return new ProviderError(`the disk ${name} was deleted`, { retryable: true });
+  return failed(`the disk ${name} was deleted`);
 }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type * as Undici from 'undici';
 import type { buildConnector, Dispatcher } from 'undici';
-import { ProviderError } from '../provider.ts';
+import type { ProviderError } from '../provider.ts';
+import { refused } from './errors.ts';
 import type { Transport } from './kubeconfig.ts';
 
 /** What calls are sent through. */
@@ -104,9 +105,7 @@ function tlsOf(given: TlsOptions): buildConnector.BuildOptions {
 }
 
 function noSocks4(): ProviderError {
-  return new ProviderError('the kubeconfig names a SOCKS 4 proxy; only SOCKS 5 is known', {
-    retryable: false,
-  });
+  return refused('the kubeconfig names a SOCKS 4 proxy; only SOCKS 5 is known');
 }
 
 /** Certificates are long, and there are many calls. */

@@ -17,6 +17,31 @@ export function providerError(error: unknown, what: string, events: readonly str
   });
 }
 
+/** A refusal that no repetition changes. */
+export function refused(reason: string): ProviderError {
+  return new ProviderError(reason, { retryable: false });
+}
+
+/** A failure that another try may not have. */
+export function failed(reason: string, cause?: unknown): ProviderError {
+  return new ProviderError(reason, { retryable: true, cause });
+}
+
+/** What went wrong, as a part of a sentence. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Whether the API did not do what it was asked because of itself, and not because of us: so the
+ * same call may be made again. A 409 is the caller's to understand.
+ */
+export function isOutage(error: unknown): boolean {
+  const cause = error instanceof ProviderError ? error.cause : error;
+  if (!(cause instanceof KubernetesError) || cause.status === 409) return false;
+  return error instanceof ProviderError ? error.retryable : mayPass(cause);
+}
+
 /** Whether this is the refusal of a status, such as 404 or 409. */
 export function isRefusal(
   error: unknown,

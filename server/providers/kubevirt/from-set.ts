@@ -4,6 +4,7 @@ import { ensureObject } from './calls.ts';
 import { cloneData } from './cloud-init.ts';
 import { discardMachines } from './discard.ts';
 import { ensureDisk, type NamedSource } from './disks.ts';
+import { refused } from './errors.ts';
 import { findMachines } from './find-machines.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
@@ -13,7 +14,7 @@ import { ROOT_DISK, secret, vmManifest } from './manifests.ts';
 import { ensureNamespace } from './namespace.ts';
 import { cloudInitName, rootDiskName, TEMPLATES_NAMESPACE, vmLabels } from './names.ts';
 import { isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
-import { refused, usableSet, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
+import { usableSet, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
 import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 

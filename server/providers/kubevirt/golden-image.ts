@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { ProviderError, type Step, type VmSpec } from '../provider.ts';
+import type { Step, VmSpec } from '../provider.ts';
 import { about, ensureObject } from './calls.ts';
-import { lastWarnings } from './errors.ts';
+import { failed, lastWarnings, refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { dataVolumeManifest, type DiskSource } from './manifests.ts';
 import { LABEL, TEMPLATES_NAMESPACE } from './names.ts';
@@ -29,14 +29,14 @@ export async function ensureGoldenImage(
   const [, namespace, , name] = CLAIM.exec(image) ?? [];
   if (namespace === undefined || name === undefined) {
     const reason = `"${image}" is no image: it must be namespace/name of a claim, or an address`;
-    throw new ProviderError(reason, { retryable: false });
+    throw refused(reason);
   }
   const of = { namespace, name };
   const claim = await about(host, of, `reading the golden image ${image}`, step.signal, () =>
     host.kubernetes.get(CLAIMS, of, step.signal),
   );
   if (claim !== undefined) return { pvc: of };
-  throw new ProviderError(`there is no golden image: no claim ${image}`, { retryable: false });
+  throw refused(`there is no golden image: no claim ${image}`);
 }
 
 async function ensureImport(
@@ -69,7 +69,7 @@ async function ensureImport(
     if (last?.status?.phase !== 'Failed') return undefined;
     const warnings = await lastWarnings(host.kubernetes, of, step.signal);
     const why = [stateOf(last), ...warnings].join('; ');
-    throw new ProviderError(`importing ${image} failed: ${why}`, { retryable: true });
+    throw failed(`importing ${image} failed: ${why}`);
   });
   return { pvc: of };
 }

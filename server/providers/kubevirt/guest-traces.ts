@@ -1,10 +1,10 @@
 import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type Step } from '../provider.ts';
+import { failed, reasonOf } from './errors.ts';
 import type { Machine } from './find-machines.ts';
 import { MARKS_FOLDER } from './guest-data/places.ts';
 import { askCommand, listMarks } from './guest-questions.ts';
 import type { Host } from './host.ts';
-import { reasonOf } from './insist.ts';
 import { nameOf } from './objects.ts';
 import { together } from './together.ts';
 
@@ -76,7 +76,7 @@ async function obey(
   const { exitCode, stderr } = await askCommand(host, machine, argv, signal);
   if (exitCode === 0) return;
   const what = `the marks of ${nameOf(machine.vm).name}`;
-  throw new ProviderError(`${what}: ${stderr.trim()}`, { retryable: true });
+  throw failed(`${what}: ${stderr.trim()}`);
 }
 
 /** Which Kubernetes each guest has; only told to people, so a guest may keep it to itself. */

@@ -1,5 +1,6 @@
 import type { Cancel, World } from '../../world.ts';
 import { ProviderError, type RunOptions, type RunResult } from '../provider.ts';
+import { failed, reasonOf } from './errors.ts';
 import type { Guests } from './host.ts';
 import { KubernetesError, type Kubernetes, type ObjectName } from './kubernetes.ts';
 import { LimitedSignal, unlessAborted } from './limited-signal.ts';
@@ -71,7 +72,7 @@ class SshGuests implements Guests {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new ProviderError('the provider is closed', { retryable: true }));
+    this.#closing.abort(failed('the provider is closed'));
     for (const kept of this.#all) this.#cut(kept);
     await Promise.resolve();
   }
@@ -168,7 +169,7 @@ function pathOf({ namespace, name }: ObjectName): string {
 /** Why a guest cannot be spoken to; mostly it has not yet booted, so it is tried again. */
 function takesNone(vmi: ObjectName, error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonOf(error);
   const isForGood = error instanceof KubernetesError && error.status === 403;
   return new ProviderError(`${vmi.name} takes no SSH: ${why}`, {
     retryable: !isForGood,

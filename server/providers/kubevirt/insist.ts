@@ -1,7 +1,6 @@
 import type { World } from '../../world.ts';
-import { ProviderError, type Step } from '../provider.ts';
-import { providerError } from './errors.ts';
-import { KubernetesError } from './kubernetes.ts';
+import type { Step } from '../provider.ts';
+import { isOutage, providerError, reasonOf } from './errors.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -38,24 +37,10 @@ export async function insist<T>(
     try {
       return { answer: await call() };
     } catch (error) {
-      if (signal.aborted || !passes(error, what)) throw providerError(error, what);
+      if (signal.aborted || !isOutage(error)) throw providerError(error, what);
       last = reasonOf(error);
       return undefined;
     }
   });
   return answer;
-}
-
-/** What went wrong, as a part of a sentence. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof ProviderError) return error.reason;
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Whether the API did not do what it was asked because of itself, and not because of us. */
-export function passes(error: unknown, what: string): boolean {
-  const told = providerError(error, what);
-  const cause = error instanceof ProviderError ? error.cause : error;
-  if (!(cause instanceof KubernetesError) || cause.status === 409) return false;
-  return told instanceof ProviderError && told.retryable;
 }

@@ -1,6 +1,7 @@
 import type * as ClientNode from '@kubernetes/client-node';
 import type { ClientOptions } from 'ws';
 import { ProviderError } from '../provider.ts';
+import { reasonOf } from './errors.ts';
 import { KubernetesError } from './kubernetes.ts';
 import type { KubevirtSettings } from './settings.ts';
 
@@ -125,7 +126,7 @@ async function ordinary<T>(login: Promise<T>): Promise<T> {
 
 /** The further lines of these libraries quote the file, with its secrets. */
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = reasonOf(error);
   return (text.split('\n')[0] ?? '').slice(0, 200);
 }
 

@@ -1,6 +1,6 @@
 import { ProviderError, type ClusterRef, type Sighting, type Step } from '../provider.ts';
 import { about } from './calls.ts';
-import { isRefusal } from './errors.ts';
+import { isRefusal, refused } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ObjectName } from './kubernetes.ts';
 import { findMachines, isFinal, knownMachines, machineViews } from './find-machines.ts';
@@ -49,7 +49,7 @@ export async function startMachine(host: Host, vm: ObjectName, step: Step): Prom
       about(host, vm, `starting ${vm.name}`, step.signal, async () => {
         const present = await host.kubernetes.get(VMS, vm, step.signal);
         if (present === undefined) {
-          throw new ProviderError(`there is no VM ${vm.name} to start`, { retryable: false });
+          throw refused(`there is no VM ${vm.name} to start`);
         }
         if (isHalted(present)) {
           await setStrategy(host, vm, RUNNING, step.signal);

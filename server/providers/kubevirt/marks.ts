@@ -1,5 +1,6 @@
-import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
+import type { ClusterRef, Step } from '../provider.ts';
 import { takeOver } from './anchor.ts';
+import { failed, refused } from './errors.ts';
 import { MARKS_FOLDER } from './guest-data/places.ts';
 import { askCommand } from './guest-questions.ts';
 import type { Host } from './host.ts';
@@ -18,15 +19,13 @@ export async function markCluster(
   step: Step,
 ): Promise<void> {
   if (!MARK.test(mark)) {
-    throw new ProviderError(`"${mark}" cannot be a turn mark`, { retryable: false });
+    throw refused(`"${mark}" cannot be a turn mark`);
   }
   await takeOver(host, ref, step);
   if (ref.readiness === 'PROBE') return;
   const machines = await findMachines(host, ref, step.signal);
   if (machines.length < ref.vms.length) {
-    throw new ProviderError(`not all VMs of ${ref.name} are there to be marked`, {
-      retryable: true,
-    });
+    throw failed(`not all VMs of ${ref.name} are there to be marked`);
   }
   await Promise.all(machines.map((machine) => writeMark(host, machine, mark, step)));
 }
@@ -36,5 +35,5 @@ async function writeMark(host: Host, machine: Machine, mark: string, step: Step)
   const { exitCode, stderr } = await askCommand(host, machine, argv, step.signal);
   if (exitCode === 0) return;
   const reason = `marking ${machine.vm.metadata.name}: ${stderr.trim()} (exit code ${exitCode})`;
-  throw new ProviderError(reason, { retryable: true });
+  throw failed(reason);
 }

@@ -1,5 +1,6 @@
 import type { VmRole } from '../../../schema/model/template.ts';
-import { ProviderError, type ClusterRef, type SetRef, type VmSpec } from '../provider.ts';
+import type { ClusterRef, SetRef, VmSpec } from '../provider.ts';
+import { refused } from './errors.ts';
 
 /**
  * How our objects are called, and the labels by which they are found again. Who holds an object
@@ -105,18 +106,18 @@ export function checkNames(ref: ClusterRef, installation: string): void {
 export function checkName(name: string): string {
   if (name.length > LONGEST) {
     const reason = `the name ${name} has ${name.length} characters, and ${LONGEST} is the most`;
-    throw new ProviderError(reason, { retryable: false });
+    throw refused(reason);
   }
   if (DNS_LABEL.test(name)) return name;
   const reason = `the name "${name}" is not made of small letters, digits and dashes`;
-  throw new ProviderError(reason, { retryable: false });
+  throw refused(reason);
 }
 
 function checkLabels(labels: Labels): Labels {
   for (const [key, value] of Object.entries(labels)) {
     if (value.length <= LONGEST && LABEL_VALUE.test(value)) continue;
     const reason = `"${value}" cannot be the label ${key}: it has at most ${LONGEST} characters`;
-    throw new ProviderError(`${reason}, of letters, digits and - _ .`, { retryable: false });
+    throw refused(`${reason}, of letters, digits and - _ .`);
   }
   return labels;
 }

@@ -1,5 +1,5 @@
 import type { World } from '../../world.ts';
-import { passes } from './insist.ts';
+import { isOutage } from './errors.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { backOff } from './retry.ts';
 
@@ -44,7 +44,7 @@ async function goOn<T>(world: World, signal: AbortSignal, call: () => Promise<T>
     } catch (error) {
       const pause = backOff(world, FAILURES_BEFORE, error);
       const isOver = world.elapsed() + pause >= end;
-      if (isOver || signal.aborted || !passes(error, 'a call')) throw error;
+      if (isOver || signal.aborted || !isOutage(error)) throw error;
       await world.sleep(pause, signal);
     }
   }

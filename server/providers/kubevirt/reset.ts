@@ -6,9 +6,10 @@ import {
   type Sighting,
   type Step,
 } from '../provider.ts';
+import { reasonOf, refused } from './errors.ts';
 import { findMachines, type Machine } from './find-machines.ts';
 import type { Host } from './host.ts';
-import { insist, reasonOf } from './insist.ts';
+import { insist } from './insist.ts';
 import { clearRestores, sweepDisks } from './leftovers.ts';
 import { startMachine, untilAnswering } from './machines.ts';
 import { mendNamespace } from './namespace.ts';
@@ -18,7 +19,7 @@ import { RESTORE_IN_PLACE } from './rungs/in-place.ts';
 import { RECREATE } from './rungs/recreate.ts';
 import { restoreAll, wantedRestores } from './rungs/restores.ts';
 import { isRestoredBy, type Attempt, type Climb, type Rung } from './rungs/rung.ts';
-import { refused, usableSet } from './snapshots.ts';
+import { usableSet } from './snapshots.ts';
 import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 import { within } from './within.ts';

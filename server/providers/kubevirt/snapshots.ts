@@ -1,6 +1,7 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type CapturedSnapshot, type SetRef, type Step } from '../provider.ts';
+import { refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import type { ObjectName, Where } from './kubernetes.ts';
@@ -248,9 +249,4 @@ export async function volumeSnapshots(
       volumeSnapshotName == null ? [] : [[volumeName, volumeSnapshotName] as const],
     ),
   );
-}
-
-/** A refusal that no repetition changes. */
-export function refused(reason: string): ProviderError {
-  return new ProviderError(reason, { retryable: false });
 }

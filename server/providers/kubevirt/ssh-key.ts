@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import ssh2, { type ParsedKey } from 'ssh2';
-import { ProviderError } from '../provider.ts';
-import { isRefusal, providerError } from './errors.ts';
+import { isRefusal, providerError, reasonOf, refused } from './errors.ts';
 import type { Kubernetes, ObjectName } from './kubernetes.ts';
 import { LABEL, TEMPLATES_NAMESPACE } from './names.ts';
 import { NAMESPACES, SECRETS, type Secret } from './objects.ts';
@@ -106,7 +105,7 @@ async function ensureTemplatesNamespace(
 function textOf(secret: Secret, { installation }: KeySource, what: string): string {
   const owner = secret.metadata.labels?.[LABEL.installation];
   if (owner !== installation) {
-    throw new ProviderError(`${what} belongs to another installation`, { retryable: false });
+    throw refused(`${what} belongs to another installation`);
   }
   return Buffer.from(secret.data?.[FIELD] ?? '', 'base64').toString('utf8');
 }
@@ -115,8 +114,8 @@ function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ProviderError(`the SSH key cannot be read: ${why}`, { retryable: false });
+    const why = reasonOf(error);
+    throw refused(`the SSH key cannot be read: ${why}`);
   }
 }
 
@@ -124,7 +123,7 @@ function pairOf(privateKey: string, what: string): KeyPair {
   const parsed: ParsedKey | Error = ssh2.utils.parseKey(privateKey);
   if (parsed instanceof Error || !parsed.isPrivateKey()) {
     const why = parsed instanceof Error ? parsed.message : 'it is a public one';
-    throw new ProviderError(`${what} is no private key: ${why}`, { retryable: false });
+    throw refused(`${what} is no private key: ${why}`);
   }
   const publicKey = `${parsed.type} ${parsed.getPublicSSH().toString('base64')} snapyard`;
   return { privateKey, publicKey };

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import type { World } from '../../world.ts';
 import { ProviderError, type RunOptions, type RunResult } from '../provider.ts';
+import { reasonOf } from './errors.ts';
 import { LimitedSignal, unlessAborted } from './limited-signal.ts';
 
 /** Whom to speak to, and as whom. */
@@ -136,7 +137,7 @@ export class SshConnection {
       return await unlessAborted(beginning, limit.signal);
     } catch (error) {
       signal.throwIfAborted();
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       throw new NotBegun(`${this.#name} takes no command: ${why}`, {
         retryable: true,
         cause: error,

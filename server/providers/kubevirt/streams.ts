@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { ProviderError, type RunOptions, type RunResult } from '../provider.ts';
 import type { StreamKind, VmRef } from '../provider.ts';
 import { about } from './calls.ts';
+import { refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { findMachines, type Machine } from './machines.ts';
 import { nameOf } from './objects.ts';
@@ -37,7 +38,7 @@ export async function runCommand(
 ): Promise<RunResult> {
   if (vm.cluster.readiness === 'PROBE') {
     const reason = `${vm.cluster.name} is made of guests that take no commands`;
-    throw new ProviderError(reason, { retryable: false });
+    throw refused(reason);
   }
   const machine = await runningMachine(host, vm, options.signal);
   return host.guests.run(nameOf(machine.vm), argv, options);

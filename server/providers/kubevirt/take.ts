@@ -2,6 +2,7 @@ import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
 import { ensureObject } from './calls.ts';
+import { failed, refused } from './errors.ts';
 import { findMachines, type Machine } from './find-machines.ts';
 import {
   forgetMarks,
@@ -21,7 +22,6 @@ import {
   KUBERNETES_VERSION,
   MODE,
   motionOf,
-  refused,
   type Flaw,
   type SnapshotsByRole,
 } from './snapshots.ts';
@@ -221,7 +221,9 @@ async function untilTaken(
       if (snapshot === undefined) throw failed(`the snapshot ${name} was deleted`);
       const vm = machines.find((machine) => machine.role === role)?.vm;
       const flaw = wrongWith(take, snapshot, vm === undefined ? [] : diskVolumes(vm));
-      if (flaw?.passes === false) throw failed(flaw.reason, flaw.stays);
+      if (flaw?.passes === false) {
+        throw flaw.stays === true ? refused(flaw.reason) : failed(flaw.reason);
+      }
       detail = flaw?.reason ?? detail;
       return isSo(flaw, snapshot.status?.phase);
     });
@@ -265,8 +267,4 @@ async function clearUp(take: Take, isOver: boolean): Promise<void> {
     if (!(error instanceof ProviderError)) throw error;
     host.log(`${take.ref.name} was not cleared up after a capture: ${error.reason}`);
   }
-}
-
-function failed(reason: string, stays = false): ProviderError {
-  return new ProviderError(reason, { retryable: !stays });
 }

@@ -5,6 +5,7 @@ import { refuseIntruder } from './anchor.ts';
 import { baseRef } from './base-vms.ts';
 import { ensureObject } from './calls.ts';
 import { ensureDisk } from './disks.ts';
+import { refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
 import { ROOT_DISK, vmManifest } from './manifests.ts';
@@ -16,7 +17,6 @@ import {
   findSnapshots,
   flawOf,
   KUBERNETES_VERSION,
-  refused,
   volumeSnapshots,
   type SnapshotsByRole,
 } from './snapshots.ts';

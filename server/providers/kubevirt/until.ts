@@ -1,5 +1,6 @@
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
+import { failed } from './errors.ts';
 import type { ObjectName, View } from './kubernetes.ts';
 import { unlessAborted } from './limited-signal.ts';
 
@@ -173,7 +174,7 @@ class Bell {
   #late(): ProviderError {
     const seconds = Math.round((this.#world.elapsed() - this.#start) / 1_000);
     const told = `waited ${seconds} s in vain for ${this.#wait.what}${this.#why()}`;
-    return new ProviderError(told, { retryable: true });
+    return failed(told);
   }
 
   /** Why it is not so yet, as the end of a sentence. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ProviderError } from '../provider.ts';
 import { about } from './calls.ts';
+import { failed } from './errors.ts';
 import type { Host } from './host.ts';
 
 const PATH = '/apis/subresources.kubevirt.io/v1/version';
@@ -18,7 +18,7 @@ export function readVersion(
     const { data } = answer.safeParse(await host.kubernetes.call('GET', PATH, { signal }));
     const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(data?.gitVersion ?? '') ?? [];
     if (major === undefined || minor === undefined) {
-      throw new ProviderError('KubeVirt does not say which version it is', { retryable: true });
+      throw failed('KubeVirt does not say which version it is');
     }
     return major === '0' ? NEWEST : { major: Number(major), minor: Number(minor) };
   });

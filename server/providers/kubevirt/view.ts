@@ -1,5 +1,5 @@
 import type { Cancel, World } from '../../world.ts';
-import { isRefusal } from './errors.ts';
+import { isRefusal, reasonOf } from './errors.ts';
 import {
   KubernetesError,
   type ObjectKind,
@@ -250,7 +250,7 @@ export class ListWatch<T> implements View<T> {
     // That a beginning has expired is ordinary, once.
     if (isExpired && this.#failures === 1) return;
     const what = nameOfView(this.#kind, this.#where);
-    this.#trouble = `watching ${what}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#trouble = `watching ${what}: ${reasonOf(error)}`;
     const pause = backOff(this.#world, this.#failures, error);
     try {
       await this.#world.sleep(pause, signal);

@@ -1,5 +1,6 @@
 import { LONGEST_TIMER_MS } from '../../world.ts';
-import { ProviderError, type Step } from '../provider.ts';
+import type { Step } from '../provider.ts';
+import { failed } from './errors.ts';
 import type { Host } from './host.ts';
 
 /** Reasons and results come a little before the step is cut off, so that they are told. */
@@ -19,9 +20,7 @@ export async function within<T>(
 ): Promise<T> {
   limit.signal.throwIfAborted();
   const over = new AbortController();
-  const late = new ProviderError(`${limit.what} took longer than ${limit.ms / 1_000} s`, {
-    retryable: true,
-  });
+  const late = failed(`${limit.what} took longer than ${limit.ms / 1_000} s`);
   const cancel = host.world.after(limit.ms, () => over.abort(late));
   try {
     return await work(AbortSignal.any([limit.signal, over.signal]));

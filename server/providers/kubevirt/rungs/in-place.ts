@@ -1,5 +1,5 @@
+import { refused } from '../errors.ts';
 import { disksOfSnapshots } from '../snapshot-sources.ts';
-import { refused } from '../snapshots.ts';
 import { stopAll } from './stop.ts';
 import { whyNotOntoThem, type Rung } from './rung.ts';
 

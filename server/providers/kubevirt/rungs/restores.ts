@@ -1,6 +1,6 @@
 import { ProviderError, type Step, type VmSpec } from '../../provider.ts';
 import { withDiskTroubles } from '../disk-troubles.ts';
-import { lastWarnings } from '../errors.ts';
+import { failed, lastWarnings, refused } from '../errors.ts';
 import { insist } from '../insist.ts';
 import { ensureObject } from '../calls.ts';
 import { restoreManifest } from '../manifests.ts';
@@ -14,7 +14,6 @@ import {
   type VirtualMachineSnapshot,
 } from '../objects.ts';
 import { viewOfOurs } from '../our-views.ts';
-import { refused } from '../snapshots.ts';
 import { together } from '../together.ts';
 import { nowAndThen, until } from '../until.ts';
 import { endOf } from '../within.ts';
@@ -91,13 +90,13 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
       // As long as it is known to be under way there is nothing to ask.
       if (known !== undefined && isUnderWay(known) && !isDue()) {
         seen = known;
-        detail = reasonOf(known);
+        detail = saidBy(known);
         return undefined;
       }
       seen = await insist(host, step, `looking at the restore ${name}`, () =>
         host.kubernetes.get(VM_RESTORES, of, step.signal),
       );
-      detail = reasonOf(seen);
+      detail = saidBy(seen);
       if (seen === undefined || isLeaving(seen)) throw failed(`the restore of ${vm} was deleted`);
       const failure = conditionOf(seen.status, 'Failure');
       if (failure?.status === 'True') throw failed(`the restore of ${vm} failed: ${detail}`);
@@ -125,15 +124,11 @@ function isUnderWay(restore: VirtualMachineRestore): boolean {
 }
 
 /** What a restore says of itself: KubeVirt puts the texts of errors into the reasons. */
-function reasonOf(restore: VirtualMachineRestore | undefined): string | undefined {
+function saidBy(restore: VirtualMachineRestore | undefined): string | undefined {
   for (const type of ['Failure', 'Progressing', 'Ready']) {
     const condition = conditionOf(restore?.status, type);
     const said = condition?.message || condition?.reason;
     if (said) return said;
   }
   return undefined;
-}
-
-function failed(reason: string): ProviderError {
-  return new ProviderError(reason, { retryable: true });
 }
