@@ -1,15 +1,16 @@
 import { ProviderError, type ClusterRef, type Step, type VmSpec } from '../provider.ts';
 import { ensureObject } from './calls.ts';
 import { bootstrapData, cloneData, checkJoinCommand } from './cloud-init.ts';
-import { discardMachines, discardNamed } from './discard.ts';
+import type { SecretManifest } from './created-kinds.ts';
+import { discardMachines, discardNamed, removeObject } from './discard.ts';
 import { failed } from './errors.ts';
 import { refuseFailedMachine, refuseHopeless } from './failures.ts';
 import { ensureGoldenImage } from './golden-image.ts';
 import { FAILED_FILE, JOIN_FILE } from './guest-data/places.ts';
 import { askCommand, awaitInGuest } from './guest-questions.ts';
 import type { Host } from './host.ts';
-import { findMachines, knownMachines, machineViews, type Machine } from './find-machines.ts';
-import { startMachine } from './machines.ts';
+import { findMachines, knownMachines, machineViews, type Machine } from './machines.ts';
+import { startMachine } from './power.ts';
 import { dataVolumeManifest, secret, vmManifest } from './manifests.ts';
 import { cloudInitName, rootDiskName, vmLabels } from './names.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
@@ -90,15 +91,22 @@ async function makeMachine(host: Host, ref: ClusterRef, spec: VmSpec, step: Step
   const userdata =
     ref.readiness === 'PROBE' ? cloneData(spec, access) : bootstrapData(ref, spec, access, join);
   const { installation, fence, signal } = step;
-  await ensureObject(
-    host,
-    SECRETS,
-    secret({ namespace, name: cloudInit }, labels, { userdata }),
-    signal,
-  );
+  await ensureSecret(host, secret({ namespace, name: cloudInit }, labels, { userdata }), step);
   const vm = { installation, fence, origin: 'COLD_BOOT', disk, cloudInit } as const;
   await ensureObject(host, VMS, vmManifest(ref, spec, vm), signal);
   await step.note(`kubevirt.${spec.name}`, MADE);
+}
+
+/**
+ * Makes the secret of a VM that is still to be made. One that says something else is of an earlier
+ * attempt: its worker would join a control plane that is gone.
+ */
+async function ensureSecret(host: Host, manifest: SecretManifest, step: Step): Promise<void> {
+  const { namespace, name } = manifest.metadata;
+  const present = await ensureObject(host, SECRETS, manifest, step.signal);
+  if (present.data?.['userdata'] === manifest.data['userdata']) return;
+  await removeObject(host, SECRETS, { namespace, name }, step);
+  await ensureObject(host, SECRETS, manifest, step.signal);
 }
 
 /** How a worker joins; undefined for VMs that join nothing. Waits until the control plane knows. */

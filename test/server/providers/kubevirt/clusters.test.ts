@@ -164,6 +164,21 @@ describe('clusters from the image', PATIENCE, () => {
     }
   });
 
+  test('a worker that is still to be made joins the control plane there is now', async () => {
+    const ref = clusterRef('rejoined');
+    const fault = { does: 'ANSWER', status: 422, reason: 'Invalid', times: 1 } as const;
+    // The control plane is let through.
+    const second = { verb: 'create', kind: 'VirtualMachine', skip: 1 } as const;
+    outside.kubernetes.faults.add({ ...second, ...fault });
+    const by = outside.step(1);
+    await failure(make(ref, by));
+    expect(outside.names('Secret', 'rejoined')).toContain('wk-rejoined-cloudinit');
+    outside.kubernetes.objects.remove(object('VirtualMachine', 'rejoined', 'cp-rejoined'));
+    await outside.done(outside.world.sleep(120_000));
+    const { vms } = await make(ref, outside.step(1, { notes: by.notes }));
+    expect(vms.map(({ answers }) => answers)).toEqual([true, true]);
+  });
+
   test('a VM that vanished is made again, and nothing of its disk is used', async () => {
     const ref = clusterRef('vanished');
     const by = outside.step(1);
