@@ -7,13 +7,14 @@ import {
   type Step,
 } from '../provider.ts';
 import { reasonOf, refused } from './errors.ts';
-import { findMachines, type Machine } from './find-machines.ts';
+import { machinesOf, type Machine } from './machines.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
 import { clearRestores, sweepDisks } from './leftovers.ts';
-import { startMachine, untilAnswering } from './machines.ts';
+import { startAll } from './power.ts';
+import { untilAnswering } from './answering.ts';
 import { mendNamespace } from './namespace.ts';
-import { nameOf, VM_RESTORES } from './objects.ts';
+import { VM_RESTORES } from './objects.ts';
 import { RESTORE_BESIDE } from './rungs/beside.ts';
 import { RESTORE_IN_PLACE } from './rungs/in-place.ts';
 import { RECREATE } from './rungs/recreate.ts';
@@ -40,6 +41,9 @@ const ROUND = LADDER.length * TRIES;
 
 /** How long a reset takes that needs every try it has. */
 export const LONGEST_RESET_MS = LADDER.reduce((ms, { limitMs }) => ms + limitMs * TRIES, 60_000);
+
+/** Why a rung cannot be tried at all: trying again would find the same. */
+class RuledOut extends ProviderError {}
 
 /** Puts the VMs of a cluster back to its own set, and says by which rung. */
 export async function resetCluster(
@@ -69,7 +73,8 @@ async function climb(of: Climb, step: Step): Promise<ResetResult> {
   const first = tryNoted(of, step);
   const last = Math.ceil(first / ROUND) * ROUND;
   const reasons: string[] = [];
-  for (let number = first; number <= last; number += 1) {
+  let number = first;
+  while (number <= last) {
     const rung = rungOf(number);
     const because = reasons.at(-1);
     const outcome = await goUp(of, step, number, because).catch((error: unknown) => error);
@@ -80,6 +85,7 @@ async function climb(of: Climb, step: Step): Promise<ResetResult> {
     await assertCluster(host, ref, step);
     const reason = `${rung.name}: ${outcome.reason}`;
     if (reason !== because) reasons.push(reason);
+    number = outcome instanceof RuledOut ? lastTryOf(number) + 1 : number + 1;
   }
   // The next pass begins with the first rung again.
   await step.note(noteOf(step), noted(of, last + 1));
@@ -95,9 +101,9 @@ async function goUp(
 ): Promise<ResetResult> {
   const { host, ref } = of;
   const rung = rungOf(number);
-  const machines = await machinesOf(of, step);
-  const obstacle = rung.obstacle(of, machines);
-  if (obstacle !== undefined) throw refused(obstacle);
+  const machines = await machinesOf(host, ref, step);
+  const obstacle = await rung.obstacle(of, machines, step);
+  if (obstacle !== undefined) throw new RuledOut(obstacle, { retryable: false });
   step.progress(because === undefined ? rung.name : `${rung.name}, because ${because}`);
   await step.note(noteOf(step), noted(of, number));
   const limit = { what: rung.name, ms: rung.limitMs, signal: step.signal };
@@ -107,7 +113,10 @@ async function goUp(
     if (!(await isRestored(attempt, machines))) await restore(attempt, rung, machines);
     attempt.step.progress('starting machines');
     const [sighting] = await together(attempt.step, [
-      (by) => startAll({ ...attempt, step: by }),
+      async (by) => {
+        await startAll(host, ref, by);
+        return await untilAnswering(host, ref, by);
+      },
       (by) => tidy(host, ref, by),
     ]);
     if (sighting === undefined) throw refused(`nobody looked at ${ref.name}`);
@@ -143,22 +152,6 @@ async function isRestored(attempt: Attempt, machines: readonly Machine[]): Promi
   return restores.every((one) => one === undefined || one.status?.complete === true);
 }
 
-async function startAll(attempt: Attempt): Promise<Sighting> {
-  const { host, ref, step } = attempt;
-  const machines = await machinesOf(attempt, step);
-  await together(
-    step,
-    machines.map(
-      ({ vm }) =>
-        (by: Step) =>
-          insist(host, by, `starting ${vm.metadata.name}`, () =>
-            startMachine(host, nameOf(vm), by),
-          ),
-    ),
-  );
-  return await untilAnswering(host, ref, step);
-}
-
 /** Leaves nothing of the restores. What does not go now, the next reset clears away. */
 async function tidy(host: Host, ref: ClusterRef, step: Step): Promise<undefined> {
   try {
@@ -171,14 +164,13 @@ async function tidy(host: Host, ref: ClusterRef, step: Step): Promise<undefined>
   return undefined;
 }
 
-function machinesOf({ host, ref }: Climb, step: Step): Promise<Machine[]> {
-  return insist(host, step, `looking at the VMs of ${ref.name}`, () =>
-    findMachines(host, ref, step.signal),
-  );
-}
-
 function rungOf(number: number): Rung {
   return LADDER[Math.floor(((number - 1) % ROUND) / TRIES)] ?? RECREATE;
+}
+
+/** The last try of the rung whose turn a try is. */
+function lastTryOf(number: number): number {
+  return Math.ceil(number / TRIES) * TRIES;
 }
 
 /** The note of a worker's tries; one with another fence has its own. */

@@ -1,4 +1,3 @@
-import { refused } from '../errors.ts';
 import { disksOfSnapshots } from '../snapshot-sources.ts';
 import { stopAll } from './stop.ts';
 import { whyNotOntoThem, type Rung } from './rung.ts';
@@ -12,15 +11,13 @@ export const RESTORE_IN_PLACE: Rung = {
   name: 'restore in place',
   limitMs: 420_000,
   volumes: 'InPlace',
-  obstacle: (climb, machines) => {
+  obstacle: async (climb, machines, step) => {
     const { major, minor } = climb.host.version;
     if (major === 1 && minor < 6) return `KubeVirt ${major}.${minor} cannot restore in place`;
-    return whyNotOntoThem(climb, machines);
+    const whyNot = whyNotOntoThem(climb, machines);
+    if (whyNot !== undefined) return whyNot;
+    const [disk] = await disksOfSnapshots(climb.host, climb.ref.namespace, step);
+    return disk === undefined ? undefined : `the snapshot of ${disk} would be lost with that disk`;
   },
-  clear: async (attempt, machines) => {
-    const { host, ref, step } = attempt;
-    const [disk] = await disksOfSnapshots(host, ref.namespace, step);
-    if (disk !== undefined) throw refused(`the snapshot of ${disk} would be lost with that disk`);
-    await stopAll(attempt, machines);
-  },
+  clear: stopAll,
 };

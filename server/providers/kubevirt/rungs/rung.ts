@@ -1,5 +1,5 @@
 import type { ClusterRef, SetRef, Step } from '../../provider.ts';
-import type { Machine } from '../find-machines.ts';
+import type { Machine } from '../machines.ts';
 import type { Host } from '../host.ts';
 import { LAST_RESTORE } from '../names.ts';
 import { isLeaving, type VirtualMachine } from '../objects.ts';
@@ -30,7 +30,11 @@ export interface Rung {
   /** How KubeVirt is to name the new disks; undefined for what every release does. */
   readonly volumes: 'InPlace' | undefined;
   /** Why it cannot be tried on what is there now; undefined where it can. */
-  obstacle(climb: Climb, machines: readonly Machine[]): string | undefined;
+  obstacle(
+    climb: Climb,
+    machines: readonly Machine[],
+    step: Step,
+  ): string | undefined | Promise<string | undefined>;
   /** Makes the VMs such that restores of them may begin. */
   clear(attempt: Attempt, machines: readonly Machine[]): Promise<void>;
 }

@@ -31,7 +31,9 @@ test(
       for (const each of [1, 2]) mishaps.add({ name: 'restore-hangs', object: `cp-a-*-t${each}` });
       const by = outside.step(4);
       expect((await outside.reset(ref, set, by)).rung).toBe('recreate from snapshot');
-      expect(by.told.join('\n')).toContain('would be lost with that disk');
+      const told = by.told.filter((line) => line.includes('would be lost with that disk'));
+      expect(told).toEqual([expect.stringMatching(/^recreate from snapshot, because restore in/)]);
+      expect(by.told.filter((line) => line.startsWith('restore in place'))).toEqual([]);
       expect(outside.names('DataVolume', namespace)).toEqual(first);
     } finally {
       await outside.close();
