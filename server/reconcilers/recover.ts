@@ -26,14 +26,14 @@ export function recover(deps: Deps): Reconciler {
   return {
     name: 'recover',
     find: (now): Found => {
-      const kinds = PROVIDER_KINDS.filter((kind) => deps.provider(kind) !== undefined);
+      const kinds = PROVIDER_KINDS.filter((kind) => isUsed(deps, kind));
       const ready = kinds.filter((kind) => waitMs(kind) <= 0).map((kind) => workOf(deps, kind));
       const waits = kinds.map(waitMs).filter((ms) => ms > 0);
       return { ready, nextAt: waits.length === 0 ? undefined : now + Math.min(...waits) };
     },
     pass: async (work, turn) => {
       const kind = kindOf(work);
-      if (isUsed(deps, kind)) await removeUnknown(deps, kind, turn);
+      await removeUnknown(deps, kind, turn);
       nextAt.set(kind, deps.world.elapsed() + EVERY_MS);
     },
     failed: (work) => {
@@ -45,6 +45,7 @@ export function recover(deps: Deps): Reconciler {
 
 /** A provider that no pool has ever used made nothing, and is not to be woken for that. */
 function isUsed(deps: Deps, kind: ProviderKind): boolean {
+  if (deps.provider(kind) === undefined) return false;
   return deps.store.read((db) => findPoolsOf(db, kind)).length > 0;
 }
 
