@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { findVmsOfCluster } from '../../db/vm-handle.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import {
   claim,
   clusterOf,
@@ -14,27 +14,20 @@ import {
 } from '../kit/pool-under-test.ts';
 import type { KubeObject } from '../kubernetes/ports.ts';
 import { inventoryOf, isClean, namesOf } from './deeds.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 
 /** What a server does about what it finds: after a long absence, or with another database. */
 
 vi.setConfig({ testTimeout: 120_000 });
 
-let present: Fleet | undefined;
+const open = fleetPerTest();
 
 async function fleetOf(size: number): Promise<Fleet> {
-  present = await Fleet.open();
-  present.loops.start();
-  await present.addPool({ name: 'lab', size });
-  await present.settled('lab', size);
-  return present;
+  const fleet = await open();
+  await fleet.addPool({ name: 'lab', size });
+  await fleet.settled('lab', size);
+  return fleet;
 }
-
-afterEach(async () => {
-  const fleet = present;
-  present = undefined;
-  await fleet?.close();
-  expect(fleet?.faults ?? []).toEqual([]);
-});
 
 function find({ kubernetes }: Fleet, kind: string, name: string, namespace?: string): KubeObject {
   const found = kubernetes.objects.get(kind, namespace, name);

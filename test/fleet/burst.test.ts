@@ -1,12 +1,13 @@
 import { expect, it, vi } from 'vitest';
 import { seedsOf } from '../kit/campaign.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import { claim, ended, HOUR, MINUTE, poolOf } from '../kit/pool-under-test.ts';
 import { release, served, until } from '../kit/pool-under-test.ts';
 import { seeded } from '../kit/seeded.ts';
 import { inventoryOf, namesOf } from './deeds.ts';
 import { ApiError } from '../kubernetes/ports.ts';
 import { MISHAPS } from './fault-list.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 import type { Mishap, Place } from './mishap.ts';
 
 /**
@@ -19,11 +20,12 @@ const SIZE = all ? 20 : 3;
 const FAULTS = all ? 40 : 8;
 const POOL = 'lab';
 
+const open = fleetPerTest();
+
 vi.setConfig({ testTimeout: 1_200_000 });
 
 it.each(seeds)('a burst of faults leaves nothing behind, seed %i', async (seed) => {
-  const fleet = await Fleet.open({ seed });
-  fleet.loops.start();
+  const fleet = await open({ seed });
   await fleet.addPool({ name: POOL, size: SIZE });
   await fleet.settled(POOL, SIZE);
   const namespace = fleet.members(POOL)[0]?.namespace ?? '';
@@ -40,8 +42,6 @@ it.each(seeds)('a burst of faults leaves nothing behind, seed %i', async (seed) 
   expect(namesOf(fleet, 'Namespace').filter((name) => name.startsWith(`${POOL}-`))).toEqual(
     present.toSorted(),
   );
-  expect(fleet.faults).toEqual([]);
-  await fleet.close();
 });
 
 /** Faults that strike one after the other, each a while, while sessions come and go. */

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { seedsOf } from '../kit/campaign.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import { seeded } from '../kit/seeded.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 import { Ledger } from './ledger.ts';
 import { Killer } from './points.ts';
 import { standingOf, type Standing } from './wellness.ts';
@@ -23,14 +24,7 @@ const works = Object.entries(WORKS).filter(([name]) => everyPoint || SOME.includ
 
 vi.setConfig({ testTimeout: everyPoint ? 7_200_000 : 120_000 });
 
-let present: Fleet | undefined;
-
-afterEach(async () => {
-  const fleet = present;
-  present = undefined;
-  await fleet?.close();
-  expect(fleet?.faults ?? []).toEqual([]);
-});
+const open = fleetPerTest();
 
 /** What there is when nobody dies, and how much was made for it. */
 interface Undisturbed {
@@ -52,9 +46,7 @@ class Rounds {
   }
 
   static async open(work: Work, seed: number): Promise<Rounds> {
-    const fleet = await Fleet.open({ seed, shuffle: seed > 1 });
-    present = fleet;
-    fleet.loops.start();
+    const fleet = await open({ seed, shuffle: seed > 1 });
     await fleet.addPool({ name: POOL, size: 1, sessionTtlMinutes: YEAR, ...work.pool });
     await fleet.world.runUntil(() => areFree(fleet), { withinMs: 6 * 3_600_000 });
     await work.open?.(fleet);

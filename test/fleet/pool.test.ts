@@ -1,29 +1,16 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Fleet, type FleetOptions } from '../kit/fleet.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { claim, ended, release, served, snapshotsOf } from '../kit/pool-under-test.ts';
 import { dirty, inventoryOf, isClean, namesOf } from './deeds.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 
 // Virtual time is quick, but real sockets, SSH among them, take the machine's time.
 vi.setConfig({ testTimeout: 120_000 });
 
-let present: Fleet | undefined;
-
-async function runningFleet(options: FleetOptions = {}): Promise<Fleet> {
-  present = await Fleet.open(options);
-  present.loops.start();
-  return present;
-}
-
-afterEach(async () => {
-  const fleet = present;
-  present = undefined;
-  await fleet?.close();
-  expect(fleet?.faults ?? []).toEqual([]);
-});
+const open = fleetPerTest();
 
 describe('a pool of KubeVirt clusters', () => {
   it('is bootstrapped with golden snapshots in namespaces of its own', async () => {
-    const fleet = await runningFleet();
+    const fleet = await open();
     await fleet.addPool({ name: 'cks', size: 3, lazy: true });
     const job = await fleet.done(fleet.as('admin').bootstrapPool('cks'));
     expect(await ended(fleet, job)).toMatchObject({ status: 'SUCCEEDED' });
@@ -42,7 +29,7 @@ describe('a pool of KubeVirt clusters', () => {
   });
 
   it('hands out clean clusters round after round, and leaves nothing behind', async () => {
-    const fleet = await runningFleet();
+    const fleet = await open();
     await fleet.addPool({ name: 'lab', size: 1 });
     await fleet.settled('lab', 1);
     const [namespace = ''] = fleet.members('lab').map((cluster) => cluster.namespace);

@@ -1,8 +1,9 @@
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { RIGHTS, type Right } from '../../server/providers/kubevirt/rights.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import { claim, clusterOf, ended, release, served, until } from '../kit/pool-under-test.ts';
 import { runIn } from './deeds.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 
 // The account has just the rights of the manifest, and a whole life of a pool is played with it:
 // the image, snapshots, a base cluster, a session, resets by two rungs, and the end of it all.
@@ -25,23 +26,15 @@ const UNSEEN = [
 /** What every account may do: find out what there is and how old it is, and what it may. */
 const OPEN = /^\w+ \/|reviews$|^get version$/;
 
-let fleet: Fleet | undefined;
-
-afterEach(async () => {
-  const present = fleet;
-  fleet = undefined;
-  await present?.close();
-  expect(present?.faults ?? []).toEqual([]);
-});
+const open = fleetPerTest();
 
 it('asks for no more than the role of the manifest, and for all of it', async () => {
   const asked = new Set<string>();
-  fleet = await Fleet.open({ rules: RULES });
+  const fleet = await open({ rules: RULES });
   fleet.onRequest((_when, { verb, resource }) => {
     asked.add(`${verb} ${resource}`);
     return undefined;
   });
-  fleet.loops.start();
   await liveWholly(fleet);
   const granted = RIGHTS.flatMap(namesOf);
   const needed = RIGHTS.filter(({ need }) => need === 'POOL').flatMap(namesOf);
@@ -53,32 +46,32 @@ function namesOf({ resource, verbs }: Right): string[] {
   return verbs.map((verb) => `${verb} ${resource}`);
 }
 
-async function liveWholly(present: Fleet): Promise<void> {
-  const admin = present.as('admin');
-  await present.addPool({ name: 'lab', size: 1 });
-  await present.settled('lab', 1);
-  await resetOnce(present);
-  const base = await present.done(admin.createSnapshots({ pool: 'lab', baseCluster: true }));
-  expect(await ended(present, base)).toMatchObject({ status: 'SUCCEEDED' });
-  await present.done(admin.updateClusterPool({ name: 'lab', size: 2 }));
-  await present.settled('lab', 2);
-  loseOne(present);
-  await resetOnce(present);
-  await present.done(admin.deleteClusterPool('lab'));
-  const { objects } = present.kubernetes;
+async function liveWholly(fleet: Fleet): Promise<void> {
+  const admin = fleet.as('admin');
+  await fleet.addPool({ name: 'lab', size: 1 });
+  await fleet.settled('lab', 1);
+  await resetOnce(fleet);
+  const base = await fleet.done(admin.createSnapshots({ pool: 'lab', baseCluster: true }));
+  expect(await ended(fleet, base)).toMatchObject({ status: 'SUCCEEDED' });
+  await fleet.done(admin.updateClusterPool({ name: 'lab', size: 2 }));
+  await fleet.settled('lab', 2);
+  loseOne(fleet);
+  await resetOnce(fleet);
+  await fleet.done(admin.deleteClusterPool('lab'));
+  const { objects } = fleet.kubernetes;
   const left = (kind: string) => objects.list(kind).length;
   const labels = { 'cks.io/cluster-pool': 'true' };
-  await until(present, () => objects.list('Namespace', { labels }).length === 0);
-  await until(present, () => left('VirtualMachineSnapshot') + left('VirtualMachine') === 0);
+  await until(fleet, () => objects.list('Namespace', { labels }).length === 0);
+  await until(fleet, () => left('VirtualMachineSnapshot') + left('VirtualMachine') === 0);
 }
 
-async function resetOnce(present: Fleet): Promise<void> {
-  const session = await served(present, await claim(present, 'lab'));
+async function resetOnce(fleet: Fleet): Promise<void> {
+  const session = await served(fleet, await claim(fleet, 'lab'));
   expect(session.status).toBe('RUNNING');
-  const { exitCode } = await runIn(present, session.clusterId, 'WORKER', ['true']);
+  const { exitCode } = await runIn(fleet, session.clusterId, 'WORKER', ['true']);
   expect(exitCode).toBe(0);
-  await release(present, session);
-  await until(present, () => clusterOf(present, session.lastClusterId).status === 'AVAILABLE');
+  await release(fleet, session);
+  await until(fleet, () => clusterOf(fleet, session.lastClusterId).status === 'AVAILABLE');
 }
 
 /** A VM that vanishes leaves the rungs that need it. */

@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { findPhases } from '../../db/phase.ts';
 import { globalId } from '../../schema/global-id.ts';
 import { NotFound, WrongState } from '../../schema/model/refusal.ts';
 import { clusterRef } from '../../server/outside.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import {
   claim,
   clusterOf,
@@ -16,6 +16,7 @@ import {
 } from '../kit/pool-under-test.ts';
 import { dataOf } from './asking.ts';
 import { dirty, isClean, namesOf, runIn } from './deeds.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 
 // What people ask for about golden states of KubeVirt pools, and see of them.
 
@@ -28,19 +29,15 @@ const WITH_ROOM = { name: POOL, size: 1, maxClusters: 2, whenEmpty: 'PROVISION' 
 let fleet: Fleet;
 let asked: string[] = [];
 
-afterEach(async () => {
-  await fleet.close();
-  expect(fleet.faults).toEqual([]);
-});
+const open = fleetPerTest();
 
 async function warmFleet(pool: Parameters<Fleet['addPool']>[0] = WITH_ROOM): Promise<void> {
-  fleet = await Fleet.open();
+  fleet = await open();
   asked = [];
   fleet.onRequest((when, { verb, resource, namespace, name }) => {
     if (when === 'BEFORE') asked.push([verb, resource, namespace, name].join(' '));
     return undefined;
   });
-  fleet.loops.start();
   await fleet.addPool(pool);
   await fleet.settled(POOL, 1);
 }

@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { globalId } from '../../schema/global-id.ts';
-import { Fleet } from '../kit/fleet.ts';
+import type { Fleet } from '../kit/fleet.ts';
 import { claim, clusterOf, ended, release, served, until } from '../kit/pool-under-test.ts';
 import { dataOf } from './asking.ts';
 import { dirty, isClean, namesOf } from './deeds.ts';
+import { fleetPerTest } from './fleet-per-test.ts';
 
 // By which way clusters of KubeVirt pools are made, and what is told when it is another.
 
@@ -15,14 +16,10 @@ const WITH_ROOM = { name: POOL, size: 1, maxClusters: 3, whenEmpty: 'PROVISION' 
 
 let fleet: Fleet;
 
-afterEach(async () => {
-  await fleet.close();
-  expect(fleet.faults).toEqual([]);
-});
+const open = fleetPerTest();
 
 async function warmFleet(pool: Parameters<Fleet['addPool']>[0] = WITH_ROOM): Promise<void> {
-  fleet = await Fleet.open();
-  fleet.loops.start();
+  fleet = await open();
   await fleet.addPool(pool);
   await fleet.settled(POOL, 1);
 }
@@ -114,9 +111,8 @@ describe('a cluster whose own set is lost', () => {
 
 describe('guests that take no SSH', () => {
   it('are captured for a pool, made of its set and reset, without a command in them', async () => {
-    fleet = await Fleet.open();
+    fleet = await open();
     fleet.kubernetes.mishaps.add({ name: 'ssh-refused', object: '*', times: 0 });
-    fleet.loops.start();
     await fleet.addPool({ ...WITH_ROOM, readiness: 'PROBE' });
     await fleet.settled(POOL, 1);
     await withTemplateSet();
