@@ -146,7 +146,10 @@ describe('createSnapshots of a base cluster', () => {
     const settling = steps.find(({ name }) => name === 'stabilising the base cluster');
     const { startedAt = 0, finishedAt } = settling ?? {};
     expect((finishedAt ?? 0) - startedAt).toBeGreaterThanOrEqual(2 * 60_000);
-    expect(namesOf(fleet, 'VirtualMachine', TEMPLATES)).toEqual(['lab-2-cp-base', 'lab-2-wk-base']);
+    expect(namesOf(fleet, 'VirtualMachine', TEMPLATES)).toEqual([
+      expect.stringMatching(/^lab-[0-9a-f]{6}-2-cp-base$/),
+      expect.stringMatching(/^lab-[0-9a-f]{6}-2-wk-base$/),
+    ]);
     const bases = fleet.kubernetes.objects.list('VirtualMachine', { namespace: TEMPLATES });
     expect(bases.map(({ spec }) => spec)).toMatchObject([
       { runStrategy: 'Halted' },

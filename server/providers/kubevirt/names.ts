@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { ClusterRef, SetRef, VmSpec } from '../provider.ts';
 import { refused } from './errors.ts';
@@ -80,6 +81,14 @@ export function setLabels(set: SetRef, role: VmRole, installation: string): Labe
 /** A role as labels, host names and services say it. */
 export function roleLabel(role: VmRole): string {
   return ROLE_LABELS[role];
+}
+
+/**
+ * What tells the things of a pool from those of another installation's pool of the same name, in
+ * the namespace that all installations share. Short: names have little room.
+ */
+export function sharedName(pool: string, installation: string): string {
+  return `${pool}-${createHash('sha256').update(installation).digest('hex').slice(0, 6)}`;
 }
 
 /** The disk a VM is made with; after a restore it may have another. */

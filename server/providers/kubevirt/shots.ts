@@ -30,7 +30,7 @@ export function shotsOf(set: SetRef, ref: ClusterRef, namespace: string, step: S
   return set.roles.map(({ role }) => ({
     role,
     namespace,
-    name: snapshotObject(set, role).name,
+    name: snapshotObject(set, role, installation).name,
     labels: { ...clusterLabels(ref, installation), ...setLabels(set, role, installation) },
   }));
 }

@@ -5,7 +5,7 @@ import { refused } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import type { ObjectName, Where } from './kubernetes.ts';
-import { checkName, LABEL, roleLabel, TEMPLATES_NAMESPACE } from './names.ts';
+import { checkName, LABEL, roleLabel, sharedName, TEMPLATES_NAMESPACE } from './names.ts';
 import {
   conditionOf,
   isLeaving,
@@ -54,10 +54,11 @@ export function namespaceOf(set: SetRef): string {
 }
 
 /** How the snapshot of a role is called; templates of all pools share one namespace. */
-export function snapshotObject(set: SetRef, role: VmRole): ObjectName {
+export function snapshotObject(set: SetRef, role: VmRole, installation: string): ObjectName {
   const name = set.snapshots.find((snapshot) => snapshot.role === role)?.name;
   if (name === undefined) throw refused(`${set.id} names no snapshot of its ${roleLabel(role)}`);
-  const unique = set.cluster === null ? `${set.poolName}-${name}` : name;
+  const pool = sharedName(set.poolName, installation);
+  const unique = set.cluster === null ? `${pool}-${name}` : name;
   return { namespace: namespaceOf(set), name: checkName(unique) };
 }
 
@@ -104,7 +105,7 @@ export function byRole(
  */
 export async function usableSet(host: Host, set: SetRef, step: Asker): Promise<SnapshotsByRole> {
   const found = await findSnapshots(host, set, step);
-  if (findFlaw(set, found) === undefined) return found;
+  if (findFlaw(set, found, step) === undefined) return found;
   const view = viewOfOurs(host, VM_SNAPSHOTS, step);
   let flaw: Flaw | undefined;
   const wait = {
@@ -115,24 +116,24 @@ export async function usableSet(host: Host, set: SetRef, step: Asker): Promise<S
   };
   return await until(host, [view], wait, async () => {
     const now = await findSnapshots(host, set, step);
-    flaw = findFlaw(set, now);
+    flaw = findFlaw(set, now, step);
     if (flaw === undefined) return now;
     if (!flaw.passes) throw new ProviderError(flaw.reason, { retryable: false, lostSet: true });
     return undefined;
   });
 }
 
-function findFlaw(set: SetRef, found: SnapshotsByRole): Flaw | undefined {
+function findFlaw(set: SetRef, found: SnapshotsByRole, asker: Asker): Flaw | undefined {
   for (const { role } of set.roles) {
     const snapshot = found.get(role);
-    const flaw = snapshot === undefined ? absent(set, role) : flawOf(snapshot);
+    const flaw = snapshot === undefined ? absent(set, role, asker) : flawOf(snapshot);
     if (flaw !== undefined) return flaw;
   }
   return undefined;
 }
 
-function absent(set: SetRef, role: VmRole): Flaw {
-  const { namespace, name } = snapshotObject(set, role);
+function absent(set: SetRef, role: VmRole, { installation }: Asker): Flaw {
+  const { namespace, name } = snapshotObject(set, role, installation);
   const reason = `there is no snapshot ${namespace}/${name} of the ${roleLabel(role)}`;
   return { reason, passes: false };
 }

@@ -108,7 +108,7 @@ async function copyOne(
   taken: SnapshotsByRole,
   step: Step,
 ): Promise<void> {
-  const base = baseRef(set);
+  const base = baseRef(set, step.installation);
   const spec = base.vms.find((vm) => vm.role === role);
   const snapshot = taken.get(role);
   if (spec === undefined || snapshot === undefined) throw refused(`${set.id} has no ${role}`);
@@ -150,7 +150,7 @@ async function captureBases(
   cluster: ClusterRef,
 ): Promise<SnapshotsByRole> {
   const versions = await versionsOf(host, shots, step);
-  const base = baseRef(set);
+  const base = baseRef(set, step.installation);
   return await takeSnapshots({
     host,
     ref: base,

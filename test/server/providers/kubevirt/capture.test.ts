@@ -137,8 +137,8 @@ describe('a set', { timeout: PATIENCE_MS }, () => {
     const failed = outside.lines.filter((line) => line.startsWith('cleaning'));
     expect(failed.filter((line) => !/-wk-base: sudo kubectl/.test(line))).toEqual([]);
     expect(outside.names('VirtualMachine', 'vm-templates')).toEqual([
-      `pool-${number}-cp-base`,
-      `pool-${number}-wk-base`,
+      expect.stringMatching(`^pool-[0-9a-f]{6}-${number}-cp-base$`),
+      expect.stringMatching(`^pool-[0-9a-f]{6}-${number}-wk-base$`),
     ]);
     expect(outside.names('VirtualMachineInstance', 'vm-templates')).toEqual([]);
     expect(outside.names('Service', 'vm-templates')).toEqual([]);
