@@ -37,8 +37,11 @@ export interface Finding {
 }
 
 /** Plays histories with a bug until one finds it, by any check or by one alone. */
-export async function findBug(bug: Bug, seeds: number, only?: Check): Promise<Finding> {
-  for (let seed = 1; seed <= seeds; seed += 1) {
+export async function findBug(
+  bug: Bug,
+  { first = 1, seeds, only }: { first?: number; seeds: number; only?: Check },
+): Promise<Finding> {
+  for (let seed = first; seed < first + seeds; seed += 1) {
     const found = await brokenBy(seed, bug, only);
     if (found !== undefined) return { bug, found };
   }
@@ -121,7 +124,7 @@ function playElsewhere(first: number, seeds: number): Promise<Sum | undefined> {
 async function showBugs(): Promise<boolean> {
   let isComplete = true;
   for (const bug of BUGS) {
-    const { found } = await findBug(bug, MOST_SEEDS);
+    const { found } = await findBug(bug, { seeds: MOST_SEEDS });
     isComplete &&= found !== undefined;
     const how = found === undefined ? 'NOT FOUND' : `seed ${found.seed}, by ${found.check}`;
     console.log(`${bug.name.padEnd(27)} ${bug.guarantee.padEnd(46)} ${how}`);
