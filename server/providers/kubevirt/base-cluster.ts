@@ -1,19 +1,20 @@
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { CapturedSnapshot, ClusterRef, SetRef, Step } from '../provider.ts';
 import { refuseIntruder } from './anchor.ts';
+import { untilAnswering } from './answering.ts';
 import { baseRef } from './base-vms.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { cleanGuests } from './clean-up.ts';
 import { failed } from './errors.ts';
-import { findMachines, type Machine } from './find-machines.ts';
 import { kubernetesVersions } from './guest-traces.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
-import { stopMachine, untilAnswering } from './machines.ts';
+import { machinesOf, type Machine } from './machines.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
 import { TEMPLATES_NAMESPACE } from './names.ts';
 import { nameOf, VMS } from './objects.ts';
 import { holdPeerNames, releasePeerNames } from './peer-names.ts';
+import { stopAll } from './power.ts';
 import { describeSet } from './snapshots.ts';
 import { shotsOf } from './shots.ts';
 import { takeSnapshots } from './take.ts';
@@ -38,7 +39,7 @@ export async function captureBaseCluster(
 ): Promise<CapturedSnapshot[]> {
   const done = await findComplete(host, set, step);
   if (done !== undefined) return await describeSet(host, set, done, step);
-  const base = baseRef(set, step.installation);
+  const base = baseRef(set);
   await assertBase(host, base, step);
   if (step.notes.get(STAGE) !== 'CLEAN') await prepare(host, base, step);
   const machines = await machinesOf(host, base, step);
@@ -82,16 +83,13 @@ async function prepare(host: Host, base: ClusterRef, step: Step): Promise<void> 
 
 /** Switches the VMs off for good, their file systems in order. */
 async function rest(host: Host, machines: readonly Machine[], step: Step): Promise<void> {
-  step.progress('stopping machines');
+  await stopAll(host, machines, { graceful: true }, step);
+  const restless = machines.filter(({ vm }) => vm.spec.runStrategy !== 'Halted');
   await together(
     step,
-    machines.map(({ vm }) => async (by: Step) => {
+    restless.map(({ vm }) => (by: Step) => {
       const of = nameOf(vm);
-      await insist(host, by, `stopping ${of.name}`, () =>
-        stopMachine(host, of, { graceful: true }, by),
-      );
-      if (vm.spec.runStrategy === 'Halted') return;
-      await insist(host, by, `keeping ${of.name} off`, () =>
+      return insist(host, by, `keeping ${of.name} off`, () =>
         host.kubernetes.patch(VMS, of, { spec: { runStrategy: 'Halted' } }, by.signal),
       );
     }),
@@ -113,12 +111,6 @@ const VERSION = 'kubevirt.base.version';
 function noted({ notes }: Step): ReadonlyMap<string, string> {
   const version = notes.get(VERSION);
   return new Map(version === undefined ? [] : [[VERSION, version]]);
-}
-
-function machinesOf(host: Host, base: ClusterRef, step: Step): Promise<Machine[]> {
-  return insist(host, step, `looking at the VMs of ${base.name}`, () =>
-    findMachines(host, base, step.signal),
-  );
 }
 
 /** The base VMs are their own anchors: nobody else's are touched, nor those of a later step. */

@@ -1,7 +1,7 @@
 import { ProviderError, type Step } from '../provider.ts';
 import { reasonOf } from './errors.ts';
-import type { Machine } from './find-machines.ts';
 import type { Host } from './host.ts';
+import type { Machine } from './machines.ts';
 import { nameOf } from './objects.ts';
 import { within } from './within.ts';
 

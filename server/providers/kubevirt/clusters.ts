@@ -1,12 +1,13 @@
 import { ProviderError, type ClusterRef, type ClusterSource } from '../provider.ts';
 import type { Sighting, Step } from '../provider.ts';
+import { untilAnswering } from './answering.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { about } from './calls.ts';
 import { withDiskTroubles } from './disk-troubles.ts';
 import { FailedMachine } from './failures.ts';
 import { createFromSet } from './from-set.ts';
 import type { Host } from './host.ts';
-import { findMachines, untilAnswering } from './machines.ts';
+import { findMachines } from './machines.ts';
 import { checkNames } from './names.ts';
 import { ensureNamespace } from './namespace.ts';
 import { nameOf, VMS } from './objects.ts';

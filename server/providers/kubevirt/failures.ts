@@ -1,8 +1,8 @@
 import { ProviderError, type ClusterRef } from '../provider.ts';
-import type { Machine } from './find-machines.ts';
 import { FAILED_FILE } from './guest-data/places.ts';
 import { askCommand } from './guest-questions.ts';
 import type { Host } from './host.ts';
+import type { Machine } from './machines.ts';
 import type { VirtualMachine } from './objects.ts';
 import { whyNot } from './sight.ts';
 

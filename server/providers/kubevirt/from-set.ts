@@ -1,19 +1,20 @@
 import type { ClusterRef, SetRef, Sighting, Step, VmSpec } from '../provider.ts';
+import { untilAnswering } from './answering.ts';
 import { baseRef } from './base-vms.ts';
 import { ensureObject } from './calls.ts';
 import { cloneData } from './cloud-init.ts';
 import { discardMachines } from './discard.ts';
 import { ensureDisk, type NamedSource } from './disks.ts';
 import { refused } from './errors.ts';
-import { findMachines } from './find-machines.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
 import { diskNames } from './leftovers.ts';
-import { startMachine, untilAnswering } from './machines.ts';
+import { findMachines, machinesOf } from './machines.ts';
 import { ROOT_DISK, secret, vmManifest } from './manifests.ts';
 import { ensureNamespace } from './namespace.ts';
 import { cloudInitName, rootDiskName, TEMPLATES_NAMESPACE, vmLabels } from './names.ts';
 import { isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
+import { startMachine } from './power.ts';
 import { usableSet, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
 import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
@@ -37,9 +38,7 @@ export async function createFromSet(
   await insist(host, step, `making the namespace ${ref.namespace}`, () =>
     ensureNamespace(host, ref, step),
   );
-  const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
-    findMachines(host, ref, step.signal),
-  );
+  const machines = await machinesOf(host, ref, step);
   const leaving = machines.filter(({ vm }) => isLeaving(vm));
   if (leaving.length > 0) await discardMachines(host, ref, leaving, step);
   await together(
@@ -139,7 +138,7 @@ async function idleClaim(
 ): Promise<string | undefined> {
   if (set.cluster !== null) return undefined;
   const machines = await insist(host, step, `looking at the base VMs of ${set.id}`, () =>
-    findMachines(host, baseRef(set, step.installation), step.signal),
+    findMachines(host, baseRef(set), step.signal),
   );
   const base = machines.find(({ role }) => role === spec.role);
   if (base === undefined || base.vmi !== undefined) return undefined;

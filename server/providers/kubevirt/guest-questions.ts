@@ -1,7 +1,7 @@
 import { ProviderError, type ClusterRef, type RunResult } from '../provider.ts';
-import type { Machine } from './find-machines.ts';
 import { MARKS_FOLDER } from './guest-data/places.ts';
 import type { Host } from './host.ts';
+import type { Machine } from './machines.ts';
 import { conditionOf, isLeaving, nameOf, type VirtualMachineInstance } from './objects.ts';
 import { within } from './within.ts';
 

@@ -1,10 +1,10 @@
 import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type Step } from '../provider.ts';
 import { failed, reasonOf } from './errors.ts';
-import type { Machine } from './find-machines.ts';
 import { MARKS_FOLDER } from './guest-data/places.ts';
 import { askCommand, listMarks } from './guest-questions.ts';
 import type { Host } from './host.ts';
+import type { Machine } from './machines.ts';
 import { nameOf } from './objects.ts';
 import { together } from './together.ts';
 

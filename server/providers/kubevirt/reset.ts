@@ -3,18 +3,17 @@ import {
   type ClusterRef,
   type ResetResult,
   type SetRef,
-  type Sighting,
   type Step,
 } from '../provider.ts';
+import { untilAnswering } from './answering.ts';
 import { reasonOf, refused } from './errors.ts';
-import { machinesOf, type Machine } from './machines.ts';
 import type { Host } from './host.ts';
 import { insist } from './insist.ts';
 import { clearRestores, sweepDisks } from './leftovers.ts';
-import { startAll } from './power.ts';
-import { untilAnswering } from './answering.ts';
+import { machinesOf, type Machine } from './machines.ts';
 import { mendNamespace } from './namespace.ts';
 import { VM_RESTORES } from './objects.ts';
+import { startAll } from './power.ts';
 import { RESTORE_BESIDE } from './rungs/beside.ts';
 import { RESTORE_IN_PLACE } from './rungs/in-place.ts';
 import { RECREATE } from './rungs/recreate.ts';

@@ -1,8 +1,8 @@
 import type { VmPhase } from '../../../schema/model/vm-handle.ts';
 import type { ClusterRef, Sighting, VmSighting } from '../provider.ts';
-import { findMachines, type Machine } from './find-machines.ts';
 import { askGuest, type GuestAnswer } from './guest-questions.ts';
 import type { Host } from './host.ts';
+import { findMachines, type Machine } from './machines.ts';
 import { LAST_RESTORE, ORIGIN } from './names.ts';
 import { conditionOf, isLeaving, type VirtualMachine } from './objects.ts';
 

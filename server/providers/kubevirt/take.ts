@@ -1,9 +1,9 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
+import { untilAnswering } from './answering.ts';
 import { ensureObject } from './calls.ts';
 import { failed, refused } from './errors.ts';
-import { findMachines, type Machine } from './find-machines.ts';
 import {
   forgetMarks,
   kubernetesVersions,
@@ -13,10 +13,11 @@ import {
 } from './guest-traces.ts';
 import { insist } from './insist.ts';
 import { diskVolumes } from './leftovers.ts';
-import { startMachine, stopMachine, untilAnswering } from './machines.ts';
+import { machinesOf, type Machine } from './machines.ts';
 import { snapshotManifest } from './manifests.ts';
-import { nameOf, VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
+import { VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
+import { startAll, stopAll } from './power.ts';
 import {
   flawOf,
   KUBERNETES_VERSION,
@@ -91,7 +92,7 @@ async function tryOnce(take: Take, marks: Map<string, readonly string[]>) {
   }
   step.progress('capturing disks');
   await untilTaken(take, machines, (flaw, phase) => flaw === undefined || phase === 'Succeeded');
-  if (runs) await startAll(take, step);
+  if (runs) await startAll(host, ref, step);
   const [taken] = await together(step, [
     (by) => untilTaken({ ...take, step: by }, machines, (flaw) => flaw === undefined),
     async (by): Promise<undefined> => {
@@ -104,9 +105,7 @@ async function tryOnce(take: Take, marks: Map<string, readonly string[]>) {
 }
 
 async function findAll({ host, ref, step }: Take): Promise<Machine[]> {
-  const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
-    findMachines(host, ref, step.signal),
-  );
+  const machines = await machinesOf(host, ref, step);
   const missing = ref.vms.find(({ role }) => !machines.some((machine) => machine.role === role));
   if (missing !== undefined) throw refused(`there is no VM ${missing.name} to capture`);
   for (const { vm } of machines) {
@@ -134,7 +133,7 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByV
   const { host, ref, step, runs, mode, shots } = take;
   if (runs) {
     // They may be off, or on their way, after an attempt that failed.
-    await startAll(take, step);
+    await startAll(host, ref, step);
     await untilAnswering(host, ref, step);
   }
   const asked = runs && ref.readiness === 'SSH';
@@ -142,7 +141,7 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByV
     ? await forgetMarks(host, machines, step)
     : new Map<string, readonly string[]>();
   const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
-  if (runs && mode === 'OFFLINE') await stopAll(take, machines);
+  if (runs && mode === 'OFFLINE') await stopAll(host, machines, { graceful: true }, step);
   await take.assertOurs(step);
   await together(
     step,
@@ -161,33 +160,6 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByV
     }),
   );
   return marks;
-}
-
-/** Lets guests shut down as they like, so that their file systems are whole. */
-async function stopAll({ host, step }: Take, machines: readonly Machine[]): Promise<void> {
-  step.progress('stopping machines');
-  await together(
-    step,
-    machines.map(({ vm }) => (by: Step) => {
-      const name = nameOf(vm);
-      return insist(host, by, `stopping ${name.name}`, () =>
-        stopMachine(host, name, { graceful: true }, by),
-      );
-    }),
-  );
-}
-
-async function startAll({ host, ref }: Take, step: Step): Promise<void> {
-  const machines = await insist(host, step, `looking at the VMs of ${ref.name}`, () =>
-    findMachines(host, ref, step.signal),
-  );
-  await together(
-    step,
-    machines.map(({ vm }) => (by: Step) => {
-      const name = nameOf(vm);
-      return insist(host, by, `starting ${name.name}`, () => startMachine(host, name, by));
-    }),
-  );
 }
 
 /** Waits until every snapshot is as wanted; one that failed, or holds too little, ends it. */
@@ -261,7 +233,7 @@ async function clearUp(take: Take, isOver: boolean): Promise<void> {
         return snapshot !== undefined && wrongWith(take, snapshot, []) === undefined;
       });
       if (isOver || !flawless) await removeShots(take, present, by);
-      if (runs) await startAll(take, by);
+      if (runs) await startAll(host, take.ref, by);
     });
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
