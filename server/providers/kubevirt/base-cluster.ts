@@ -39,7 +39,7 @@ export async function captureBaseCluster(
 ): Promise<CapturedSnapshot[]> {
   const done = await findComplete(host, set, step);
   if (done !== undefined) return await describeSet(host, set, done, step);
-  const base = baseRef(set);
+  const base = baseRef(set, step.installation);
   await assertBase(host, base, step);
   if (step.notes.get(STAGE) !== 'CLEAN') await prepare(host, base, step);
   const machines = await machinesOf(host, base, step);

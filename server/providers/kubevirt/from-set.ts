@@ -138,7 +138,7 @@ async function idleClaim(
 ): Promise<string | undefined> {
   if (set.cluster !== null) return undefined;
   const machines = await insist(host, step, `looking at the base VMs of ${set.id}`, () =>
-    findMachines(host, baseRef(set), step.signal),
+    findMachines(host, baseRef(set, step.installation), step.signal),
   );
   const base = machines.find(({ role }) => role === spec.role);
   if (base === undefined || base.vmi !== undefined) return undefined;
