@@ -24,7 +24,7 @@ const INSTALLATION = 'contract-installation';
 const withinMs = 6 * 3_600_000;
 
 /** Moments in a creation or reset: nothing made yet, disks, machines, guests, the second VM. */
-const INTERRUPTIONS = [0, 1, 15_000, 60_000, 240_000, 420_000];
+const INTERRUPTIONS = [0, 15_000, 60_000, 240_000];
 
 /** Guests empty `/tmp` when they boot. */
 const FILE = '/var/tmp/left-behind';
@@ -33,13 +33,16 @@ const FILE = '/var/tmp/left-behind';
 const REAL_PATIENCE_MS = 2 * 3_600_000;
 
 /** The provider before the Kubernetes simulator, in virtual time over real sockets. */
-export function kubevirtUnderTest(kubevirt: { major: number; minor: number }): ProviderUnderTest {
+export function kubevirtUnderTest(
+  kubevirt: { major: number; minor: number },
+  interruptions: readonly number[] = INTERRUPTIONS,
+): ProviderUnderTest {
   return {
     name: `KubeVirt ${kubevirt.major}.${kubevirt.minor}, simulated`,
     missing: null,
     capabilities: KUBEVIRT_CAPABILITIES,
     template: 'two-node',
-    interruptions: INTERRUPTIONS,
+    interruptions,
     file: FILE,
     open: () => openSimulated(kubevirt),
   };

@@ -18,6 +18,9 @@ export interface ProviderUnderTest {
   open(): Promise<Bench>;
 }
 
+/** What the cases are held against: a test file puts its providers here and then imports them. */
+export const UNDER_TEST: ProviderUnderTest[] = [];
+
 /** An outside world with a provider before it. */
 export interface Bench {
   /** The provider of the present process; another one after `restart`. */
