@@ -3,8 +3,9 @@ import { about, refuseForeign } from './calls.ts';
 import type { Host } from './host.ts';
 import type { ObjectKind, ObjectName } from './kubernetes.ts';
 import type { Machine } from './machines.ts';
-import { cloudInitName, LABEL, rootDiskName } from './names.ts';
-import { CLAIMS, DATA_VOLUMES, SECRETS, VMS, type AnyObject } from './objects.ts';
+import { cloudInitName, rootDiskName } from './names.ts';
+import { CLAIMS, DATA_VOLUMES, nameOf, SECRETS, VMS, type AnyObject } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -50,16 +51,29 @@ export async function removeObject<T extends AnyObject>(
   refuseForeign(present, step.installation);
   const { uid } = present.metadata;
   await about(host, of, what, signal, () => host.kubernetes.remove(kind, of, { uid, signal }));
+  await untilGone(host, kind, present, step);
+}
+
+/** Waits until this very object is gone; another may have its name by then. */
+export async function untilGone<T extends AnyObject>(
+  host: Host,
+  kind: ObjectKind<T>,
+  object: T,
+  step: Pick<Step, 'signal' | 'deadline' | 'installation'>,
+): Promise<void> {
+  const { signal } = step;
+  const of = nameOf(object);
+  const { uid } = object.metadata;
+  const what = `looking for the ${kind.kind} ${of.name}`;
   const wait = {
     what: `the ${kind.kind} ${of.name} to be gone`,
     signal,
     deadline: endOf(host, step),
     everyMs: LOOK_AGAIN_MS,
   };
-  // One view for all clusters: one for each would stay when they are gone.
-  const labels = { [LABEL.installation]: step.installation };
-  const view = host.kubernetes.view(kind, { labels });
-  await until(host, kind.kind === 'Secret' ? [] : [view], wait, async () => {
+  // Secrets are neither listed nor watched.
+  const views = kind.kind === 'Secret' ? [] : [viewOfOurs(host, kind, step)];
+  await until(host, views, wait, async () => {
     const now = await about(host, of, what, signal, () => host.kubernetes.get(kind, of, signal));
     return now?.metadata.uid === uid ? undefined : true;
   });

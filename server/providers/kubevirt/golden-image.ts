@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Step, VmSpec } from '../provider.ts';
 import { about, ensureObject } from './calls.ts';
 import { failed, lastWarnings, refused } from './errors.ts';
+import { untilGone } from './discard.ts';
 import type { Host } from './host.ts';
+import type { ObjectName } from './kubernetes.ts';
+import { removeOne } from './leftovers.ts';
 import { dataVolumeManifest, type DiskSource } from './manifests.ts';
 import { LABEL, TEMPLATES_NAMESPACE } from './names.ts';
-import { CLAIMS, conditionOf, DATA_VOLUMES, type DataVolume } from './objects.ts';
+import { CLAIMS, conditionOf, DATA_VOLUMES, isLeaving, type DataVolume } from './objects.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -32,11 +35,18 @@ export async function ensureGoldenImage(
     throw refused(reason);
   }
   const of = { namespace, name };
-  const claim = await about(host, of, `reading the golden image ${image}`, step.signal, () =>
-    host.kubernetes.get(CLAIMS, of, step.signal),
-  );
-  if (claim !== undefined) return { pvc: of };
-  throw refused(`there is no golden image: no claim ${image}`);
+  const read = () =>
+    about(host, of, `reading the golden image ${image}`, step.signal, () =>
+      host.kubernetes.get(CLAIMS, of, step.signal),
+    );
+  const claim = await read();
+  if (claim !== undefined && !isLeaving(claim)) return { pvc: of };
+  const none = `there is no golden image: no claim ${image}`;
+  if (claim === undefined) throw refused(none);
+  // Whoever deletes an image may be about to put another in its place.
+  await untilGone(host, CLAIMS, claim, step);
+  if ((await read()) !== undefined) return { pvc: of };
+  throw failed(none);
 }
 
 async function ensureImport(
@@ -54,7 +64,7 @@ async function ensureImport(
     : { http: { url: image } };
   const { storageClass } = host.settings;
   const manifest = dataVolumeManifest({ ...of, labels, source, sizeGiB, storageClass });
-  await ensureObject(host, DATA_VOLUMES, manifest, step.signal);
+  await clearImport(host, of, step);
   let last: DataVolume | undefined;
   const wait = {
     what: `the import of ${image}`,
@@ -64,14 +74,37 @@ async function ensureImport(
   };
   const view = host.kubernetes.view(DATA_VOLUMES, { labels });
   await until(host, [view], wait, async () => {
-    last = await host.kubernetes.get(DATA_VOLUMES, of, step.signal);
-    if (last?.status?.phase === 'Succeeded') return true;
-    if (last?.status?.phase !== 'Failed') return undefined;
+    last = await ensureObject(host, DATA_VOLUMES, manifest, step.signal);
+    if (isLeaving(last)) return undefined;
+    if (last.status?.phase === 'Succeeded') return true;
+    if (last.status?.phase !== 'Failed') return undefined;
     const warnings = await lastWarnings(host.kubernetes, of, step.signal);
     const why = [stateOf(last), ...warnings].join('; ');
     throw failed(`importing ${image} failed: ${why}`);
   });
   return { pvc: of };
+}
+
+/** Takes away an import that has failed for good, and waits for one that is being deleted. */
+async function clearImport(host: Host, of: ObjectName, step: Step): Promise<void> {
+  const { kubernetes } = host;
+  const what = `looking at the import ${of.name}`;
+  const volume = await about(host, of, what, step.signal, () =>
+    kubernetes.get(DATA_VOLUMES, of, step.signal),
+  );
+  if (volume === undefined) return;
+  if (!isLeaving(volume)) {
+    if (volume.status?.phase !== 'Failed') return;
+    step.progress('importing the image anew');
+    await removeOne(host, DATA_VOLUMES, volume, step);
+  }
+  await untilGone(host, DATA_VOLUMES, volume, step);
+  // Its claim goes after it: as long as it is there, another would get what it holds.
+  const claim = await about(host, of, what, step.signal, () =>
+    kubernetes.get(CLAIMS, of, step.signal),
+  );
+  const isOfIt = claim?.metadata.ownerReferences?.some(({ uid }) => uid === volume.metadata.uid);
+  if (claim !== undefined && isOfIt) await untilGone(host, CLAIMS, claim, step);
 }
 
 function stateOf({ status }: DataVolume): string {

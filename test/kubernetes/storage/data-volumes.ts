@@ -82,7 +82,8 @@ function look(depot: Depot, volume: DataVolume): number | undefined {
   if (annotations?.[PRE_POPULATED] !== undefined || isMeantForIt) {
     return write(depot, volume, adopted(depot, volume, claim), claim);
   }
-  if (volume.status?.phase === 'Succeeded') return undefined;
+  const { phase: before } = volume.status ?? {};
+  if (before === 'Succeeded' || before === 'Failed') return undefined;
   depot.since(volume, 'fill');
   const source = copiedSource(depot, volume);
   const hasSource = source === undefined || extentOf(depot, source.kind, source.from) !== undefined;

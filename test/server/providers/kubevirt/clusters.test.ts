@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ProviderError, type ClusterRef } from '../../../../server/providers/provider.ts';
 import { clusterRef } from '../../../kit/simulator.ts';
 import type { TestStep } from '../../../kit/simulator.ts';
+import type { KubeObject } from '../../../kubernetes/ports.ts';
 import { openOutside, type Outside } from './outside.ts';
 
 /** Virtual hours are real seconds. */
@@ -35,6 +36,16 @@ describe('clusters from the image', PATIENCE, () => {
     const found = outside.kubernetes.objects.get(kind, namespace, name);
     if (found === undefined) throw new Error(`${kind} ${name} is there`);
     return found;
+  };
+
+  /** Keeps an object from going, once it is deleted; or lets it go. */
+  const hold = (finalizer: string | undefined, { kind, metadata }: KubeObject) => {
+    const { namespace, name } = metadata;
+    const finalizers = finalizer === undefined ? [] : [finalizer];
+    outside.kubernetes.objects.update(object(kind, namespace, name), (now) => ({
+      ...now,
+      metadata: { ...now.metadata, finalizers },
+    }));
   };
 
   test('all that belongs to a cluster is in its namespace, made once and labelled', async () => {
@@ -237,6 +248,41 @@ describe('clusters from the image', PATIENCE, () => {
       .names('DataVolume', 'vm-templates')
       .filter((name) => name.startsWith('image-'));
     expect(imports).toHaveLength(1);
+  });
+
+  test('an import that failed, or is being deleted, is begun anew', async () => {
+    const address = 'docker://registry.example/golden:2';
+    await make(withImage('before', address), outside.step(1));
+    const { objects } = outside.kubernetes;
+    const volume = () => {
+      const name = outside.names('DataVolume', 'vm-templates').at(-1) ?? '';
+      return object('DataVolume', 'vm-templates', name);
+    };
+    const isOld = new Set([volume().metadata.uid]);
+    objects.update(volume(), (now) => ({ ...now, status: { phase: 'Failed' } }));
+    await make(withImage('failed', address), outside.step(1));
+    expect(isOld.has(volume().metadata.uid)).toBe(false);
+    isOld.add(volume().metadata.uid);
+    hold('example.org/held', volume());
+    objects.remove(volume());
+    outside.world.after(30_000, () => hold(undefined, volume()));
+    await make(withImage('leaving', address), outside.step(1));
+    expect(isOld.has(volume().metadata.uid)).toBe(false);
+  });
+
+  test('a golden image that is being deleted is waited for, not used', async () => {
+    const { objects } = outside.kubernetes;
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+    const metadata = { namespace: 'vm-templates', name: 'old-image' };
+    objects.create('PersistentVolumeClaim', { metadata, spec });
+    const claim = () => object('PersistentVolumeClaim', 'vm-templates', 'old-image');
+    hold('example.org/held', claim());
+    objects.remove(claim());
+    outside.world.after(30_000, () => hold(undefined, claim()));
+    const begun = outside.world.elapsed();
+    const ref = withImage('replaced', 'vm-templates/old-image');
+    expect(await failure(make(ref, outside.step(1)))).toMatchObject({ retryable: true });
+    expect(outside.world.elapsed() - begun).toBeGreaterThanOrEqual(30_000);
   });
 
   test('lack of rights to make a quota is told at once', async () => {
