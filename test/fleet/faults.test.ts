@@ -16,7 +16,7 @@ const { all } = seedsOf('kubevirt-faults', 1);
 vi.setConfig({ testTimeout: 120_000 });
 
 /** The share of the faults that a test run has time for; making a cluster takes the longest. */
-const EVERY = 5;
+const EVERY = 8;
 
 const CASES = MISHAPS.flatMap((mishap, index) => {
   const moments = mishap.at ?? MOMENTS;
