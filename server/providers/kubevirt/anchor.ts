@@ -2,6 +2,7 @@ import type { ClusterRef, Step } from '../provider.ts';
 import { about } from './calls.ts';
 import { failed, isRefusal, refused } from './errors.ts';
 import type { Host } from './host.ts';
+import { insist } from './insist.ts';
 import { FENCE, LABEL } from './names.ts';
 import { isLeaving, NAMESPACES, type AnyObject, type Namespace } from './objects.ts';
 
@@ -23,6 +24,14 @@ export async function takeOver(host: Host, ref: ClusterRef, step: Step): Promise
     throw failed(`the namespace ${ref.namespace} is being deleted`);
   }
   await takeAnchor(host, ref, namespace, step);
+}
+
+/**
+ * Throws when a later step has taken the cluster over. Asked again after every long wait, before
+ * something is destroyed: who was overtaken meanwhile has nothing to do there any more.
+ */
+export function assertCluster(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+  return insist(host, step, `taking over ${ref.name}`, () => takeOver(host, ref, step));
 }
 
 /** The namespace of a cluster, whoever's it is. */

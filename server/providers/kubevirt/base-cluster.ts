@@ -1,8 +1,8 @@
 import type { VmRole } from '../../../schema/model/template.ts';
-import type { CapturedSnapshot, ClusterRef, SetRef, Step } from '../provider.ts';
+import type { ClusterRef, SetRef, Step } from '../provider.ts';
 import { refuseIntruder } from './anchor.ts';
 import { untilAnswering } from './answering.ts';
-import { baseRef } from './base-vms.ts';
+import { baseRef, captureBases, findComplete } from './base-vms.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { cleanGuests } from './clean-up.ts';
 import { failed } from './errors.ts';
@@ -15,10 +15,7 @@ import { TEMPLATES_NAMESPACE } from './names.ts';
 import { nameOf, VMS } from './objects.ts';
 import { holdPeerNames, releasePeerNames } from './peer-names.ts';
 import { stopAll } from './power.ts';
-import { describeSet } from './snapshots.ts';
-import { shotsOf } from './shots.ts';
-import { takeSnapshots } from './take.ts';
-import { findComplete } from './template-sets.ts';
+import type { SnapshotsByRole } from './snapshots.ts';
 import { together } from './together.ts';
 
 /** What has just been set up goes on settling for a while. */
@@ -36,9 +33,9 @@ export async function captureBaseCluster(
   host: Host,
   set: SetRef,
   step: Step,
-): Promise<CapturedSnapshot[]> {
+): Promise<SnapshotsByRole> {
   const done = await findComplete(host, set, step);
-  if (done !== undefined) return await describeSet(host, set, done, step);
+  if (done !== undefined) return done;
   const base = baseRef(set, step.installation);
   await assertBase(host, base, step);
   if (step.notes.get(STAGE) !== 'CLEAN') await prepare(host, base, step);
@@ -47,19 +44,7 @@ export async function captureBaseCluster(
     base.readiness === 'SSH' ? await versionsOf(host, machines, step) : new Map<VmRole, string>();
   await rest(host, machines, step);
   await releasePeerNames(host, base, step);
-  const taken = await takeSnapshots({
-    host,
-    ref: base,
-    mode: 'OFFLINE',
-    step,
-    shots: shotsOf(set, base, TEMPLATES_NAMESPACE, step),
-    versions,
-    runs: false,
-    inUse: false,
-    assertOurs: (by) => assertBase(host, base, by),
-  });
-  step.progress('checking the set');
-  return await describeSet(host, set, taken, step);
+  return await captureBases(host, set, versions, step, (by) => assertBase(host, base, by));
 }
 
 async function prepare(host: Host, base: ClusterRef, step: Step): Promise<void> {

@@ -1,11 +1,11 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
-import type { CapturedSnapshot, ClusterRef, SetRef, SetSource, Step } from '../provider.ts';
+import type { CapturedSnapshot, SetRef, SetSource, Step } from '../provider.ts';
+import { assertCluster } from './anchor.ts';
 import { captureBaseCluster } from './base-cluster.ts';
 import { refused } from './errors.ts';
 import type { Host } from './host.ts';
-import { describeSet, namespaceOf } from './snapshots.ts';
+import { describeSet, namespaceOf, type SnapshotsByRole } from './snapshots.ts';
 import { shotsOf } from './shots.ts';
-import { assertCluster } from './still-ours.ts';
 import { takeSnapshots } from './take.ts';
 import { captureTemplate } from './template-sets.ts';
 
@@ -20,6 +20,18 @@ export async function ensureSet(
   mode: CaptureMode,
   step: Step,
 ): Promise<CapturedSnapshot[]> {
+  const taken = await takeSet(host, source, set, mode, step);
+  step.progress('checking the set');
+  return await describeSet(host, set, taken, step);
+}
+
+async function takeSet(
+  host: Host,
+  source: SetSource,
+  set: SetRef,
+  mode: CaptureMode,
+  step: Step,
+): Promise<SnapshotsByRole> {
   if (set.cluster === null) {
     if (source.kind === 'IMAGE') return await captureBaseCluster(host, set, step);
     return await captureTemplate(host, source.cluster, set, mode, step);
@@ -27,17 +39,8 @@ export async function ensureSet(
   if (source.kind === 'IMAGE' || source.cluster.id !== set.cluster.id) {
     throw refused(`the own set of ${set.cluster.name} is taken of nothing but its VMs`);
   }
-  return await captureOwn(host, source.cluster, set, mode, step);
-}
-
-async function captureOwn(
-  host: Host,
-  ref: ClusterRef,
-  set: SetRef,
-  mode: CaptureMode,
-  step: Step,
-): Promise<CapturedSnapshot[]> {
-  const taken = await takeSnapshots({
+  const ref = source.cluster;
+  return await takeSnapshots({
     host,
     ref,
     mode,
@@ -47,6 +50,4 @@ async function captureOwn(
     inUse: false,
     assertOurs: (by) => assertCluster(host, ref, by),
   });
-  step.progress('checking the set');
-  return await describeSet(host, set, taken, step);
 }

@@ -62,7 +62,7 @@ const done = Promise.resolve();
 /** Phases that do not change any more. */
 const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
 
-/** How the disk of that name gets its data, for the reason if it does not. */
+/** Waits until the disk of that name is filled; a failure tells its events too. */
 async function untilFilled(host: Host, wish: DiskWish, step: Step): Promise<void> {
   const { namespace, name, copyMs = COPY_MS } = wish;
   const of = { namespace, name };

@@ -1,4 +1,5 @@
 import type { ClusterRef, SetRef, Sighting, Step, VmSpec } from '../provider.ts';
+import { assertCluster } from './anchor.ts';
 import { untilAnswering } from './answering.ts';
 import { baseRef } from './base-vms.ts';
 import { ensureObject } from './calls.ts';
@@ -16,7 +17,6 @@ import { cloudInitName, rootDiskName, TEMPLATES_NAMESPACE, vmLabels } from './na
 import { isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
 import { startMachine } from './power.ts';
 import { usableSet, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
-import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 
 /** Both sources have five minutes together: after that a bootstrap is what is quicker. */

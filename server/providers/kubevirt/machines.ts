@@ -6,6 +6,7 @@ import { insist } from './insist.ts';
 import type { View } from './kubernetes.ts';
 import { LABEL, roleLabel } from './names.ts';
 import { nameOf, VMIS, VMS, type VirtualMachine, type VirtualMachineInstance } from './objects.ts';
+import { viewOfOurs } from './our-views.ts';
 
 /** One VM of a cluster as it is now. */
 export interface Machine {
@@ -84,10 +85,8 @@ export interface MachineViews {
 
 /** What is watched of VMs: one watch for all clusters of an installation. */
 export function machineViews(host: Pick<Host, 'kubernetes'>, installation: string): MachineViews {
-  const labels = { [LABEL.installation]: installation };
-  const vms = host.kubernetes.view(VMS, { labels });
-  const vmis = host.kubernetes.view(VMIS, { labels });
-  return { vms, vmis };
+  const ours = { installation };
+  return { vms: viewOfOurs(host, VMS, ours), vmis: viewOfOurs(host, VMIS, ours) };
 }
 
 /** Whether an instance has ended: it is an object still, but nothing runs. */

@@ -5,6 +5,7 @@ import {
   type SetRef,
   type Step,
 } from '../provider.ts';
+import { assertCluster } from './anchor.ts';
 import { untilAnswering } from './answering.ts';
 import { reasonOf, refused } from './errors.ts';
 import type { Host } from './host.ts';
@@ -20,7 +21,6 @@ import { RECREATE } from './rungs/recreate.ts';
 import { restoreAll, wantedRestores } from './rungs/restores.ts';
 import { isRestoredBy, type Attempt, type Climb, type Rung } from './rungs/rung.ts';
 import { usableSet } from './snapshots.ts';
-import { assertCluster } from './still-ours.ts';
 import { together } from './together.ts';
 import { within } from './within.ts';
 

@@ -8,6 +8,14 @@ const LONGEST_WAIT_MS = 8_000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
+ * Three layers repeat what failed. Here, in the client, a call that may be sent again is: a few
+ * times within seconds, for everybody. `patient.ts` does so for minutes, for the calls of steps
+ * that may be sent twice. `insist.ts` is for any call or piece of work of a step, patches and
+ * orders too: its caller says that all of it may be done again. Waiting for something to become
+ * true is none of these: see `until.ts`.
+ */
+
+/**
  * How long to wait before the attempt after so many failures: any time up to a bound that doubles,
  * so that many clients that failed together do not come back together. What the server asks for
  * comes on top.

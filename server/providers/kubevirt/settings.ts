@@ -1,4 +1,4 @@
-/** How this provider reaches its cluster, what it makes VMs of, and how long it waits. */
+/** How this provider reaches its cluster, what it makes VMs of, and how much it asks. */
 export interface KubevirtSettings {
   /** Path of a kubeconfig; undefined for the usual rules, the pod's own account among them. */
   readonly kubeconfig: string | undefined;

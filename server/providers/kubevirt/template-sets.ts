@@ -1,8 +1,8 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
-import type { CapturedSnapshot, ClusterRef, SetRef, Step } from '../provider.ts';
-import { refuseIntruder } from './anchor.ts';
-import { baseRef } from './base-vms.ts';
+import type { ClusterRef, SetRef, Step } from '../provider.ts';
+import { assertCluster } from './anchor.ts';
+import { baseRef, captureBases, findComplete } from './base-vms.ts';
 import { ensureObject } from './calls.ts';
 import { ensureDisk } from './disks.ts';
 import { refused } from './errors.ts';
@@ -12,16 +12,8 @@ import { ROOT_DISK, vmManifest } from './manifests.ts';
 import { cloudInitName, rootDiskName, setLabels, TEMPLATES_NAMESPACE } from './names.ts';
 import { ensureTemplatesNamespace } from './namespace.ts';
 import { VMS } from './objects.ts';
-import {
-  describeSet,
-  findSnapshots,
-  flawOf,
-  KUBERNETES_VERSION,
-  volumeSnapshots,
-  type SnapshotsByRole,
-} from './snapshots.ts';
+import { KUBERNETES_VERSION, volumeSnapshots, type SnapshotsByRole } from './snapshots.ts';
 import { findShots, removeShots, shotsOf, type Shot } from './shots.ts';
-import { assertCluster } from './still-ours.ts';
 import { takeSnapshots } from './take.ts';
 import { together } from './together.ts';
 
@@ -39,30 +31,19 @@ export async function captureTemplate(
   set: SetRef,
   mode: CaptureMode,
   step: Step,
-): Promise<CapturedSnapshot[]> {
+): Promise<SnapshotsByRole> {
   await assertCluster(host, cluster, step);
   const done = await findComplete(host, set, step);
   const shots = shotsOf(set, cluster, cluster.namespace, step);
   if (done === undefined) await copyFrom(host, cluster, set, mode, shots, step);
-  const taken = done ?? (await captureBases(host, set, shots, step, cluster));
+  const taken = done ?? (await captureCopies());
   await dropTransient(host, shots, step);
-  step.progress('checking the set');
-  return await describeSet(host, set, taken, step);
-}
+  return taken;
 
-/** The snapshots of a set, if each of them is there and has nothing wrong with it. */
-export async function findComplete(
-  host: Host,
-  set: SetRef,
-  step: Step,
-): Promise<SnapshotsByRole | undefined> {
-  const found = await findSnapshots(host, set, step);
-  for (const snapshot of found.values()) refuseIntruder(snapshot, step);
-  const isGood = ({ role }: { readonly role: VmRole }) => {
-    const snapshot = found.get(role);
-    return snapshot !== undefined && flawOf(snapshot, [ROOT_DISK]) === undefined;
-  };
-  return set.roles.every(isGood) ? found : undefined;
+  async function captureCopies(): Promise<SnapshotsByRole> {
+    const versions = await versionsOf(host, shots, step);
+    return await captureBases(host, set, versions, step, (by) => assertCluster(host, cluster, by));
+  }
 }
 
 /** Copies the disks of a cluster, all as they are at one moment, to base VMs of the set. */
@@ -139,29 +120,6 @@ async function copyOne(
   await insist(host, step, `making the base VM ${spec.name}`, () =>
     ensureObject(host, VMS, manifest, step.signal),
   );
-}
-
-/** The snapshots of base VMs that are off: these are the set. */
-async function captureBases(
-  host: Host,
-  set: SetRef,
-  shots: readonly Shot[],
-  step: Step,
-  cluster: ClusterRef,
-): Promise<SnapshotsByRole> {
-  const versions = await versionsOf(host, shots, step);
-  const base = baseRef(set, step.installation);
-  return await takeSnapshots({
-    host,
-    ref: base,
-    mode: 'OFFLINE',
-    step,
-    shots: shotsOf(set, base, TEMPLATES_NAMESPACE, step),
-    versions,
-    runs: false,
-    inUse: false,
-    assertOurs: (by) => assertCluster(host, cluster, by),
-  });
 }
 
 async function versionsOf(
