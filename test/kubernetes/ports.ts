@@ -244,6 +244,8 @@ export interface GuestMachine {
   readonly name: string;
   readonly namespace: string;
   readonly ip: string;
+  /** Of its network device, in small letters; another at each start where its spec names none. */
+  readonly mac: string;
   /** UIDs of its claims, the boot disk first. */
   readonly volumes: readonly string[];
   readonly userData: string | undefined;

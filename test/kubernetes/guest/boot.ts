@@ -1,6 +1,7 @@
 import { LATENCY, latency } from '../latency.ts';
 import type { Computer } from './computer.ts';
-import { runFinalStage, runInitStage } from './cloud-init.ts';
+import { runFinalStage, runInitStage, type CloudData } from './cloud-init.ts';
+import { hasNetwork } from './network.ts';
 import { startKubelet } from './cluster/state.ts';
 import { startUnit, WANTED, wantedUnits } from './shell/service-programs.ts';
 import { loginScope, textInput } from './shell/scope.ts';
@@ -12,7 +13,7 @@ const AGENT_MS = [2_000, 10_000] as const;
 const KUBELET_MS = [10_000, 30_000] as const;
 
 /** Boots a guest: kernel, cloud-init, SSH, agent, kubelet, services; ends early without power. */
-export async function boot(computer: Computer, userData: string | undefined): Promise<void> {
+export async function boot(computer: Computer, told: CloudData): Promise<void> {
   const { files, world, power } = computer;
   computer.log('SeaBIOS (version 1.16.3)');
   if (!files.exists('/etc/os-release')) {
@@ -27,8 +28,9 @@ export async function boot(computer: Computer, userData: string | undefined): Pr
   await world.sleep(wait + more, power);
   computer.tell(LATENCY, latency(world, 'BOOT', wait + more));
   for (const name of files.list('/tmp')) files.remove(`/tmp/${name}`);
-  const cloud = await runInitStage(computer, userData);
+  const cloud = await runInitStage(computer, told);
   files.sync();
+  if (!hasNetwork(computer)) computer.tell('guest finds no device of its network');
   startServer(computer);
   startAgent(computer, cloud.config.packages ?? []);
   startKubelet(computer, KUBELET_MS);

@@ -1,11 +1,16 @@
 import { contentOf, lineFor, readUserData, type CloudConfig } from './cloud-config.ts';
 import type { Computer } from './computer.ts';
+import type { GuestMachine } from '../ports.ts';
+import { setUpNetwork } from './network.ts';
 import { runScript } from './shell/run.ts';
 import { homeOf, loginScope, textInput } from './shell/scope.ts';
 import { makeSshKey } from './ssh-key.ts';
 
 const INSTANCE = '/var/lib/cloud/data/instance-id';
 const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
+
+/** What is on the cloud-init disk of a machine. */
+export type CloudData = Pick<GuestMachine, 'userData' | 'networkData'>;
 
 /** What a boot has read from its cloud-init disk. */
 export interface CloudBoot {
@@ -17,7 +22,7 @@ export interface CloudBoot {
 /** The first stage: what comes before the SSH server. */
 export async function runInitStage(
   computer: Computer,
-  userData: string | undefined,
+  { userData, networkData }: CloudData,
 ): Promise<CloudBoot> {
   const config = configFor(computer, userData);
   const { files } = computer;
@@ -28,7 +33,10 @@ export async function runInitStage(
   if ((files.read('/etc/machine-id') ?? '').trim() === '') {
     files.write('/etc/machine-id', `${computer.world.secret(16)}\n`);
   }
-  if (isNewInstance) setUp(computer, config, instance);
+  if (isNewInstance) {
+    setUpNetwork(computer, networkData);
+    setUp(computer, config, instance);
+  }
   if (files.read(HOST_KEY) === undefined) makeHostKey(computer);
   return { config, isNewInstance };
 }

@@ -9,6 +9,7 @@ export interface Computer {
   /** The name of its machine, which its disk does not know. */
   readonly machine: string;
   readonly ip: string;
+  readonly mac: string;
   /** Aborted when the power goes. */
   readonly power: AbortSignal;
   /** Programs and services that run since this boot. */

@@ -28,6 +28,7 @@ export interface GuestKit {
     name: string,
     userData?: string,
     disk?: string,
+    network?: { readonly mac?: string; readonly data?: string | undefined },
   ) => GuestMachine;
   /** Lets time pass until the guest takes SSH. */
   readonly untilUp: (machine: GuestMachine) => Promise<void>;
@@ -37,6 +38,9 @@ export interface GuestKit {
   readonly run: (machine: GuestMachine, command: string, stdin?: string) => Promise<Answer>;
   readonly close: () => void;
 }
+
+/** Network data of guests that do not care which MAC address they have. */
+const BY_NAME = { data: "{version: 2, ethernets: {any: {match: {name: 'e*'}, dhcp4: true}}}" };
 
 /** A key that tests have; user data must name its public half. */
 export const KEY: SshKey = makeSshKey();
@@ -85,11 +89,12 @@ export function guestKit(seed = 1): GuestKit {
     guests,
     log,
     mishaps,
-    start(namespace, name, data, disk = `disk-of-${namespace}-${name}`) {
+    start(namespace, name, data, disk = `disk-of-${namespace}-${name}`, network = BY_NAME) {
       started += 1;
       if (!disks.exists(disk)) disks.write(disk, { kind: 'IMAGE', name: 'golden' });
       const [uid, ip] = [`uid-${started}`, `10.244.0.${started}`];
-      const rest = { volumes: [disk], userData: data, networkData: undefined };
+      const mac = network.mac ?? `02:00:00:00:00:${started.toString(16).padStart(2, '0')}`;
+      const rest = { mac, volumes: [disk], userData: data, networkData: network.data };
       const machine = { uid, name, namespace, ip, ...rest };
       guests.start(machine);
       return machine;

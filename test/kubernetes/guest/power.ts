@@ -64,7 +64,7 @@ export function switchOn(machine: GuestMachine, keeper: Keeper, console = makeCo
     },
   };
   keeper.options.tell('guest boots', nameOf(machine));
-  boot(running.computer, machine.userData).catch((error: unknown) => {
+  boot(running.computer, machine).catch((error: unknown) => {
     if (!power.signal.aborted) throw error;
   });
   return running;
@@ -105,6 +105,7 @@ function makeComputer(
     namespace: machine.namespace,
     machine: machine.name,
     ip: machine.ip,
+    mac: machine.mac,
     power,
     services: new Set(),
     cloudInit: 'running',

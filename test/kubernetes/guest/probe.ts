@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { runProgram } from './shell/run.ts';
 import { loginScope, textInput } from './shell/scope.ts';
+import { hasNetwork } from './network.ts';
 import type { Running } from './power.ts';
 
 const port = z.union([z.number(), z.string()]).transform(Number);
@@ -13,6 +14,7 @@ const schema = z.looseObject({
 
 /** Whether something listens on a port of this guest. */
 export function listens({ computer }: Running, port: number): boolean {
+  if (!hasNetwork(computer)) return false;
   if (port === 22) return computer.services.has('sshd');
   if (port === 6443) return computer.services.has('kube-apiserver');
   return port === 10_250 && computer.services.has('kubelet');

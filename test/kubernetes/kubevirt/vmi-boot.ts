@@ -90,7 +90,8 @@ function run(sim: Simulated, nodes: Nodes, vmi: Vmi, machine: Machine): number |
   sim.tell(LATENCY, `${namespace}/${name}`, latency(sim.world, 'START', startedIn));
   const volumes = diskUids(sim, namespace, vmi.spec);
   const { ip } = machine;
-  sim.guests.start({ uid, name, namespace, ip, volumes, ...data });
+  const mac = macOf(vmi);
+  sim.guests.start({ uid, name, namespace, ip, mac, volumes, ...data });
   const running = changeStatus(sim, vmi, {
     phase: 'Running',
     fields: { interfaces: interfacesOf(vmi, machine), guestOSInfo: {} },
@@ -100,11 +101,17 @@ function run(sim: Simulated, nodes: Nodes, vmi: Vmi, machine: Machine): number |
 }
 
 /** What is known of its network before an agent tells more: the address of its pod. */
-function interfacesOf(vmi: Vmi, { ip, uid }: Machine): readonly object[] {
+function interfacesOf(vmi: Vmi, { ip }: Machine): readonly object[] {
   const [first] = vmi.spec.domain.devices.interfaces ?? [];
   if (first === undefined) return [];
-  const digits = uid.replaceAll('-', '').slice(-6).match(/../g) ?? [];
-  const mac = first.macAddress ?? ['02', '00', '00', ...digits].join(':');
+  const mac = macOf(vmi);
   const { name } = first;
   return [{ name, ipAddress: ip, ipAddresses: [ip], mac, infoSource: 'domain', queueCount: 1 }];
+}
+
+/** The address of its first device; where the spec names none, that of its pod, which is new. */
+function macOf({ metadata: { uid }, spec }: Vmi): string {
+  const digits = uid.replaceAll('-', '').slice(-6).match(/../g) ?? [];
+  const [first] = spec.domain.devices.interfaces ?? [];
+  return (first?.macAddress ?? ['02', '00', '00', ...digits].join(':')).toLowerCase();
 }
