@@ -77,7 +77,7 @@ describe('clusters from the image', PATIENCE, () => {
     ]);
   });
 
-  test('the order is that of the first product: namespace, quota, then VM after VM', async () => {
+  test('the order is: namespace, quota, the disks of both, then the control plane before its worker', async () => {
     await make(clusterRef('orderly'), outside.step(1));
     const made = requests
       .filter((each) => each.startsWith('create '))
