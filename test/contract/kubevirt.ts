@@ -1,21 +1,8 @@
-// Loaded before virtual time begins, which does not wait for modules.
-import '@kubernetes/client-node';
-import 'ssh2';
-import 'undici';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  createKubevirtProvider,
-  KUBEVIRT_CAPABILITIES,
-} from '../../server/providers/kubevirt/provider.ts';
-import { DEFAULT_KUBEVIRT_SETTINGS } from '../../server/providers/kubevirt/settings.ts';
+import { KUBEVIRT_CAPABILITIES } from '../../server/providers/kubevirt/provider.ts';
 import type { Provider } from '../../server/providers/provider.ts';
-import { realWorld, type World } from '../../server/world.ts';
-import { watchLoopback } from '../kit/loopback.ts';
+import { realWorld } from '../../server/world.ts';
 import { processIn } from '../kit/process-world.ts';
-import { virtualWorld } from '../kit/virtual-world.ts';
-import { openKubernetesSimulator } from '../kubernetes/simulator.ts';
+import { providerBefore, VirtualKubernetes } from '../kit/virtual-kubernetes.ts';
 import type { Bench, ProviderUnderTest } from './under-test.ts';
 
 const INSTALLATION = 'contract-installation';
@@ -64,20 +51,18 @@ export function realKubevirtUnderTest(): ProviderUnderTest {
 }
 
 async function openSimulated(kubevirt: { major: number; minor: number }): Promise<Bench> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 1, isBusy: loopback.isBusy });
-  const simulator = await openKubernetesSimulator({ world, seed: 1, kubevirt });
-  const folder = mkdtempSync(join(tmpdir(), 'snapyard-contract-'));
+  const bench = await VirtualKubernetes.open({ seed: 1, kubevirt });
+  const { world } = bench;
+  const { tokens } = bench.kubernetes;
   const killed: Provider[] = [];
   let life = 0;
   const start = () => {
     const token = `life-${(life += 1)}`;
-    simulator.tokens.clear();
-    simulator.tokens.add(token);
-    const kubeconfig = join(folder, token);
-    writeFileSync(kubeconfig, simulator.kubeconfig(token));
+    tokens.clear();
+    tokens.add(token);
     const process = processIn(world);
-    return { process, provider: providerIn(process, kubeconfig) };
+    const of = { world: process, installation: INSTALLATION };
+    return { process, provider: providerBefore(bench.kubeconfig(token), of) };
   };
   let present = start();
   return {
@@ -85,7 +70,7 @@ async function openSimulated(kubevirt: { major: number; minor: number }): Promis
       return present.provider;
     },
     installation: INSTALLATION,
-    wait: (promise) => world.finish(promise, { withinMs }),
+    wait: (promise) => bench.done(promise, withinMs),
     abortAfter: (ms) => {
       const controller = new AbortController();
       world.after(ms, () => controller.abort(new Error('interrupted')));
@@ -98,19 +83,16 @@ async function openSimulated(kubevirt: { major: number; minor: number }): Promis
       await world.settle();
     },
     close: async () => {
-      for (const each of [...killed, present.provider]) {
-        await world.finish(each.close(), { withinMs });
-      }
-      await world.finish(simulator.close(), { withinMs });
-      loopback.close();
-      rmSync(folder, { recursive: true });
+      for (const each of [...killed, present.provider]) await bench.done(each.close());
+      await bench.close();
     },
   };
 }
 
 function openReal(kubeconfig: string): Bench {
   const world = realWorld();
-  let provider = providerIn(world, kubeconfig);
+  const of = { world, installation: INSTALLATION };
+  let provider = providerBefore(kubeconfig, of);
   return {
     get provider() {
       return provider;
@@ -120,7 +102,7 @@ function openReal(kubeconfig: string): Bench {
     abortAfter: (ms) => AbortSignal.timeout(ms),
     restart: async () => {
       await provider.close();
-      provider = providerIn(world, kubeconfig);
+      provider = providerBefore(kubeconfig, of);
     },
     close: async () => {
       const { signal } = new AbortController();
@@ -138,13 +120,4 @@ function openReal(kubeconfig: string): Bench {
       await provider.close();
     },
   };
-}
-
-function providerIn(world: World, kubeconfig: string): Provider {
-  return createKubevirtProvider({
-    world,
-    installation: INSTALLATION,
-    settings: { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig },
-    log: () => undefined,
-  });
 }

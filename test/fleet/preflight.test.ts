@@ -1,22 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectKubernetes } from '../../server/providers/kubevirt/client.ts';
 import { preflight } from '../../server/providers/kubevirt/preflight.ts';
 import type { Preflight } from '../../server/providers/kubevirt/preflight-report.ts';
 import { RIGHTS } from '../../server/providers/kubevirt/rights.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from '../../server/providers/kubevirt/settings.ts';
-import { watchLoopback } from '../kit/loopback.ts';
-import { virtualWorld } from '../kit/virtual-world.ts';
-import {
-  openKubernetesSimulator,
-  type KubernetesSimulatorOptions,
-} from '../kubernetes/simulator.ts';
+import { VirtualKubernetes, type VirtualKubernetesOptions } from '../kit/virtual-kubernetes.ts';
 
 // The preflight by the real client, before a server that answers as a real one.
 
-const LIMIT = { withinMs: 600_000 };
+const WITHIN_MS = 600_000;
 const closing: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -28,32 +20,26 @@ const ROLE = RIGHTS.map(({ group, resource, verbs }) => {
 });
 
 /** A preflight before a simulator; fails when it leaves anything behind. */
-async function look(options: Omit<KubernetesSimulatorOptions, 'world'>): Promise<Preflight> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 1, isBusy: () => loopback.isBusy() });
+async function look(options: VirtualKubernetesOptions): Promise<Preflight> {
   const writes: string[] = [];
-  const simulator = await openKubernetesSimulator({
+  const bench = await VirtualKubernetes.open({
     ...options,
-    world,
     onRequest: (when, { verb, resource }) => {
       const isRead = ['get', 'list', 'watch'].includes(verb) || resource.includes('review');
       if (when === 'BEFORE' && !isRead) writes.push(`${verb} ${resource}`);
       return undefined;
     },
   });
-  const folder = mkdtempSync(join(tmpdir(), 'preflight-'));
-  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig: join(folder, 'config') };
-  writeFileSync(settings.kubeconfig, simulator.kubeconfig());
+  const { world } = bench;
+  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig: bench.kubeconfig() };
   const kubernetes = connectKubernetes({ world, settings, log: () => undefined });
   closing.push(async () => {
-    await world.finish(kubernetes.close(), LIMIT);
-    await world.finish(simulator.close(), LIMIT);
-    loopback.close();
-    rmSync(folder, { recursive: true });
+    await bench.done(kubernetes.close());
+    await bench.close();
   });
   const { signal } = new AbortController();
-  const answer = await world.finish(preflight(kubernetes, settings, signal), LIMIT);
-  const snapshots = simulator.objects.list('VirtualMachineSnapshot');
+  const answer = await bench.done(preflight(kubernetes, settings, signal), WITHIN_MS);
+  const snapshots = bench.kubernetes.objects.list('VirtualMachineSnapshot');
   expect(snapshots, 'a creation that is only tried makes nothing').toEqual([]);
   expect(writes.filter((one) => one !== 'create virtualmachinesnapshots')).toEqual([]);
   return answer;

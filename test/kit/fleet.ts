@@ -1,8 +1,4 @@
-// Loaded before virtual time begins, which does not wait for modules.
-import '@kubernetes/client-node';
-import 'undici';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findMembers } from '../../db/cluster.ts';
@@ -14,25 +10,20 @@ import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
 import { createControlPlane } from '../../server/control-plane.ts';
 import { createLoops, type Loops } from '../../server/loops.ts';
 import { addPool, type FindTraits } from '../../server/pools.ts';
-import { createKubevirtProvider } from '../../server/providers/kubevirt/provider.ts';
-import { DEFAULT_KUBEVIRT_SETTINGS } from '../../server/providers/kubevirt/settings.ts';
 import type { Provider } from '../../server/providers/provider.ts';
 import type { RequestHook } from '../kubernetes/api/api.ts';
-import {
-  openKubernetesSimulator,
-  type KubernetesSimulator,
-  type KubernetesSimulatorOptions,
-} from '../kubernetes/simulator.ts';
+import type { KubernetesSimulator } from '../kubernetes/simulator.ts';
 import { Failpoints } from './failpoints.ts';
-import { watchLoopback, type Loopback } from './loopback.ts';
 import { processIn, type ProcessWorld } from './process-world.ts';
-import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
+import {
+  providerBefore,
+  VirtualKubernetes,
+  type VirtualKubernetesOptions,
+} from './virtual-kubernetes.ts';
+import type { VirtualWorld } from './virtual-world.ts';
 
 /** How a fleet is made. */
-export type FleetOptions = Omit<KubernetesSimulatorOptions, 'world' | 'onRequest'> & {
-  /** Whether the seed also chooses the order of what is ready at the same time. */
-  readonly shuffle?: boolean;
-};
+export type FleetOptions = Omit<VirtualKubernetesOptions, 'onRequest'>;
 
 /**
  * A server without its edges, with pools of real KubeVirt clients, before a Kubernetes simulator:
@@ -42,35 +33,24 @@ export type FleetOptions = Omit<KubernetesSimulatorOptions, 'world' | 'onRequest
 export class Fleet {
   readonly world: VirtualWorld;
   readonly kubernetes: KubernetesSimulator;
-  readonly #loopback: Loopback;
+  readonly #bench: VirtualKubernetes;
   readonly #hooks: Hooks;
-  readonly #folder: string;
   readonly #graves: Server[] = [];
   #lives = 0;
   #server: Server;
 
   /** Opens a cluster outside, with nothing in it, and a server whose loops stand still. */
   static async open(options: FleetOptions = {}): Promise<Fleet> {
-    const loopback = watchLoopback();
-    const { seed = 1, shuffle = false } = options;
-    const world = virtualWorld({ seed, shuffle, isBusy: loopback.isBusy });
     const hooks: Hooks = { onRequest: undefined, onCommit: undefined };
     const onRequest: RequestHook = (when, request) => hooks.onRequest?.(when, request);
-    const kubernetes = await openKubernetesSimulator({ ...options, world, onRequest });
-    return new Fleet(world, kubernetes, loopback, hooks);
+    return new Fleet(await VirtualKubernetes.open({ ...options, onRequest }), hooks);
   }
 
-  private constructor(
-    world: VirtualWorld,
-    kubernetes: KubernetesSimulator,
-    loopback: Loopback,
-    hooks: Hooks,
-  ) {
-    this.world = world;
-    this.kubernetes = kubernetes;
-    this.#loopback = loopback;
+  private constructor(bench: VirtualKubernetes, hooks: Hooks) {
+    this.world = bench.world;
+    this.kubernetes = bench.kubernetes;
+    this.#bench = bench;
     this.#hooks = hooks;
-    this.#folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'fleet-'));
     this.#server = this.#start();
   }
 
@@ -97,8 +77,8 @@ export class Fleet {
   }
 
   /** Lets time pass until the promise settles. */
-  done<T>(promise: Promise<T>, withinMs = 6 * 3_600_000): Promise<T> {
-    return this.world.finish(promise, { withinMs });
+  done<T>(promise: Promise<T>, withinMs?: number): Promise<T> {
+    return this.#bench.done(promise, withinMs);
   }
 
   /** Makes a pool of KubeVirt clusters, as an admin does. */
@@ -150,7 +130,7 @@ export class Fleet {
 
   /** A copy of the database as it is now; answers where it is. */
   backup(): string {
-    const kept = mkdtempSync(join(this.#folder, 'backup-'));
+    const kept = mkdtempSync(join(this.#bench.folder, 'backup-'));
     copyDatabase(this.#databaseFolder(this.#server.life), kept);
     return kept;
   }
@@ -177,13 +157,11 @@ export class Fleet {
     if (!world.isDead) await this.done(loops.stop());
     for (const { provider } of [...this.#graves, this.#server]) await this.done(provider.close());
     for (const { store } of [...this.#graves, this.#server]) await this.done(store.close());
-    await this.done(this.kubernetes.close());
-    this.#loopback.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    await this.#bench.close();
   }
 
   #databaseFolder(life: number): string {
-    return join(this.#folder, `life-${life}`);
+    return join(this.#bench.folder, `life-${life}`);
   }
 
   /** Every life has a token of its own: what a dead server still tries is refused. */
@@ -192,8 +170,7 @@ export class Fleet {
     this.kubernetes.tokens.add(tokenOf(life));
     const folder = this.#databaseFolder(life);
     mkdirSync(folder, { recursive: true });
-    const kubeconfig = join(this.#folder, `kubeconfig-${life}`);
-    writeFileSync(kubeconfig, this.kubernetes.kubeconfig(tokenOf(life)));
+    const kubeconfig = this.#bench.kubeconfig(tokenOf(life));
     const world = processIn(this.world);
     const onCommit = (point: string) => {
       if (!world.isDead) this.#hooks.onCommit?.(point);
@@ -231,12 +208,7 @@ function startServer(life: number, world: ProcessWorld, start: Start): Server {
   const { folder, kubeconfig, onCommit } = start;
   const faults: string[] = [];
   const store = new Failpoints(onCommit).store(openStore(join(folder, 'fleet.db'), world));
-  const provider = createKubevirtProvider({
-    world,
-    installation: store.installation.id,
-    settings: { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig },
-    log: () => undefined,
-  });
+  const provider = providerBefore(kubeconfig, { world, installation: store.installation.id });
   const fault = (error: unknown, about: string) => {
     if (world.isDead) return;
     faults.push(`${about}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);

@@ -1,26 +1,17 @@
-// Loaded before virtual time begins, which does not wait for modules.
-import '@kubernetes/client-node';
-import 'ssh2';
-import 'undici';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createKubevirtProvider } from '../../../../server/providers/kubevirt/provider.ts';
-import { DEFAULT_KUBEVIRT_SETTINGS } from '../../../../server/providers/kubevirt/settings.ts';
 import type {
   ClusterRef,
   Provider,
   ResetResult,
   SetRef,
 } from '../../../../server/providers/provider.ts';
-import { watchLoopback } from '../../../kit/loopback.ts';
 import { clusterRef, idle, setRef, stepOf, type TestStep } from '../../../kit/simulator.ts';
-import { virtualWorld, type VirtualWorld } from '../../../kit/virtual-world.ts';
 import {
-  openKubernetesSimulator,
-  type KubernetesSimulator,
-  type KubernetesSimulatorOptions,
-} from '../../../kubernetes/simulator.ts';
+  providerBefore,
+  VirtualKubernetes,
+  type VirtualKubernetesOptions,
+} from '../../../kit/virtual-kubernetes.ts';
+import type { VirtualWorld } from '../../../kit/virtual-world.ts';
+import type { KubernetesSimulator } from '../../../kubernetes/simulator.ts';
 
 const INSTALLATION = 'installation-1';
 const WITHIN_MS = 3 * 3_600_000;
@@ -49,35 +40,17 @@ export interface Outside {
 }
 
 /** Opens a cluster outside with nothing in it, and a provider that leads to it. */
-export async function openOutside(
-  options: Omit<KubernetesSimulatorOptions, 'world'> = {},
-): Promise<Outside> {
-  // Modules that are loaded on first use: virtual time does not see that somebody waits for them.
-  await Promise.all([import('undici'), import('@kubernetes/client-node')]);
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed: options.seed ?? 1, isBusy: () => loopback.isBusy() });
-  const kubernetes = await openKubernetesSimulator({ ...options, world });
-  const folder = mkdtempSync(join(tmpdir(), 'snapyard-outside-'));
-  const kubeconfig = join(folder, 'config');
-  writeFileSync(kubeconfig, kubernetes.kubeconfig());
+export async function openOutside(options: VirtualKubernetesOptions = {}): Promise<Outside> {
+  const bench = await VirtualKubernetes.open(options);
+  const { world, kubernetes } = bench;
   const lines: string[] = [];
-  const provider = createKubevirtProvider({
-    world,
-    settings: { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig },
-    installation: INSTALLATION,
-    log: (line) => void lines.push(line),
-  });
+  const log = (line: string) => void lines.push(line);
+  const provider = providerBefore(bench.kubeconfig(), { world, installation: INSTALLATION, log });
   const close = async () => {
-    await done(provider.close());
-    await done(kubernetes.close());
-    loopback.close();
-    rmSync(folder, { recursive: true });
+    await bench.done(provider.close());
+    await bench.close();
   };
   return wordsFor({ world, kubernetes, provider, lines, close });
-
-  function done<T>(promise: Promise<T>): Promise<T> {
-    return world.finish(promise, { withinMs: WITHIN_MS });
-  }
 }
 
 type Opened = Pick<Outside, 'world' | 'kubernetes' | 'provider' | 'lines' | 'close'>;
