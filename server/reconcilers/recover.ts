@@ -3,6 +3,7 @@ import { findPoolsOf } from '../../db/cluster-pool.ts';
 import { findPresentSets } from '../../db/snapshot.ts';
 import { PROVIDER_KINDS, type ProviderKind } from '../../schema/model/provider-kind.ts';
 import { setId, providerOf } from '../outside.ts';
+import type { Snapshot } from '../../schema/model/snapshot.ts';
 import type { OutsideObject } from '../providers/provider.ts';
 import { makeStep } from '../step.ts';
 import type { Deps, Found, Reconciler, Turn, Work } from './reconciler.ts';
@@ -13,10 +14,11 @@ const EVERY_MS = 600_000;
 const AFTER_FAILURE_MS = 30_000;
 
 /**
- * Wants: no object of ours outside that no row knows, as after a restored backup.
+ * Wants: no object of ours outside that no row knows, as after a restored backup, and none of a set
+ * whose capture was given up.
  * Looks: at every start and every 10 minutes, at all that the provider has of this installation.
  * The list is taken before the rows are read: what a row announced later is not in it.
- * Acts: removes what no row knows. What rows want and is missing is seen by the others.
+ * Acts: removes what no row knows or wants. What rows want and is missing is seen by the others.
  * After a crash: looks again.
  */
 export function recover(deps: Deps): Reconciler {
@@ -60,12 +62,20 @@ function kindOf(work: Work): ProviderKind {
   return kind;
 }
 
+/**
+ * A set that was given up before it was ever ready keeps its rows, which tell why, but nothing
+ * outside: what had been captured of it is of no use, and only takes room.
+ */
+function isWanted({ status, readyAt }: Snapshot): boolean {
+  return status !== 'FAILED' || readyAt !== null;
+}
+
 async function removeUnknown(deps: Deps, kind: ProviderKind, turn: Turn): Promise<void> {
   const provider = providerOf(deps, kind);
   const outside = await provider.list(turn.signal);
   const known = deps.store.read((db) => {
     const pools = findPoolsOf(db, kind).map((pool) => pool.id);
-    const sets = findPresentSets(db, pools).map(setId);
+    const sets = findPresentSets(db, pools).filter(isWanted).map(setId);
     return { CLUSTER: findPresentIds(db, pools), SET: new Set(sets) };
   });
   const unknown = outside.filter((object: OutsideObject) => !known[object.kind].has(object.id));
