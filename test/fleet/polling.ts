@@ -1,10 +1,3 @@
-// Loaded before virtual time begins, which does not wait for modules.
-import '@kubernetes/client-node';
-import 'ssh2';
-import 'undici';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ClusterRef, VmSpec } from '../../server/providers/provider.ts';
 import { connectKubernetes } from '../../server/providers/kubevirt/client.ts';
 import { bootstrapData } from '../../server/providers/kubevirt/cloud-init.ts';
@@ -40,11 +33,10 @@ import {
   VMS,
 } from '../../server/providers/kubevirt/objects.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from '../../server/providers/kubevirt/settings.ts';
-import { openKubernetesSimulator } from '../kubernetes/simulator.ts';
 import { latenciesIn, type Latency } from '../kubernetes/latency.ts';
-import { watchLoopback } from '../kit/loopback.ts';
 import { clusterRef } from '../kit/simulator.ts';
-import { virtualWorld, type VirtualWorld } from '../kit/virtual-world.ts';
+import { VirtualKubernetes } from '../kit/virtual-kubernetes.ts';
+import type { VirtualWorld } from '../kit/virtual-world.ts';
 import { criticalPath, type CriticalPath } from './critical-path.ts';
 
 /**
@@ -69,28 +61,22 @@ const INSTALLATION = 'installation-1';
 
 /** A cluster from the image with its golden set, and a reset of it. */
 export async function playPolling(seed: number): Promise<{ bootstrap: Polled; reset: Polled }> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed, isBusy: loopback.isBusy });
-  const simulator = await openKubernetesSimulator({ world, seed });
-  const folder = mkdtempSync(join(tmpdir(), 'polling-'));
-  const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfig, simulator.kubeconfig());
-  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig };
+  const bench = await VirtualKubernetes.open({ seed });
+  const { world } = bench;
+  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig: bench.kubeconfig() };
   const kubernetes = connectKubernetes({ world, settings, log: () => undefined });
   const guests = makeGuests({ world, settings, kubernetes, installation: INSTALLATION });
   const ref = clusterRef('lab-1');
   const client = new PollingClient(world, kubernetes, guests, ref);
-  const latencies = () => latenciesIn(simulator.log.lines());
+  const latencies = () => latenciesIn(bench.kubernetes.log.lines());
   try {
     const bootstrap = await timed(world, ref, latencies, () => client.bootstrap());
     const reset = await timed(world, ref, latencies, () => client.reset());
     return { bootstrap, reset };
   } finally {
-    await world.finish(guests.close(), { withinMs: WITHIN_MS });
-    await world.finish(kubernetes.close(), { withinMs: WITHIN_MS });
-    await world.finish(simulator.close(), { withinMs: WITHIN_MS });
-    loopback.close();
-    rmSync(folder, { recursive: true, force: true });
+    await bench.done(guests.close());
+    await bench.done(kubernetes.close());
+    await bench.close();
   }
 }
 

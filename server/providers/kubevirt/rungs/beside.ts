@@ -1,4 +1,4 @@
-import { stopAll } from './stop.ts';
+import { switchOff } from './switch-off.ts';
 import { whyNotOntoThem, type Rung } from './rung.ts';
 
 /**
@@ -10,5 +10,5 @@ export const RESTORE_BESIDE: Rung = {
   limitMs: 420_000,
   volumes: undefined,
   obstacle: whyNotOntoThem,
-  clear: stopAll,
+  clear: switchOff,
 };

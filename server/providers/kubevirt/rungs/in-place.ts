@@ -1,5 +1,5 @@
 import { disksOfSnapshots } from '../snapshot-sources.ts';
-import { stopAll } from './stop.ts';
+import { switchOff } from './switch-off.ts';
 import { whyNotOntoThem, type Rung } from './rung.ts';
 
 /**
@@ -19,5 +19,5 @@ export const RESTORE_IN_PLACE: Rung = {
     const [disk] = await disksOfSnapshots(climb.host, climb.ref.namespace, step);
     return disk === undefined ? undefined : `the snapshot of ${disk} would be lost with that disk`;
   },
-  clear: stopAll,
+  clear: switchOff,
 };

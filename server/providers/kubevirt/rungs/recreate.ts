@@ -5,7 +5,7 @@ import { viewOfOurs } from '../our-views.ts';
 import { until } from '../until.ts';
 import { endOf } from '../within.ts';
 import { isRestoredBy, type Attempt, type Rung } from './rung.ts';
-import { stopAll } from './stop.ts';
+import { switchOff } from './switch-off.ts';
 
 /**
  * The VMs are deleted, and made again from their snapshots under the same names. It asks nothing
@@ -19,7 +19,7 @@ export const RECREATE: Rung = {
   obstacle: () => undefined,
   clear: async (attempt, machines) => {
     const old = machines.filter(({ vm }) => !isRestoredBy(attempt, vm));
-    await stopAll(attempt, old);
+    await switchOff(attempt, old);
     const vms = new Map(old.map(({ vm }) => [vm.metadata.uid, vm]));
     await deleteAll(attempt, [...vms.values()]);
   },

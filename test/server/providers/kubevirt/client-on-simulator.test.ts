@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import {
   connectKubernetes,
@@ -9,13 +6,10 @@ import {
 import { KubernetesError } from '../../../../server/providers/kubevirt/kubernetes.ts';
 import { SECRETS } from '../../../../server/providers/kubevirt/objects.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from '../../../../server/providers/kubevirt/settings.ts';
-import { watchLoopback } from '../../../kit/loopback.ts';
 import { seeded } from '../../../kit/seeded.ts';
-import { virtualWorld, type VirtualWorld } from '../../../kit/virtual-world.ts';
-import {
-  type KubernetesSimulator,
-  openKubernetesSimulator,
-} from '../../../kubernetes/simulator.ts';
+import { VirtualKubernetes } from '../../../kit/virtual-kubernetes.ts';
+import type { VirtualWorld } from '../../../kit/virtual-world.ts';
+import type { KubernetesSimulator } from '../../../kubernetes/simulator.ts';
 
 /** A client and what it speaks to, in one virtual time. */
 interface Both {
@@ -33,19 +27,14 @@ afterEach(async () => {
 });
 
 async function both(seed: number): Promise<Both> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed, isBusy: () => loopback.isBusy() });
-  const simulator = await openKubernetesSimulator({ world, seed });
-  const folder = mkdtempSync(join(tmpdir(), 'snapyard-client-'));
-  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig: join(folder, 'config') };
-  writeFileSync(settings.kubeconfig, simulator.kubeconfig());
+  const bench = await VirtualKubernetes.open({ seed });
+  const { world, kubernetes: simulator } = bench;
+  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, kubeconfig: bench.kubeconfig() };
   const client = connectKubernetes({ world, settings, log: () => {} });
   await client.connect();
   closing.push(async () => {
-    await world.finish(client.close(), LIMIT);
-    await world.finish(simulator.close(), LIMIT);
-    loopback.close();
-    rmSync(folder, { recursive: true });
+    await bench.done(client.close());
+    await bench.close();
   });
   return { world, simulator, client };
 }

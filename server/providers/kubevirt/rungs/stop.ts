@@ -1,8 +1,0 @@
-import type { Machine } from '../machines.ts';
-import { stopAll as stopMachines } from '../power.ts';
-import type { Attempt } from './rung.ts';
-
-/** Switches the VMs off at once: what their guests have not written is not wanted. */
-export function stopAll({ host, step }: Attempt, machines: readonly Machine[]): Promise<void> {
-  return stopMachines(host, machines, { graceful: false }, step);
-}
