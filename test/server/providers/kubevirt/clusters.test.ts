@@ -77,7 +77,7 @@ describe('clusters from the image', PATIENCE, () => {
     ]);
   });
 
-  test('the order is: namespace, quota, the disks of both, then the control plane before its worker', async () => {
+  test('namespace, quota and all disks are made first, then VM after VM', async () => {
     await make(clusterRef('orderly'), outside.step(1));
     const made = requests
       .filter((each) => each.startsWith('create '))
