@@ -22,16 +22,16 @@ async function answersTwice(network: Parameters<GuestKit['start']>[4]): Promise<
   return answers;
 }
 
-test('a new launcher pod has another MAC: a guest told nothing has no network then', async () => {
+test('at each start another MAC: a guest that was told nothing has no network', async () => {
   expect(await answersTwice({})).toEqual([true, false]);
   expect(kit.log).toContain('cluster1/cp: guest finds no device of its network');
 });
 
-test('a new launcher pod has another MAC: a guest bound to the first has no network', async () => {
+test('at each start another MAC: a guest bound to the first has no network', async () => {
   expect(await answersTwice({ data: BY_MAC })).toEqual([true, false]);
 });
 
-test('a new launcher pod has another MAC: a guest that goes by names keeps its network', async () => {
+test('at each start another MAC: a guest that goes by names keeps its network', async () => {
   expect(await answersTwice({ data: POD_NETWORK })).toEqual([true, true]);
 });
 
