@@ -1,5 +1,5 @@
 import { ProviderError } from '../provider.ts';
-import { failed, lastWarnings } from './errors.ts';
+import { failed, lastWarnings, toldOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { KubernetesError } from './kubernetes.ts';
 import { CLAIMS, conditionOf, DATA_VOLUMES, type DataVolume } from './objects.ts';
@@ -41,8 +41,7 @@ async function diskTroubles(
     return await Promise.all(
       told.slice(0, MOST_TOLD).map(async ({ name, is }) => {
         const warnings = await lastWarnings(host.kubernetes, { namespace, name }, signal);
-        const more = warnings.length === 0 ? '' : ` (warnings: ${warnings.join('; ')})`;
-        return `the disk ${name} is ${is}${more}`;
+        return `the disk ${name} is ${is}${toldOf(warnings)}`;
       }),
     );
   } catch (error) {

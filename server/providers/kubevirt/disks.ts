@@ -1,6 +1,6 @@
 import { ProviderError, type Step } from '../provider.ts';
 import { ensureObject } from './calls.ts';
-import { failed, lastWarnings } from './errors.ts';
+import { failed, lastWarnings, toldOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
@@ -95,8 +95,7 @@ async function untilFilled(host: Host, wish: DiskWish, step: Step): Promise<void
     if (step.signal.aborted || !(error instanceof ProviderError)) throw error;
     // What a copy suffers from is nowhere else than in its events.
     const warnings = await lastWarnings(host.kubernetes, of, step.signal);
-    const told = warnings.length === 0 ? '' : ` (warnings: ${warnings.join('; ')})`;
-    throw failed(`${error.reason}${told}`, error);
+    throw failed(`${error.reason}${toldOf(warnings)}`, error);
   }
 }
 

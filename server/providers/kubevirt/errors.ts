@@ -10,11 +10,15 @@ import { KubernetesError, type Kubernetes, type ObjectKind } from './kubernetes.
 export function providerError(error: unknown, what: string, events: readonly string[] = []): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   if (!(error instanceof KubernetesError)) return error;
-  const warnings = events.length === 0 ? '' : ` (warnings: ${events.join('; ')})`;
-  return new ProviderError(`${what}: ${said(error)}${warnings}`, {
+  return new ProviderError(`${what}: ${said(error)}${toldOf(events)}`, {
     retryable: mayPass(error),
     cause: error,
   });
+}
+
+/** Warnings as the end of a reason; nothing where there are none. */
+export function toldOf(warnings: readonly string[]): string {
+  return warnings.length === 0 ? '' : ` (warnings: ${warnings.join('; ')})`;
 }
 
 /** A refusal that no repetition changes. */

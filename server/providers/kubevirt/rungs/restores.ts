@@ -1,6 +1,6 @@
 import { ProviderError, type Step, type VmSpec } from '../../provider.ts';
 import { withDiskTroubles } from '../disk-troubles.ts';
-import { failed, lastWarnings, refused } from '../errors.ts';
+import { failed, lastWarnings, refused, toldOf } from '../errors.ts';
 import { insist } from '../insist.ts';
 import { ensureObject } from '../calls.ts';
 import { restoreManifest } from '../manifests.ts';
@@ -113,7 +113,7 @@ async function untilComplete({ host, ref, step }: Attempt, wanted: Wanted): Prom
     const about = { ...nameOf(restore), uid: restore.metadata.uid };
     const warnings = await lastWarnings(host.kubernetes, about, step.signal);
     if (warnings.length === 0) return error;
-    const reason = `${error.reason} (warnings: ${warnings.join('; ')})`;
+    const reason = `${error.reason}${toldOf(warnings)}`;
     return new ProviderError(reason, { retryable: error.retryable, cause: error });
   }
 }
