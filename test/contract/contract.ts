@@ -351,7 +351,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 });
 
 const missing = UNDER_TEST.filter((subject) => subject.missing !== null);
-test.skipIf(missing.length > 0)('all of them can be tested on this host', () => {
+test.skipIf(missing.length > 0)('this host has all that is needed (needs all of it)', () => {
   expect(POSSIBLE).toEqual(UNDER_TEST);
 });
 for (const subject of missing) {
