@@ -4,6 +4,7 @@ import { askGuest, awaitInGuest, nodesReady } from './guest-questions.ts';
 import type { Host } from './host.ts';
 import { findMachines, knownMachines, machineViews, type Machine } from './machines.ts';
 import { isAnswering, sightCluster, whyNot } from './sight.ts';
+import { startResting } from './power.ts';
 import { nowAndThen, until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -15,7 +16,7 @@ const NODES_S = 20;
 
 /**
  * Waits until all VMs of a cluster run and all guests answer; with two nodes, until both are
- * ready. A guest that says why it gave up, or a disk that cannot be made, ends the wait.
+ * ready. A VM that comes to rest meanwhile is started again. A guest that says why it gave up, or a disk that cannot be made, ends the wait.
  */
 export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): Promise<Sighting> {
   const views = machineViews(host, step.installation);
@@ -45,6 +46,8 @@ export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): P
       ? await findMachines(host, ref, step.signal)
       : knownMachines(views, ref);
     if (isSure) refuseVanished(ref, machines);
+    // An order to stop that a worker gave before it died may come true only now.
+    await startResting(host, machines, step);
     last = await silenceOf(host, ref, machines, step.signal);
     if (last !== undefined) return undefined;
     const seen = await sightCluster(host, ref, step.signal);

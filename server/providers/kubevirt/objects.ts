@@ -104,6 +104,7 @@ export const VMS = kind('kubevirt.io', 'v1', 'VirtualMachine', 'virtualmachines'
       ready: z.boolean().nullish(),
       snapshotInProgress: z.string().nullish(),
       restoreInProgress: z.string().nullish(),
+      stateChangeRequests: z.array(z.object({ action: z.string().nullish() })).nullish(),
       volumeSnapshotStatuses: z
         .array(
           z.object({

@@ -54,6 +54,25 @@ export async function stopAll(
   );
 }
 
+/** Orders those to run again that have come to rest, as after a stop that somebody else ordered. */
+export async function startResting(
+  host: Host,
+  machines: readonly Machine[],
+  step: Step,
+): Promise<void> {
+  const resting = machines.filter(
+    ({ vm, vmi }) => (vmi === undefined || isFinal(vmi)) && !isLeaving(vm) && isAtRest(vm),
+  );
+  await together(
+    step,
+    resting.map(
+      ({ vm }) =>
+        (by: Step) =>
+          startMachine(host, nameOf(vm), by),
+    ),
+  );
+}
+
 /** Orders a VM to run; it is enough that it is on its way. */
 export async function startMachine(host: Host, vm: ObjectName, step: Step): Promise<void> {
   let refusal: string | undefined;
@@ -78,6 +97,7 @@ export async function startMachine(host: Host, vm: ObjectName, step: Step): Prom
           await setStrategy(host, vm, RUNNING, step.signal);
           return true;
         }
+        if (isStarting(present)) return true;
         if (isOn(await host.kubernetes.get(VMIS, vm, step.signal))) return true;
         refusal = await order(host, vm, 'start', {}, step.signal);
         return refusal === undefined ? true : undefined;
@@ -96,7 +116,7 @@ async function stopMachine(
   step: Step,
 ): Promise<void> {
   const body = graceful ? {} : { gracePeriod: 0 };
-  let isOrdered = false;
+  let isTaken = false;
   let refusal: string | undefined;
   const isDue = nowAndThen(host);
   const { vms, vmis } = machineViews(host, step.installation);
@@ -115,18 +135,18 @@ async function stopMachine(
     () =>
       about(host, vm, `stopping ${vm.name}`, step.signal, async () => {
         // As long as it is on its way out there is nothing to ask.
-        if (isOrdered && isStillThere(vmis.get(vm)) && !isDue()) return undefined;
+        if (isTaken && isStillThere(vmis.get(vm)) && !isDue()) return undefined;
         const vmi = await host.kubernetes.get(VMIS, vm, step.signal);
-        if (vmi === undefined && isOrdered) return true;
+        if (vmi === undefined && isTaken) return true;
         const present = await host.kubernetes.get(VMS, vm, step.signal);
         if (vmi === undefined && (present === undefined || isAtRest(present))) return true;
         if (present === undefined || isHalted(present)) return undefined;
         if (vmi === undefined || isFinal(vmi)) {
           // Not running, and not at rest: what is about to start, or has ended but is kept.
           await setStrategy(host, vm, 'Halted', step.signal);
-        } else if (!isOrdered && !isLeaving(vmi)) {
+        } else if (!isTaken && !isLeaving(vmi)) {
           refusal = await order(host, vm, 'stop', body, step.signal);
-          isOrdered = refusal === undefined;
+          isTaken = refusal === undefined;
         }
         return undefined;
       }),
@@ -160,6 +180,11 @@ function setStrategy(host: Host, vm: ObjectName, runStrategy: string, signal: Ab
 
 function isHalted({ spec }: VirtualMachine): boolean {
   return spec.runStrategy === 'Halted' || spec.running === false;
+}
+
+/** Whether an order to start was taken that KubeVirt has yet to carry out. */
+function isStarting({ status }: VirtualMachine): boolean {
+  return status?.stateChangeRequests?.some(({ action }) => action === 'Start') === true;
 }
 
 /** Off, and nothing is going to change that. */

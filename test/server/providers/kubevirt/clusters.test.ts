@@ -117,6 +117,24 @@ describe('clusters from the image', PATIENCE, () => {
     expect(labels).toMatchObject({ 'cks.io/cluster-pool': 'true' });
   });
 
+  test('a VM that goes on to stop while it is waited for is started again', async () => {
+    const ref = clusterRef('stopping');
+    const { vms: before } = await make(ref, outside.step(1));
+    const { uid } = object('VirtualMachineInstance', 'stopping', 'cp-stopping').metadata;
+    const vm = object('VirtualMachine', 'stopping', 'cp-stopping');
+    const ordered = { stateChangeRequests: [{ action: 'Stop', uid }] };
+    outside.kubernetes.objects.update(vm, (now) => ({
+      ...now,
+      status: { ...(now.status as object), ...ordered },
+    }));
+    await outside.done(outside.world.sleep(1_000));
+    const began = outside.world.elapsed();
+    const { vms } = await make(ref, outside.step(2));
+    expect(vms.map(({ answers }) => answers)).toEqual([true, true]);
+    expect(vms[0]?.ipAddress).not.toBe(before[0]?.ipAddress);
+    expect(outside.world.elapsed() - began).toBeLessThan(5 * 60_000);
+  });
+
   test('a VM is found by its labels and goes by the name it has', async () => {
     const ref = clusterRef('renamed');
     await make(ref, outside.step(1));
