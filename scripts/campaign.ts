@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
-  ['kubevirt', 'test/fleet/kill.test.ts'],
+  ['kubevirt', 'test/fleet/kill.test.ts test/contract/kubevirt-1-5.test.ts'],
   ['kubevirt-faults', 'test/fleet/faults.test.ts test/fleet/burst.test.ts'],
   ['hostile', 'test/security/hostile.test.ts'],
 ]);

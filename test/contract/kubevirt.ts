@@ -20,16 +20,13 @@ const FILE = '/var/tmp/left-behind';
 const REAL_PATIENCE_MS = 2 * 3_600_000;
 
 /** The provider before the Kubernetes simulator, in virtual time over real sockets. */
-export function kubevirtUnderTest(
-  kubevirt: { major: number; minor: number },
-  interruptions: readonly number[] = INTERRUPTIONS,
-): ProviderUnderTest {
+export function kubevirtUnderTest(kubevirt: { major: number; minor: number }): ProviderUnderTest {
   return {
     name: `KubeVirt ${kubevirt.major}.${kubevirt.minor}, simulated`,
     missing: null,
     capabilities: KUBEVIRT_CAPABILITIES,
     template: 'two-node',
-    interruptions,
+    interruptions: INTERRUPTIONS,
     file: FILE,
     open: () => openSimulated(kubevirt),
   };

@@ -17,7 +17,7 @@ import type { Mishap, Place } from './mishap.ts';
 
 const { all, seeds } = seedsOf('kubevirt-faults', 1);
 const SIZE = all ? 20 : 3;
-const FAULTS = all ? 40 : 8;
+const FAULTS = all ? 40 : 5;
 const POOL = 'lab';
 
 const open = fleetPerTest();

@@ -16,7 +16,8 @@ const NODES_S = 20;
 
 /**
  * Waits until all VMs of a cluster run and all guests answer; with two nodes, until both are
- * ready. A VM that comes to rest meanwhile is started again. A guest that says why it gave up, or a disk that cannot be made, ends the wait.
+ * ready. A VM that comes to rest meanwhile is started again. A guest that says why it gave up, or
+ * a disk that cannot be made, ends the wait.
  */
 export async function untilAnswering(host: Host, ref: ClusterRef, step: Step): Promise<Sighting> {
   const views = machineViews(host, step.installation);
