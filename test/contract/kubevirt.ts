@@ -10,8 +10,8 @@ const INSTALLATION = 'contract-installation';
 /** Longer than any step may take. */
 const withinMs = 6 * 3_600_000;
 
-/** Moments in a creation or reset: nothing made yet, disks, machines, guests, the second VM. */
-const INTERRUPTIONS = [0, 15_000, 60_000, 240_000];
+/** Moments in a creation or reset: disks are filled, or guests waited for. */
+const INTERRUPTIONS = [15_000, 240_000];
 
 /** Guests empty `/tmp` when they boot. */
 const FILE = '/var/tmp/left-behind';

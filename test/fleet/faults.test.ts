@@ -16,7 +16,7 @@ const { all } = seedsOf('kubevirt-faults', 1);
 vi.setConfig({ testTimeout: 120_000 });
 
 /** The share of what can go wrong at a moment that a test run has time for. */
-const EVERY = 24;
+const EVERY = 36;
 
 /** What can go wrong at a moment: all of it in a campaign, in a test run a few of each. */
 function casesAt(moment: Moment): (readonly [what: string, mishap: Mishap])[] {
