@@ -2,7 +2,7 @@ import { ProviderError } from '../provider.ts';
 import { failed, lastWarnings, toldOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { KubernetesError } from './kubernetes.ts';
-import { CLAIMS, conditionOf, DATA_VOLUMES, type DataVolume } from './objects.ts';
+import { CLAIMS, DATA_VOLUMES, fillingOf } from './objects.ts';
 
 /** Of a few disks there is enough to read. */
 const MOST_TOLD = 2;
@@ -35,7 +35,7 @@ async function diskTroubles(
     const pending = claims.filter(({ status }) => status?.phase === 'Pending');
     const unfilled = volumes.filter(({ status }) => status?.phase !== 'Succeeded');
     const told = [
-      ...unfilled.map((disk) => ({ name: disk.metadata.name, is: stateOf(disk) })),
+      ...unfilled.map((disk) => ({ name: disk.metadata.name, is: fillingOf(disk) })),
       ...pending.map(({ metadata }) => ({ name: metadata.name, is: 'a claim that is Pending' })),
     ];
     return await Promise.all(
@@ -49,10 +49,4 @@ async function diskTroubles(
     if (error instanceof KubernetesError || signal.aborted) return [];
     throw error;
   }
-}
-
-function stateOf({ status }: DataVolume): string {
-  const running = conditionOf(status, 'Running');
-  const said = running?.message || running?.reason;
-  return [status?.phase ?? 'new', status?.progress, said].filter(Boolean).join(', ');
 }

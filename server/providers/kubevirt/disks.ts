@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
 import { dataVolumeManifest, type DiskParts, type DiskSource } from './manifests.ts';
-import { conditionOf, DATA_VOLUMES, nameOf, type DataVolume } from './objects.ts';
+import { DATA_VOLUMES, fillingOf, nameOf, type DataVolume } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
 import { together } from './together.ts';
 import { nowAndThen, until } from './until.ts';
@@ -128,11 +128,7 @@ function find(
 
 function stateOf(disk: DataVolume | undefined): string {
   if (disk === undefined) return 'there is no such disk';
-  const { phase, progress } = disk.status ?? {};
-  const running = conditionOf(disk.status, 'Running');
-  const said = running?.message || running?.reason;
-  const parts = [`${nameOf(disk).name} is ${phase ?? 'new'}`, progress, said];
-  return parts.filter(Boolean).join(', ');
+  return `${nameOf(disk).name} is ${fillingOf(disk)}`;
 }
 
 function gone(name: string): ProviderError {

@@ -12,7 +12,6 @@ import { insist } from './insist.ts';
 import { diskNames } from './leftovers.ts';
 import { findMachines, machinesOf } from './machines.ts';
 import { ROOT_DISK, secret, vmManifest } from './manifests.ts';
-import { ensureNamespace } from './namespace.ts';
 import { cloudInitName, rootDiskName, TEMPLATES_NAMESPACE, vmLabels } from './names.ts';
 import { isLeaving, nameOf, SECRETS, VMS } from './objects.ts';
 import { startMachine } from './power.ts';
@@ -34,10 +33,6 @@ export async function createFromSet(
   step: Step,
 ): Promise<Sighting> {
   const snapshots = await usableSet(host, set, step);
-  step.progress('preparing the namespace');
-  await insist(host, step, `making the namespace ${ref.namespace}`, () =>
-    ensureNamespace(host, ref, step),
-  );
   const machines = await machinesOf(host, ref, step);
   const leaving = machines.filter(({ vm }) => isLeaving(vm));
   if (leaving.length > 0) await discardMachines(host, ref, leaving, step);

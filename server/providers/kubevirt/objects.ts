@@ -145,6 +145,13 @@ export function conditionOf(
   return status?.conditions?.find((each) => each.type === type);
 }
 
+/** How the filling of a disk stands, as people read it. */
+export function fillingOf({ status }: DataVolume): string {
+  const running = conditionOf(status, 'Running');
+  const said = running?.message || running?.reason;
+  return [status?.phase ?? 'new', status?.progress, said].filter(Boolean).join(', ');
+}
+
 /** An object by its name, as calls want it. */
 export function nameOf(object: AnyObject): { namespace: string | undefined; name: string } {
   return { namespace: object.metadata.namespace, name: object.metadata.name };
