@@ -1,50 +1,7 @@
-import { afterEach, expect, test } from 'vitest';
-import { watchLoopback, type Loopback } from '../../kit/loopback.ts';
-import { virtualWorld, type VirtualWorld } from '../../kit/virtual-world.ts';
-import { openKubernetesSimulator, type KubernetesSimulator } from '../simulator.ts';
+import { expect, test } from 'vitest';
+import { openWhole } from '../whole.ts';
 import { holds } from './conditions.ts';
 import type { Vm } from './shapes.ts';
-
-type Ask = (
-  method: string,
-  path: string,
-  body?: object,
-) => Promise<{ status: number; text: string }>;
-
-interface Whole {
-  readonly world: VirtualWorld;
-  readonly simulator: KubernetesSimulator;
-  readonly ask: Ask;
-  readonly loopback: Loopback;
-}
-
-const opened: Whole[] = [];
-afterEach(async () => {
-  for (const { world, simulator, loopback } of opened.splice(0)) {
-    await world.finish(simulator.close(), { withinMs: 60_000 });
-    loopback.close();
-  }
-});
-
-async function whole(): Promise<Whole> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 1, isBusy: () => loopback.isBusy() });
-  const opening = openKubernetesSimulator({ world });
-  const simulator = await world.finish(opening, { withinMs: 1_000 });
-  const ask: Ask = async (method, path, body) => {
-    const url = `http://127.0.0.1:${simulator.port}${path}`;
-    const headers = { 'content-type': 'application/json', connection: 'close' };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const reading = fetch(url, { method, headers, ...sent }).then(async (answer) => ({
-      status: answer.status,
-      text: await answer.text(),
-    }));
-    return world.finish(reading, { withinMs: 10_000 });
-  };
-  const made = { world, simulator, ask, loopback };
-  opened.push(made);
-  return made;
-}
 
 const metadata = { name: 'cp', namespace: 'one' };
 const VM = {
@@ -84,7 +41,7 @@ const KUBEVIRT = '/apis/kubevirt.io/v1/namespaces/one/virtualmachines';
 const SUB = '/apis/subresources.kubevirt.io/v1/namespaces/one/virtualmachines/cp';
 
 test('a VM is made, started, told of, stopped and deleted through the API', async () => {
-  const { world, simulator, ask } = await whole();
+  const { world, simulator, ask } = await openWhole(1);
   const vm = () => simulator.objects.get('VirtualMachine', 'one', 'cp') as Vm | undefined;
   const prints = (text: string) => () => vm()?.status?.printableStatus === text;
   const until = (come: () => boolean) => world.runUntil(come, { withinMs: 900_000 });
@@ -105,7 +62,7 @@ test('a VM is made, started, told of, stopped and deleted through the API', asyn
 });
 
 test('a field that nobody knows is refused, and a refusal of KubeVirt is a 422', async () => {
-  const { ask } = await whole();
+  const { ask } = await openWhole(1);
   await ask('POST', '/api/v1/namespaces', { metadata: { name: 'one' } });
   const typo = { ...VM, spec: { ...VM.spec, runStrategie: 'Always' } };
   const strict = await ask('POST', `${KUBEVIRT}?fieldValidation=Strict`, typo);

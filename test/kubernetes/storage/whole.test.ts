@@ -1,55 +1,28 @@
-import { afterEach, expect, test } from 'vitest';
-import { watchLoopback, type Loopback } from '../../kit/loopback.ts';
-import { virtualWorld, type VirtualWorld } from '../../kit/virtual-world.ts';
-import { openKubernetesSimulator, type KubernetesSimulator } from '../simulator.ts';
+import { expect, test } from 'vitest';
+import { openWhole, type Whole } from '../whole.ts';
 import { holds } from './conditions.ts';
 import type { Shapes } from './shapes.ts';
 
 // KubeVirt, its storage and its guests together: what is on a disk comes back, or does not.
 
-interface Whole {
-  readonly world: VirtualWorld;
-  readonly simulator: KubernetesSimulator;
-  readonly loopback: Loopback;
-  ask(method: string, path: string, body?: object): Promise<number>;
+interface Stage {
+  readonly simulator: Whole['simulator'];
+  readonly world: Whole['world'];
+  ask(...asked: Parameters<Whole['ask']>): Promise<number>;
   find<K extends keyof Shapes>(kind: K, name: string): Shapes[K] | undefined;
   until(come: () => boolean): Promise<void>;
 }
 
-const opened: Whole[] = [];
-afterEach(async () => {
-  for (const { world, simulator, loopback } of opened.splice(0)) {
-    await world.finish(simulator.close(), { withinMs: 60_000 });
-    loopback.close();
-  }
-});
-
-async function whole(): Promise<Whole> {
-  const loopback = watchLoopback();
-  const world = virtualWorld({ seed: 3, isBusy: () => loopback.isBusy() });
-  const opening = openKubernetesSimulator({ world });
-  const simulator = await world.finish(opening, { withinMs: 1_000 });
-  const ask: Whole['ask'] = async (method, path, body) => {
-    const url = `http://127.0.0.1:${simulator.port}${path}`;
-    const headers = { 'content-type': 'application/json', connection: 'close' };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const asking = fetch(url, { method, headers, ...sent }).then(async (answer) => {
-      await answer.text();
-      return answer.status;
-    });
-    return world.finish(asking, { withinMs: 10_000 });
-  };
-  const made: Whole = {
+async function whole(): Promise<Stage> {
+  const { world, simulator, ask } = await openWhole(3);
+  return {
     world,
     simulator,
-    loopback,
-    ask,
+    ask: async (...asked) => (await ask(...asked)).status,
     find: <K extends keyof Shapes>(kind: K, name: string) =>
       simulator.objects.get(kind, 'one', name) as Shapes[K] | undefined,
     until: (come) => world.runUntil(come, { withinMs: 900_000 }),
   };
-  opened.push(made);
-  return made;
 }
 
 const at = (group: string, plural: string) => `/apis/${group}/namespaces/one/${plural}`;
@@ -88,7 +61,7 @@ const typed = (kind: string, apiVersion: string, object: object) => ({
 });
 
 /** A machine on a copy of the golden claim that runs, with a snapshot taken while it ran. */
-async function machineWithSnapshot(on: Whole): Promise<void> {
+async function machineWithSnapshot(on: Stage): Promise<void> {
   await on.ask('POST', '/api/v1/namespaces', { metadata: { name: 'one' } });
   const source = { pvc: { namespace: 'vm-templates', name: 'new-golden-image-1-33-0' } };
   const disk = { metadata: { name: 'cp-rootdisk' }, spec: { storage: {}, source } };
@@ -105,23 +78,23 @@ async function machineWithSnapshot(on: Whole): Promise<void> {
   files(on).set('/state', 'used');
 }
 
-function runs(on: Whole): boolean {
+function runs(on: Stage): boolean {
   return holds(on.find('VirtualMachineInstance', 'cp')?.status?.conditions, 'AgentConnected');
 }
 
-function files(on: Whole): Map<string, string> {
+function files(on: Stage): Map<string, string> {
   const [volume] = on.find('VirtualMachine', 'cp')?.spec.template.spec.volumes ?? [];
   const name = volume?.dataVolume?.name ?? volume?.persistentVolumeClaim?.claimName ?? '';
   const { uid = '' } = on.find('PersistentVolumeClaim', name)?.metadata ?? {};
   return on.simulator.disks.files(uid);
 }
 
-async function stop(on: Whole): Promise<void> {
+async function stop(on: Stage): Promise<void> {
   expect(await on.ask('PUT', `${VERBS}/stop`, { gracePeriod: 0 })).toBe(202);
   await on.until(() => on.find('VirtualMachineInstance', 'cp') === undefined);
 }
 
-async function restore(on: Whole, name: string, policy?: string): Promise<void> {
+async function restore(on: Stage, name: string, policy?: string): Promise<void> {
   const spec = {
     target: TARGET,
     virtualMachineSnapshotName: 's',
