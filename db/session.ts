@@ -46,6 +46,7 @@ const insert = rowInserter<Session>(sessions, [
   'strategy',
   'ticket',
   'task',
+  'wantedSet',
   'ttlMinutes',
   'createdAt',
   'runningAt',
@@ -65,6 +66,7 @@ export type NewSession = Pick<
   | 'strategy'
   | 'ticket'
   | 'task'
+  | 'wantedSet'
   | 'ttlMinutes'
   | 'runningAt'
   | 'expiresAt'

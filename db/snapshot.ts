@@ -5,6 +5,7 @@ import {
   snapshotName,
   type SetKey,
   type Snapshot,
+  type SnapshotSource,
   type SnapshotStatus,
 } from '../schema/model/snapshot.ts';
 import type { RoleSpec } from '../schema/model/template.ts';
@@ -46,6 +47,7 @@ export function insertSet(tx: Tx, set: NewSet, roles: readonly RoleSpec[], why: 
         current: false,
         status: 'CREATING',
         ...set,
+        source: intendedSource(set),
         createdAt: tx.now,
       })
       .returning()
@@ -53,6 +55,12 @@ export function insertSet(tx: Tx, set: NewSet, roles: readonly RoleSpec[], why: 
     log(tx, undefined, row, why);
   }
   return number;
+}
+
+/** What a set is to be made of, as far as where it is taken says so. */
+function intendedSource({ sourceSessionId, sourceClusterId }: NewSet): SnapshotSource {
+  if (sourceSessionId !== null) return 'SESSION';
+  return sourceClusterId === null ? 'IMAGE' : 'CLUSTER';
 }
 
 function countSetsOf(db: Db, clusterId: string): number {

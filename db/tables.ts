@@ -20,7 +20,7 @@ import {
 import { JOB_KINDS, JOB_STATUSES } from '../schema/model/job.ts';
 import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
 import { END_REASONS, SERVED_FROM, SESSION_STATUSES } from '../schema/model/session.ts';
-import { CAPTURE_MODES, SNAPSHOT_STATUSES } from '../schema/model/snapshot.ts';
+import { CAPTURE_MODES, SNAPSHOT_SOURCES, SNAPSHOT_STATUSES } from '../schema/model/snapshot.ts';
 import { VM_ROLES, type RoleSpec } from '../schema/model/template.ts';
 import { VM_ORIGINS, VM_PHASES } from '../schema/model/vm-handle.ts';
 
@@ -84,6 +84,7 @@ export const pools = sqliteTable(
     snapshotMaxAgeSeconds: integer('snapshot_max_age_seconds').notNull(),
     nextNumber: integer('next_number').notNull().default(1),
     nextSet: integer('next_set').notNull().default(1),
+    templateSets: integer('template_sets').notNull(),
     failuresInRow: integer('failures_in_row').notNull().default(0),
     replenishPaused: text('replenish_paused'),
     createdAt: time('created_at').notNull(),
@@ -119,6 +120,8 @@ export const clusters = sqliteTable(
     work: text('work', { enum: CLUSTER_WORKS }),
     wantedStrategy: text('wanted_strategy', { enum: PROVISIONING_STRATEGIES }),
     strategy: text('strategy', { enum: PROVISIONING_STRATEGIES }),
+    wantedSet: integer('wanted_set'),
+    madeFromSet: integer('made_from_set'),
     fallbackReason: text('fallback_reason'),
     attempts: integer('attempts').notNull().default(0),
     failuresInRow: integer('failures_in_row').notNull().default(0),
@@ -198,6 +201,7 @@ export const sessions = sqliteTable(
     ticket: integer('ticket'),
     failedWakes: integer('failed_wakes').notNull().default(0),
     task: text('task'),
+    wantedSet: integer('wanted_set'),
     ttlMinutes: integer('ttl_minutes').notNull(),
     createdAt: time('created_at').notNull(),
     runningAt: time('running_at'),
@@ -281,6 +285,13 @@ export const snapshots = sqliteTable(
     clusterId: text('cluster_id').references(() => clusters.id),
     sourceSessionId: text('source_session_id'),
     sourceClusterId: text('source_cluster_id'),
+    source: text('source', { enum: SNAPSHOT_SOURCES }).notNull(),
+    sourceReason: text('source_reason'),
+    image: text('image'),
+    digest: text('digest'),
+    outdated: integer('outdated', { mode: 'boolean' }).notNull().default(false),
+    owner: text('owner'),
+    title: text('title'),
     jobId: text('job_id'),
     k8sVersion: text('k8s_version'),
     sizeBytes: real('size_bytes'),

@@ -23,6 +23,7 @@ const MICRO = {
   recycle: 'REPLACE',
   whenEmpty: 'PROVISION',
   snapshotMaxAgeSeconds: 3_600,
+  templateSets: 2,
 } as const;
 
 /** Clusters that take minutes are put back, and a claim says at once when there is none. */
@@ -31,6 +32,7 @@ const SLOW = {
   recycle: 'RESET',
   whenEmpty: 'REFUSE',
   snapshotMaxAgeSeconds: 30 * DAY_SECONDS,
+  templateSets: 1,
 } as const;
 
 const KIND_DEFAULTS = { SIMULATOR: SLOW, KUBEVIRT: SLOW, QEMU: MICRO, FIRECRACKER: MICRO } as const;
@@ -75,6 +77,7 @@ export function poolSettings(
     maxWaitSeconds: input.maxWaitSeconds ?? 600,
     maxSessionsPerOwner: input.maxSessionsPerOwner ?? null,
     snapshotMaxAgeSeconds: input.snapshotMaxAgeSeconds ?? defaults.snapshotMaxAgeSeconds,
+    templateSets: defaults.templateSets,
   };
 }
 

@@ -63,6 +63,7 @@ function draftOf(tx: Tx, pool: ClusterPool, request: ClaimRequest): NewSession {
     strategy: null,
     ticket: null,
     task,
+    wantedSet: null,
     ttlMinutes,
     runningAt: null,
     expiresAt: null,

@@ -33,6 +33,8 @@ export interface ClusterPool {
   readonly nextNumber: number;
   /** The number of the next snapshot set. */
   readonly nextSet: number;
+  /** How many template sets are current at once; clusters are made from them in turn. */
+  readonly templateSets: number;
   /** Creations that failed since the last one that succeeded. */
   readonly failuresInRow: number;
   /** Why creations are paused; null while they are not. */

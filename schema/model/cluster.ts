@@ -59,6 +59,10 @@ export interface Cluster {
   readonly wantedStrategy: ProvisioningStrategy | null;
   /** How it was made; null until it has been. */
   readonly strategy: ProvisioningStrategy | null;
+  /** The set it must be made from, whatever is current; null leaves the choice to the pool. */
+  readonly wantedSet: number | null;
+  /** The set its VMs were last made from; null when they were made from the image, or not yet. */
+  readonly madeFromSet: number | null;
   /** Why it was not made the way the pool would have liked. */
   readonly fallbackReason: string | null;
   /** Passes that failed at the work of the present state. */

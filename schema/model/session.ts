@@ -68,6 +68,8 @@ export interface Session {
   readonly failedWakes: number;
   /** What its owner wants it for, as said at spawn. */
   readonly task: string | null;
+  /** The saved set it asked to be made from; null for whatever the pool hands out. */
+  readonly wantedSet: number | null;
   readonly ttlMinutes: number;
   readonly createdAt: number;
   readonly runningAt: number | null;

@@ -32,6 +32,14 @@ export const CAPTURE_MODES = ['ONLINE', 'OFFLINE'] as const;
 /** ONLINE leaves the VMs running; OFFLINE stops them first and starts them afterwards. */
 export type CaptureMode = (typeof CAPTURE_MODES)[number];
 
+/** What a set can be made of. */
+export const SNAPSHOT_SOURCES = ['IMAGE', 'PREBUILT', 'CLUSTER', 'SESSION'] as const;
+/**
+ * IMAGE: a guest was started from the image and captured. PREBUILT: it was captured elsewhere and
+ * fetched from a registry. CLUSTER: captured on a cluster of the pool. SESSION: on one in use.
+ */
+export type SnapshotSource = (typeof SNAPSHOT_SOURCES)[number];
+
 /** The golden state of one VM role. */
 export interface Snapshot {
   readonly id: string;
@@ -48,6 +56,20 @@ export interface Snapshot {
   readonly sourceSessionId: string | null;
   /** The cluster it was captured on; null when it was made from the image. */
   readonly sourceClusterId: string | null;
+  /** What it is made of in fact; what was intended, until it is ready. */
+  readonly source: SnapshotSource;
+  /** Why it was not made of what the settings prefer; null when it was. */
+  readonly sourceReason: string | null;
+  /** The version of an image it was made from, as `name@3`; null where images have none. */
+  readonly image: string | null;
+  /** What its content is known by, as `sha256:…`; null until known, or where nothing is hashed. */
+  readonly digest: string | null;
+  /** Whether it is to be replaced as if it were stale: its pool's image has a newer version. */
+  readonly outdated: boolean;
+  /** Whose it is, when somebody saved a session; null for golden states. */
+  readonly owner: string | null;
+  /** What its owner calls it; null for golden states. */
+  readonly title: string | null;
   readonly jobId: string | null;
   readonly k8sVersion: string | null;
   readonly sizeBytes: number | null;

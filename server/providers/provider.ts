@@ -175,6 +175,20 @@ export interface CapturedSnapshot {
   readonly role: VmRole;
   readonly sizeBytes: number | null;
   readonly k8sVersion: string | null;
+  /** What it is made of, where there was a choice; left out, it is what was asked for. */
+  readonly made?: SnapshotMaking | undefined;
+}
+
+/** What a snapshot is made of in fact. */
+export interface SnapshotMaking {
+  /** PREBUILT only where it was fetched, captured, from a registry. */
+  readonly source: 'IMAGE' | 'PREBUILT';
+  /** Why it is not PREBUILT though that was wanted; null when all went as the settings say. */
+  readonly reason: string | null;
+  /** The version of the image it was made from, as `name@3`. */
+  readonly image: string | null;
+  /** What its content is known by: `sha256:` and the hash. */
+  readonly digest: string | null;
 }
 
 /** How a command runs. */
