@@ -1,4 +1,7 @@
+import type { CatalogueEntry, ImageRecipe, ImageSource } from '../../schema/model/image.ts';
 import type { Step } from './provider.ts';
+
+export type { CatalogueEntry, ImageRecipe } from '../../schema/model/image.ts';
 
 /**
  * The port behind which the images of VMs are kept on this machine: built, fetched from a registry,
@@ -10,9 +13,16 @@ import type { Step } from './provider.ts';
 export interface ImageStore {
   /** Every complete version that is here, however it came. */
   list(signal: AbortSignal): Promise<KeptImage[]>;
-  /** The names that the catalogue can build, with what they are made of. */
-  catalogue(): Promise<CatalogueEntry[]>;
-  /** Builds or fetches a version, and proves it complete. */
+  /**
+   * The names that the catalogue can build, with what they are made of. A verb asks within its
+   * transaction: a store reads its catalogue beforehand, and again when the file has changed.
+   */
+  catalogue(): readonly CatalogueEntry[];
+  /**
+   * Builds or fetches a version, and proves it complete. `step.progress` names each step as it
+   * begins (start the parent, each command, capture, pack): they become the version's timeline.
+   * It ends soon after its signal is aborted: that is how a build is given up.
+   */
   ensureImage(order: ImageOrder, step: Step): Promise<KeptImage>;
   /** Sends a version to a registry under a tag; answers the address with its digest. */
   publish(image: ImageRef, tag: string, step: Step): Promise<Published>;
@@ -38,25 +48,6 @@ export interface ImageOrder extends ImageRef {
     | { readonly kind: 'REGISTRY'; readonly reference: string };
 }
 
-/** What a named image is made of, as the catalogue or an admin says. */
-export interface ImageRecipe {
-  /** The name of the image it is built on; null for the base image. */
-  readonly parent: string | null;
-  /** Packages of the distribution whose files are put into it, with what those need. */
-  readonly packages: readonly string[];
-  /** Files put into it as they are: path in the guest, and text. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Commands run in a guest of the parent, in order: argument vectors, never shell strings. */
-  readonly steps: readonly (readonly string[])[];
-}
-
-/** One entry of the catalogue. */
-export interface CatalogueEntry {
-  readonly name: string;
-  readonly description: string;
-  readonly recipe: ImageRecipe;
-}
-
 /** A version that is on this machine. */
 export interface KeptImage extends ImageRef {
   readonly parent: ImageRef | null;
@@ -65,7 +56,7 @@ export interface KeptImage extends ImageRef {
   /** `sha256:` and the hash of its content. */
   readonly digest: string;
   /** How it came here. */
-  readonly source: 'BUILT' | 'PULLED' | 'IMPORTED';
+  readonly source: ImageSource;
   /** Bytes on this disk, the parent's not counted. */
   readonly sizeBytes: number;
   /** Bytes as they go over the wire; null until it was packed or fetched. */
