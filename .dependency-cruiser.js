@@ -5,7 +5,8 @@
  * passes. test/import-rules.test.ts therefore breaks each rule once.
  */
 const OURS = '^(schema|db|server|client|test|scripts|bench|bin)/';
-const PORTS = '^server/(world|providers/provider)\\.ts$';
+const PORTS = '^server/(world|providers/(provider|image-store))\\.ts$';
+const VM_HOST = '^server/providers/vm-host/';
 
 /** @param {...string} names packages of npm, resolved or not */
 const packages = (...names) => `(^|/node_modules/|^node_modules/)(${names.join('|')})(/|$)`;
@@ -56,7 +57,14 @@ export default {
       '^server/providers/$1/',
       '^schema/model/',
       PORTS,
+      VM_HOST,
     ]),
+    // What the programs that run VMs on this machine share knows none of them.
+    refuse(
+      'vm-host-only-for-its-hypervisors',
+      { path: '^server/providers/', pathNot: '^server/providers/(vm-host|qemu|firecracker)/' },
+      { path: VM_HOST },
+    ),
     mayImportOnly('provider-port-only-model', '^server/providers/[^/]+\\.ts$', [
       '^server/providers/[^/]+\\.ts$',
       '^schema/model/',

@@ -3,8 +3,8 @@
  * `npm run qemu:image [folder]`. The folder is where the server looks for images.
  */
 import { join, resolve } from 'node:path';
-import { BuildError } from '../server/providers/qemu/image/build-error.ts';
-import { buildImage } from '../server/providers/qemu/image/build.ts';
+import { BuildError } from '../server/providers/vm-host/image/build-error.ts';
+import { buildImage } from '../server/providers/vm-host/image/build.ts';
 import { realWorld } from '../server/world.ts';
 
 const state = process.env['SNAPYARD_STATE'] ?? './data/vms';

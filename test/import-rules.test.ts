@@ -33,6 +33,7 @@ const PLANTED: [rule: string, from: string, to: string][] = [
   ['provider-only-ports', 'server/providers/x/a.ts', '#server/providers/y/a.ts'],
   ['provider-only-ports', 'server/providers/x/a.ts', '#db/store.ts'],
   ['provider-only-ports', 'server/providers/x/a.ts', '#server/hub.ts'],
+  ['vm-host-only-for-its-hypervisors', 'server/providers/x/a.ts', '#server/providers/vm-host/a.ts'],
   ['provider-port-only-model', 'server/providers/provider.ts', '#server/hub.ts'],
   ['provider-no-graphql', 'server/providers/x/a.ts', 'graphql'],
   ['reconciler-only-db-and-ports', 'server/reconcilers/a.ts', '#server/reconcilers/b.ts'],

@@ -1,6 +1,6 @@
 import { INSTALLATION, qemuOn, stateFolder, tearDown, whyNoVms } from '../kit/qemu.ts';
-import { capabilitiesOf } from '../../server/providers/qemu/provider.ts';
-import { DEFAULT_QEMU_SETTINGS } from '../../server/providers/qemu/settings.ts';
+import { capabilitiesOf } from '../../server/providers/vm-host/provider.ts';
+import { DEFAULT_VM_HOST_SETTINGS } from '../../server/providers/vm-host/settings.ts';
 import type { Bench, ProviderUnderTest } from './under-test.ts';
 
 /** Real VMs, one small guest a cluster, where this host can have them. */
@@ -8,7 +8,7 @@ export async function qemuUnderTest(): Promise<ProviderUnderTest> {
   return {
     name: 'QEMU',
     missing: await whyNoVms(),
-    capabilities: capabilitiesOf(DEFAULT_QEMU_SETTINGS),
+    capabilities: capabilitiesOf(DEFAULT_VM_HOST_SETTINGS),
     template: 'micro',
     interruptions: [0, 700],
     open: openBench,

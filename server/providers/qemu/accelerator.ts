@@ -4,7 +4,7 @@ import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { ProviderError } from '../provider.ts';
-import { isRecord, readJson, writeJson } from './json-file.ts';
+import { isRecord, readJson, writeJson } from '../vm-host/json-file.ts';
 import type { Accelerator, QemuSettings } from './settings.ts';
 
 const DEVICE = '/dev/kvm';

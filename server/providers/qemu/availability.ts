@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Image, listImages } from './image-manifest.ts';
+import { type Image, listImages } from '../vm-host/image-manifest.ts';
 import { DEFAULT_QEMU_SETTINGS } from './settings.ts';
 
 const execute = promisify(execFile);

@@ -1,4 +1,4 @@
-import type { VmFiles } from './folders.ts';
+import type { VmPlan, Start } from '../vm-host/hypervisor.ts';
 import type { Accelerator } from './settings.ts';
 
 /** What a guest sees of its machine. A snapshot can be restored on exactly the same only. */
@@ -10,33 +10,11 @@ export interface Hardware {
   readonly memoryMiB: number;
 }
 
-/** Where a guest's memory is. */
-export type Memory =
-  /** Of the process alone. */
-  | { readonly kind: 'ANONYMOUS' }
-  /** In a file that is filled by it: how a snapshot is made. */
-  | { readonly kind: 'CAPTURED'; readonly file: string }
-  /** A file's content, copied where it is written to: how a snapshot is restored. */
-  | { readonly kind: 'CLONED'; readonly file: string; readonly canOpenReadOnly: boolean };
-
-/** How a guest comes to life: it boots, or it goes on where a snapshot was taken. */
-export type Start =
-  | {
-      readonly kind: 'BOOT';
-      readonly kernel: string;
-      readonly root: string;
-      readonly commandLine: string;
-    }
-  | { readonly kind: 'RESTORE' };
-
 /** One VM as QEMU is told of it. */
-export interface Machine {
-  readonly name: string;
-  readonly uuid: string;
-  readonly files: VmFiles;
+export interface Machine extends VmPlan {
   readonly hardware: Hardware;
-  readonly memory: Memory;
-  readonly start: Start;
+  /** Before 8.2 QEMU opens a clone's file for writing, or makes the guest's memory read-only. */
+  readonly canOpenReadOnly: boolean;
 }
 
 /** The name of the port by which the agent in the guest is reached. */
@@ -70,14 +48,14 @@ export function qemuArguments(machine: Machine): string[] {
     ['-nodefaults', '-no-user-config', '-display', 'none', '-name', name, '-uuid', uuid],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ['-object', memoryBackend(machine)],
-    ['-chardev', socket('qmp0', files.monitor), '-mon', 'chardev=qmp0,mode=control'],
+    ['-chardev', socket('qmp0', files.control), '-mon', 'chardev=qmp0,mode=control'],
     ['-chardev', socket('agent0', files.agent)],
     devices(hardware),
     startArguments(machine.start),
   ].flat();
 }
 
-function memoryBackend({ memory, hardware }: Machine): string {
+function memoryBackend({ memory, hardware, canOpenReadOnly }: Machine): string {
   const size = `id=ram0,size=${hardware.memoryMiB}M`;
   switch (memory.kind) {
     case 'ANONYMOUS':
@@ -85,7 +63,7 @@ function memoryBackend({ memory, hardware }: Machine): string {
     case 'CAPTURED':
       return `memory-backend-file,${size},mem-path=${escaped(memory.file)},share=on`;
     case 'CLONED': {
-      const mode = memory.canOpenReadOnly ? ',readonly=on,rom=off' : '';
+      const mode = canOpenReadOnly ? ',readonly=on,rom=off' : '';
       return `memory-backend-file,${size},mem-path=${escaped(memory.file)},share=off${mode}`;
     }
   }

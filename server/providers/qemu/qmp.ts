@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import { isRecord } from './json-file.ts';
-import { onLine } from './socket.ts';
-import { type Limit, within } from './within.ts';
+import { isRecord } from '../vm-host/json-file.ts';
+import { onLine } from '../vm-host/socket.ts';
+import { type Limit, within } from '../vm-host/within.ts';
 
 const LONGEST_LINE = 1024 * 1024;
 

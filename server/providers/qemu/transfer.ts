@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { type Server, type Socket, createServer } from 'node:net';
+import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import { vmFiles } from './folders.ts';
-import type { Host } from './host.ts';
+import type { VmSite } from '../vm-host/hypervisor.ts';
+import type { StoredFile } from '../vm-host/set-store.ts';
+import { connectWhen } from '../vm-host/socket.ts';
+import { within } from '../vm-host/within.ts';
 import type { Qmp } from './qmp.ts';
-import type { StoredFile } from './set-store.ts';
-import { connectWhen } from './socket.ts';
-import { type RunningVm, isRunning } from './vm-process.ts';
-import { within } from './within.ts';
+
+/** Between whom the state of devices moves, and how long it may take. */
+interface Transfer {
+  readonly world: World;
+  readonly vm: VmSite;
+  readonly qmp: Qmp;
+  readonly ms: number;
+}
 
 /**
  * Takes the state of a stopped VM's devices into a file, hashed on the way. Its memory is not in
@@ -16,22 +23,21 @@ import { within } from './within.ts';
  * with a sandbox that lets it start no programs.
  */
 export async function captureDevices(
-  host: Host,
-  vm: RunningVm,
+  { world, vm, qmp, ms }: Transfer,
   file: string,
   signal: AbortSignal,
 ): Promise<StoredFile> {
-  const { transfer } = vmFiles(host.folders, vm.record.name);
+  const { transfer } = vm.files;
   const server = createServer({ pauseOnConnect: true });
   const incoming = firstConnection(server);
   await new Promise<void>((resolve) => server.listen(transfer, resolve));
   try {
-    const done = migrationEnd(vm.link.qmp);
-    await prepare(vm.link.qmp);
-    await vm.link.qmp.order('migrate', { uri: `unix:${transfer}` });
-    const limit = { what: `Capturing ${vm.record.name}`, ms: host.settings.restoreMs, signal };
+    const done = migrationEnd(qmp);
+    await prepare(qmp);
+    await qmp.order('migrate', { uri: `unix:${transfer}` });
+    const limit = { what: `Capturing ${vm.record.name}`, ms, signal };
     const work = incoming.then((socket) => store(socket, file));
-    const [stored] = await within(host.world, Promise.all([work, done]), limit);
+    const [stored] = await within(world, Promise.all([work, done]), limit);
     return stored;
   } finally {
     server.close();
@@ -40,20 +46,19 @@ export async function captureDevices(
 
 /** Gives a VM that waits for it the state of its devices. It is stopped when that is loaded. */
 export async function loadDevices(
-  host: Host,
-  vm: RunningVm,
+  { world, vm, qmp, ms }: Transfer,
   devices: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
-  const { transfer } = vmFiles(host.folders, vm.record.name);
-  const limit = { what: `Restoring ${vm.record.name}`, ms: host.settings.restoreMs, signal };
-  const done = migrationEnd(vm.link.qmp);
-  await prepare(vm.link.qmp);
-  await vm.link.qmp.order('migrate-incoming', { uri: `unix:${transfer}` });
-  const socket = await connectWhen(host.world, transfer, () => isRunning(vm.record), limit);
+  const { transfer } = vm.files;
+  const limit = { what: `Restoring ${vm.record.name}`, ms, signal };
+  const done = migrationEnd(qmp);
+  await prepare(qmp);
+  await qmp.order('migrate-incoming', { uri: `unix:${transfer}` });
+  const socket = await connectWhen(world, transfer, vm.isUp, limit);
   try {
     socket.end(devices);
-    await within(host.world, done, limit);
+    await within(world, done, limit);
   } finally {
     socket.destroy();
   }

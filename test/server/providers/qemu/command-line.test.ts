@@ -19,13 +19,15 @@ const restored: Machine = {
   files: {
     folder: '/s/vms/a,b',
     record: '/s/vms/a,b/vm.json',
-    monitor: '/s/vms/a,b/qmp.sock',
+    control: '/s/vms/a,b/control.sock',
     agent: '/s/vms/a,b/agent.sock',
     transfer: '/s/vms/a,b/move.sock',
-    log: '/s/vms/a,b/qemu.log',
+    log: '/s/vms/a,b/process.log',
   },
   hardware,
-  memory: { kind: 'CLONED', file: '/s/sets/1/standalone.ram', canOpenReadOnly: false },
+  canOpenReadOnly: false,
+  size: { cpuCores: 1, memoryMiB: 128 },
+  memory: { kind: 'CLONED', file: '/s/sets/1/standalone.ram' },
   start: { kind: 'RESTORE' },
 };
 const booted: Machine = {
@@ -52,8 +54,8 @@ test('a captured VM boots on the file that becomes the snapshot', () => {
 });
 
 test('the memory is opened read-only where QEMU can', () => {
-  const memory = { kind: 'CLONED', file: '/ram', canOpenReadOnly: true } as const;
-  expect(qemuArguments({ ...restored, memory })).toContain(
+  const memory = { kind: 'CLONED', file: '/ram' } as const;
+  expect(qemuArguments({ ...restored, memory, canOpenReadOnly: true })).toContain(
     'memory-backend-file,id=ram0,size=128M,mem-path=/ram,share=off,readonly=on,rom=off',
   );
   const anonymous = qemuArguments({ ...restored, memory: { kind: 'ANONYMOUS' } });

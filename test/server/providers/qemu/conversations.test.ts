@@ -4,9 +4,9 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Agent } from '../../../../server/providers/qemu/agent.ts';
+import { Agent } from '../../../../server/providers/vm-host/agent.ts';
 import { Qmp } from '../../../../server/providers/qemu/qmp.ts';
-import { connectWhen, onLine } from '../../../../server/providers/qemu/socket.ts';
+import { connectWhen, onLine } from '../../../../server/providers/vm-host/socket.ts';
 import { realWorld } from '../../../../server/world.ts';
 
 const world = realWorld();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import { isRecord, readJson } from './json-file.ts';
-import { type ProcessId, isAlive, startOf } from './qemu-process.ts';
+import { type ProcessId, isAlive, startOf } from './process.ts';
 
 /**
  * Takes a state folder for this process and answers how to give it back. Two control planes on one

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { writeCpio } from '../../../../server/providers/qemu/image/cpio.ts';
-import { kernelElf } from '../../../../server/providers/qemu/image/kernel.ts';
-import { unpackLz4 } from '../../../../server/providers/qemu/image/lz4.ts';
-import { settleProgram } from '../../../../server/providers/qemu/image/settle-program.ts';
+import { writeCpio } from '../../../../server/providers/vm-host/image/cpio.ts';
+import { kernelElf } from '../../../../server/providers/vm-host/image/kernel.ts';
+import { unpackLz4 } from '../../../../server/providers/vm-host/image/lz4.ts';
+import { settleProgram } from '../../../../server/providers/vm-host/image/settle-program.ts';
 import { zstdCompressSync } from 'node:zlib';
 
 test('an archive holds headers of 110 bytes, names and contents, each padded to four', () => {

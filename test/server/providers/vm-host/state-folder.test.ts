@@ -10,16 +10,16 @@ import {
   probe,
   probeFirmware,
 } from '../../../../server/providers/qemu/accelerator.ts';
-import { makeFolders, publishFolder, vmFiles } from '../../../../server/providers/qemu/folders.ts';
-import { removeFolder, removeLeftovers } from '../../../../server/providers/qemu/folders.ts';
 import {
-  findByArgument,
-  isAlive,
-  startOf,
-} from '../../../../server/providers/qemu/qemu-process.ts';
+  makeFolders,
+  publishFolder,
+  vmFiles,
+} from '../../../../server/providers/vm-host/folders.ts';
+import { removeFolder, removeLeftovers } from '../../../../server/providers/vm-host/folders.ts';
+import { findByArgument, isAlive, startOf } from '../../../../server/providers/vm-host/process.ts';
 import { DEFAULT_QEMU_SETTINGS } from '../../../../server/providers/qemu/settings.ts';
-import { lockState } from '../../../../server/providers/qemu/state-lock.ts';
-import { Turns } from '../../../../server/providers/qemu/turns.ts';
+import { lockState } from '../../../../server/providers/vm-host/state-lock.ts';
+import { Turns } from '../../../../server/providers/vm-host/turns.ts';
 import { realWorld } from '../../../../server/world.ts';
 import { whyNoVms } from '../../../kit/qemu.ts';
 

@@ -1,7 +1,7 @@
 import type { ClusterRef, Sighting, VmSighting, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import type { Host } from './host.ts';
-import { endOf, isRunning } from './vm-process.ts';
+import { endOf, isRunning } from './running-vm.ts';
 import { type VmRecord, readRecord } from './vm-record.ts';
 import { type Limit, within } from './within.ts';
 
@@ -43,18 +43,18 @@ async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<S
   return ask(host, record, signal).catch((error: unknown) => silent(record, error));
 }
 
-/** A paused VM answers through QEMU: its guest did before it was paused, and is not resumed. */
+/** A paused VM answers through its process: its guest did before it was paused, and is not resumed. */
 async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<Seen> {
   const limit: Limit = { what: `${record.name} is asked`, ms: host.settings.answerMs, signal };
-  const { qmp, agent } = await within(host.world, host.links.to(record), limit);
-  const status = await within(host.world, qmp.status(), limit);
+  const { control, agent } = await within(host.world, host.links.to(record), limit);
+  const status = await within(host.world, control.status(), limit);
   if (status === 'running') {
     const marks = await agent.marks(limit);
     const running = { exists: true, phase: 'RUNNING', answers: true, message: null } as const;
     return { vm: found(record, running), marks };
   }
   const wasPaused = status === 'paused' && record.state !== 'AWAKE';
-  const message = wasPaused ? null : `QEMU says that the VM is ${status}`;
+  const message = wasPaused ? null : `The VM is ${status}`;
   const paused = { exists: true, phase: 'PAUSED', answers: wasPaused, message } as const;
   return { vm: found(record, paused), marks: record.marks };
 }

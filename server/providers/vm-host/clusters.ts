@@ -9,7 +9,7 @@ import { refuseIntruder } from './ownership.ts';
 import { MemoryProofs, type StoredSet, readSet } from './set-store.ts';
 import { sightingOf } from './sight.ts';
 import { uuidFrom } from './uuid.ts';
-import { isRunning, removeVm } from './vm-process.ts';
+import { isRunning, removeVm } from './running-vm.ts';
 import { type VmRecord, isUnreadable, newRecord, readRecord, writeRecord } from './vm-record.ts';
 import { within } from './within.ts';
 
@@ -88,7 +88,7 @@ export class Clusters {
     const known = this.#known(spec, step);
     if (known !== null) await removeVm(this.#host, known);
     const record = this.#newRecord(cluster, spec, set, step);
-    await step.note(`qemu.${record.name}`, record.uuid);
+    await step.note(`vm.${record.name}`, record.uuid);
     try {
       if (set !== null) return await restoreVm(this.#host, this.#proofs, record, spec, set, step);
       const vm = await bootVm(this.#host, record, spec, { kind: 'ANONYMOUS' }, step);
@@ -129,7 +129,7 @@ export class Clusters {
       const link = await this.#reach(waking, step.signal);
       const limit = this.#limit(`${spec.name} wakes`, this.#host.settings.wakeMs, step);
       const woken = link.agent.wake(identity, limit);
-      const [marks] = await Promise.all([woken, link.qmp.order('cont')]);
+      const [marks] = await Promise.all([woken, link.control.resume()]);
       const origin = record.setId === null ? 'COLD_BOOT' : 'WARM';
       return writeRecord(this.#host.folders, { ...waking, state: 'AWAKE', marks, origin });
     } catch (error) {
@@ -139,15 +139,15 @@ export class Clusters {
 
   async #markVm(spec: VmSpec, mark: string, step: Step): Promise<void> {
     const record = this.#held(this.#existing(spec, step), step);
-    const { agent, qmp } = await this.#reach(record, step.signal);
+    const { agent, control } = await this.#reach(record, step.signal);
     const limit = this.#limit(`${spec.name} is marked`, this.#host.settings.answerMs, step);
     if (record.state !== 'PAUSED') {
       await agent.mark(mark, limit);
       return;
     }
-    await qmp.order('cont');
+    await control.resume();
     const marks = await agent.mark(mark, limit);
-    await qmp.order('stop');
+    await control.pause();
     writeRecord(this.#host.folders, { ...record, marks });
   }
 
@@ -172,7 +172,7 @@ export class Clusters {
   async #takeOver(known: VmRecord, step: Step): Promise<VmRecord> {
     const record = this.#held(known, step);
     const link = await this.#reach(record, step.signal);
-    const isStray = record.state === 'PAUSED' && (await link.qmp.status()) === 'running';
+    const isStray = record.state === 'PAUSED' && (await link.control.status()) === 'running';
     return isStray ? warmUp(this.#host, { record, link }, step) : record;
   }
 

@@ -6,7 +6,7 @@ import { VM_ORIGINS } from '../../../schema/model/vm-handle.ts';
 import type { OutsideObject } from '../provider.ts';
 import { type Folders, listNames, vmFiles } from './folders.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
-import type { ProcessId } from './qemu-process.ts';
+import type { ProcessId } from './process.ts';
 
 const FORMAT = 1;
 const STATES = ['MAKING', 'PAUSED', 'WAKING', 'AWAKE'] as const;

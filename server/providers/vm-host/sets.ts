@@ -6,16 +6,15 @@ import type { CapturedSnapshot, OutsideObject, SetRef } from '../provider.ts';
 import type { SetSource, Step } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import { draftFolder, removeFolder, setFolder } from './folders.ts';
-import { describeMachine, hardwareFor, imageFor } from './guest-machine.ts';
+import { imageFor, sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import { writeJson } from './json-file.ts';
 import { bootVm } from './make-vm.ts';
 import { refuseForeign } from './ownership.ts';
 import { type StoredSet, type StoredSnapshot, allocatedBytes, describeFile } from './set-store.ts';
 import { manifestFile, newSet, readDraft, readSet, snapshotFiles } from './set-store.ts';
-import { captureDevices } from './transfer.ts';
 import { uuidFrom } from './uuid.ts';
-import { type RunningVm, removeVm } from './vm-process.ts';
+import { type RunningVm, removeVm } from './running-vm.ts';
 import { newRecord, readRecord, recordsOf } from './vm-record.ts';
 
 /** Captures a set and proves it complete; one that is there already is only told. */
@@ -59,12 +58,12 @@ async function make(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
     installation: step.installation,
     object,
     image: ref.roles.map((spec) => imageFor(host, spec).id).join(' '),
-    qemu: host.version.text,
+    hypervisor: `${host.hypervisor.kind} ${host.hypervisor.version}`,
     createdAt: host.world.now(),
   });
   // What an earlier attempt left is of no use: a snapshot is taken in one go.
   await removeSet(host, object, step);
-  await step.note('qemu.set', object.name);
+  await step.note('vm.set', object.name);
   const draft = draftFolder(host.folders, ref.id);
   mkdirSync(draft, { mode: 0o700 });
   writeJson(manifestFile(draft), begun);
@@ -109,12 +108,12 @@ async function capture(
     const vm = await bootVm(host, record, spec, { kind: 'CAPTURED', file: files.memory }, step);
     step.progress('capture');
     await quiesce(host, vm, step);
-    const devices = await captureDevices(host, vm, files.devices, step.signal);
+    const devices = await vm.link.control.capture(files, step.signal);
     await removeVm(host, vm.record);
     step.progress('verify');
     await syncPath(files.memory);
     const memory = await describeFile(files.memory);
-    const machine = describeMachine(host, hardwareFor(host, spec));
+    const machine = host.hypervisor.describeMachine(sizeOf(spec));
     return { role: spec.role, machine, memory, devices };
   } finally {
     const left = readRecord(folders, record.name);
@@ -127,7 +126,7 @@ async function quiesce(host: Host, { record, link }: RunningVm, { signal }: Step
   const limit = { what: `${record.name} comes to rest`, ms: host.settings.restoreMs, signal };
   await link.agent.run(['true'], '', limit);
   await link.agent.still(limit);
-  await link.qmp.order('stop');
+  await link.control.pause();
 }
 
 async function tell(host: Host, set: StoredSet): Promise<CapturedSnapshot[]> {

@@ -13,7 +13,7 @@ export interface ProcessId {
   readonly startedAt: string;
 }
 
-/** Starts QEMU so that it outlives us, with what it says in a file. */
+/** Starts a program so that it outlives us, with what it says in a file. */
 export function startProcess(
   binary: string,
   argv: readonly string[],
@@ -76,7 +76,7 @@ export async function killProcess(world: World, id: ProcessId): Promise<void> {
   throw new ProviderError(`Process ${id.pid} does not end`, { retryable: true });
 }
 
-/** The end of what QEMU wrote to its log, on one line; empty when it wrote nothing. */
+/** The end of what the program wrote to its log, on one line; empty when it wrote nothing. */
 export function lastWords(logFile: string): string {
   const lines = readText(logFile).trim().split('\n');
   return lines.slice(-3).join(' | ').slice(-LOG_TAIL);

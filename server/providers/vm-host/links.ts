@@ -1,46 +1,46 @@
 import type { World } from '../../world.ts';
-import { ProviderError } from '../provider.ts';
 import { Agent } from './agent.ts';
 import { type Folders, vmFiles } from './folders.ts';
-import { isRecord } from './json-file.ts';
-import { isAlive } from './qemu-process.ts';
-import { Qmp } from './qmp.ts';
-import { connectWhen } from './socket.ts';
-import type { QemuSettings } from './settings.ts';
+import { isAlive } from './process.ts';
+import type { Control, Hypervisor, VmSite } from './hypervisor.ts';
+import type { VmHostSettings } from './settings.ts';
 import type { VmRecord } from './vm-record.ts';
 import type { Limit } from './within.ts';
 
-/** How long a QEMU that has hung up may take to end, and how often that is looked at. */
+/** How long a process that has hung up may take to end, and how often that is looked at. */
 const EXIT_MS = 1_000;
 const EXIT_LOOK_MS = 5;
 
-/** The two conversations with one running VM: with QEMU, and with the agent in the guest. */
+/** The two conversations with one running VM: with its process, and with the agent in the guest. */
 export interface Link {
-  readonly qmp: Qmp;
+  readonly control: Control;
   readonly agent: Agent;
   /** Hangs up; the VM goes on. */
   readonly close: () => void;
 }
 
 /**
- * The links to all VMs, at most one to each: a monitor speaks with one client at a time. A link
+ * The links to all VMs, at most one to each: a process may speak with one client at a time. A link
  * whose either side closes is given up as a whole, and the next who asks makes a new one.
  */
 export class Links {
   readonly #world: World;
-  readonly #settings: QemuSettings;
+  readonly #settings: VmHostSettings;
+  readonly #hypervisor: Hypervisor;
   readonly #folders: Folders;
   readonly #onEnd: (record: VmRecord) => void;
   readonly #open = new Map<string, Promise<Link>>();
 
   constructor(
     world: World,
-    settings: QemuSettings,
+    settings: VmHostSettings,
+    hypervisor: Hypervisor,
     folders: Folders,
     onEnd: (record: VmRecord) => void,
   ) {
     this.#world = world;
     this.#settings = settings;
+    this.#hypervisor = hypervisor;
     this.#folders = folders;
     this.#onEnd = onEnd;
   }
@@ -81,31 +81,24 @@ export class Links {
   }
 
   async #connect(record: VmRecord, greetingMs: number): Promise<Link> {
-    const { monitor, agent: agentPath } = vmFiles(this.#folders, record.name);
-    const what = `${record.name} is not reached: QEMU has ended, or serves another client`;
+    const what = `${record.name} is not reached: its process has ended, or serves another client`;
     const limit: Limit = { what, ms: greetingMs };
     const isUp = () => record.process !== null && isAlive(record.process);
-    const socket = await connectWhen(this.#world, monitor, isUp, limit);
-    const qmp = await Qmp.open(this.#world, socket, this.#settings.orderMs, limit);
+    const site: VmSite = { record, files: vmFiles(this.#folders, record.name), isUp };
+    const control = await this.#hypervisor.control(site, limit);
     try {
-      await this.#checkIdentity(record, qmp);
-      const port = await connectWhen(this.#world, agentPath, isUp, limit);
+      const port = await this.#hypervisor.agentSocket(site, limit);
       const close = () => {
-        socket.destroy();
+        control.close();
         port.destroy();
       };
-      for (const side of [socket, port]) side.once('close', () => this.#end(record, close));
-      return { qmp, agent: new Agent(this.#world, port), close };
+      control.onClose(() => this.#end(record, close));
+      port.once('close', () => this.#end(record, close));
+      return { control, agent: new Agent(this.#world, port), close };
     } catch (error) {
-      socket.destroy();
+      control.close();
       throw error;
     }
-  }
-
-  async #checkIdentity(record: VmRecord, qmp: Qmp): Promise<void> {
-    const answer = await qmp.order('query-uuid');
-    if (isRecord(answer) && answer['UUID'] === record.uuid) return;
-    throw new ProviderError(`${record.name} is another VM than expected`, { retryable: false });
   }
 
   #end(record: VmRecord, close: () => void): void {
@@ -113,7 +106,7 @@ export class Links {
     if (this.#open.delete(record.uuid)) void this.#announce(record);
   }
 
-  /** QEMU hangs up before it ends: told a moment later, the VM is seen to be gone. */
+  /** A process hangs up before it ends: told a moment later, the VM is seen to be gone. */
   async #announce(record: VmRecord): Promise<void> {
     const latest = this.#world.elapsed() + EXIT_MS;
     const isUp = () => record.process !== null && isAlive(record.process);

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 
-/** The kernel takes 108 bytes for the path of a socket; QEMU and Node add to it in places. */
+/** The kernel takes 108 bytes for the path of a socket; programs and Node add to it in places. */
 const LONGEST_SOCKET_PATH = 100;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/;
 /** Folders that are being made or removed; nobody reads them. */
@@ -22,7 +22,7 @@ export interface Folders {
 export interface VmFiles {
   readonly folder: string;
   readonly record: string;
-  readonly monitor: string;
+  readonly control: string;
   readonly agent: string;
   /** The socket over which a snapshot comes or goes. */
   readonly transfer: string;
@@ -44,10 +44,10 @@ export function vmFiles(folders: Folders, name: string): VmFiles {
   const files = {
     folder,
     record: join(folder, 'vm.json'),
-    monitor: join(folder, 'qmp.sock'),
+    control: join(folder, 'control.sock'),
     agent: join(folder, 'agent.sock'),
     transfer: join(folder, 'move.sock'),
-    log: join(folder, 'qemu.log'),
+    log: join(folder, 'process.log'),
   };
   if (Buffer.byteLength(files.agent) > LONGEST_SOCKET_PATH) {
     const reason = `${files.agent} is too long for a socket; choose a shorter state folder`;

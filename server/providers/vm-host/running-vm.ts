@@ -1,7 +1,7 @@
 import { ProviderError } from '../provider.ts';
-import { type Machine, qemuArguments } from './command-line.ts';
 import { publishFolder, removeFolder, vmFiles } from './folders.ts';
 import type { Host } from './host.ts';
+import type { VmPlan } from './hypervisor.ts';
 import type { Link } from './links.ts';
 import { writeJson } from './json-file.ts';
 import {
@@ -12,7 +12,7 @@ import {
   killProcess,
   lastWords,
   startProcess,
-} from './qemu-process.ts';
+} from './process.ts';
 import { type VmRecord, writeRecord } from './vm-record.ts';
 import { refuseIfGivenUp, within } from './within.ts';
 
@@ -26,26 +26,31 @@ export interface RunningVm {
 export async function startVm(
   host: Host,
   record: VmRecord,
-  machine: Omit<Machine, 'name' | 'uuid' | 'files'>,
+  machine: Omit<VmPlan, 'name' | 'uuid' | 'files'>,
   signal: AbortSignal,
 ): Promise<RunningVm> {
   const files = vmFiles(host.folders, record.name);
   refuseIfGivenUp(signal, `Starting ${record.name}`);
   publishFolder(host.folders.vms, record.name, (draft) => writeJson(`${draft}/vm.json`, record));
-  const argv = qemuArguments({ ...machine, name: record.name, uuid: record.uuid, files });
-  const id = await startProcess(host.settings.binary, argv, files.log);
+  const plan = { ...machine, name: record.name, uuid: record.uuid, files };
+  const { program } = host.hypervisor;
+  const argv = host.hypervisor.argumentsFor(plan);
+  const id = await startProcess(program, argv, files.log);
   const started = writeRecord(host.folders, { ...record, process: id });
   const limit = { what: `Starting ${record.name}`, ms: host.settings.restoreMs };
   try {
     const link = await within(host.world, host.links.to(started, limit.ms), { ...limit, signal });
+    await link.control.begin(plan);
     return { record: started, link };
   } catch (error) {
-    throw isAlive(id) ? error : endedAtOnce(record.name, lastWords(files.log), error);
+    if (isAlive(id)) throw error;
+    const reason = `${program} could not start ${record.name}: ${lastWords(files.log)}`;
+    throw new ProviderError(reason, { retryable: true, cause: error });
   }
 }
 
 /**
- * Ends a VM and removes all that was its own. QEMU is asked to quit, and killed when it does not:
+ * Ends a VM and removes all that was its own. It is asked to quit, and killed when it does not:
  * exactly the process that was started for this VM, never one that merely has its number.
  */
 export async function removeVm(host: Host, record: VmRecord): Promise<void> {
@@ -77,15 +82,11 @@ async function endProcess(host: Host, record: VmRecord, id: ProcessId): Promise<
   const link = await host.links.to(record).catch(() => null);
   host.links.forget(record);
   try {
-    await link?.qmp.order('quit').catch(() => null);
+    await link?.control.quit().catch(() => null);
     const isQuitting = link !== null;
     if (isQuitting && (await hasEnded(host.world, id, host.settings.quitMs))) return;
     await killProcess(host.world, id);
   } finally {
     link?.close();
   }
-}
-
-function endedAtOnce(name: string, words: string, cause: unknown): ProviderError {
-  return new ProviderError(`QEMU could not start ${name}: ${words}`, { retryable: true, cause });
 }

@@ -34,7 +34,8 @@ export interface StoredSet {
   readonly installation: string;
   readonly object: OutsideObject;
   readonly image: string;
-  readonly qemu: string;
+  /** The program and version that captured it. */
+  readonly hypervisor: string;
   readonly createdAt: number;
   readonly snapshots: readonly StoredSnapshot[];
 }
@@ -125,7 +126,7 @@ function isStoredSet(value: unknown): value is StoredSet {
   return (
     isRecord(value) &&
     value['format'] === FORMAT &&
-    ['installation', 'image', 'qemu'].every((key) => typeof value[key] === 'string') &&
+    ['installation', 'image', 'hypervisor'].every((key) => typeof value[key] === 'string') &&
     typeof value['createdAt'] === 'number' &&
     isOutsideObject(value['object']) &&
     Array.isArray(value['snapshots']) &&

@@ -1,13 +1,12 @@
 import type { RoleSpec } from '../../../schema/model/template.ts';
 import { ProviderError, type Step } from '../provider.ts';
-import { CONSOLE, type Memory } from './command-line.ts';
 import { setFolder } from './folders.ts';
-import { bootFrom, hardwareFor, imageFor, memoryFrom } from './guest-machine.ts';
-import { refuseOtherMachine, snapshotOf } from './guest-machine.ts';
+import { bootFrom, imageFor, refuseOtherMachine } from './guest-machine.ts';
+import { sizeOf, snapshotOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
-import { type MemoryProofs, type StoredSet, readDevices } from './set-store.ts';
-import { loadDevices } from './transfer.ts';
-import { type RunningVm, removeVm, startVm } from './vm-process.ts';
+import type { Memory } from './hypervisor.ts';
+import { type MemoryProofs, type StoredSet, readDevices, snapshotFiles } from './set-store.ts';
+import { type RunningVm, removeVm, startVm } from './running-vm.ts';
 import { type VmRecord, writeRecord } from './vm-record.ts';
 
 const CONSOLE_TAIL = 400;
@@ -23,10 +22,10 @@ export async function bootVm(
   step.progress('boot');
   try {
     const vm = await bootOnce(host, record, spec, memory, step);
-    host.accelerators.confirm();
+    host.hypervisor.confirmBoot();
     return vm;
   } catch (error) {
-    if (step.signal.aborted || !host.accelerators.giveUp(reasonOf(error))) throw error;
+    if (step.signal.aborted || !host.hypervisor.giveUp(reasonOf(error))) throw error;
     await removeVm(host, record);
     return bootOnce(host, record, spec, memory, step);
   }
@@ -39,22 +38,19 @@ async function bootOnce(
   memory: Memory,
   { signal }: Step,
 ): Promise<RunningVm> {
-  const hardware = hardwareFor(host, spec);
   const start = bootFrom(imageFor(host, spec));
-  const vm = await startVm(host, record, { hardware, memory, start }, signal);
+  const vm = await startVm(host, record, { size: sizeOf(spec), memory, start }, signal);
   await untilFirstAnswer(host, vm, signal);
-  // From now on a guest that ends takes its process with it.
-  await vm.link.qmp.order('set-action', { shutdown: 'poweroff' });
+  await vm.link.control.booted();
   return vm;
 }
 
 /** Waits for the agent; a guest that ends instead, or says nothing, has its console quoted. */
 async function untilFirstAnswer(host: Host, vm: RunningVm, signal: AbortSignal): Promise<void> {
-  const { qmp, agent } = vm.link;
+  const { control, agent } = vm.link;
   const what = `${vm.record.name} boots`;
   const limit = { what, ms: host.settings.bootMs, signal };
-  const end = qmp.next(({ name }) => name === 'SHUTDOWN');
-  const ended = end.then(() => `${what}: the guest ended`);
+  const ended = control.guestEnd().then(() => `${what}: the guest ended`);
   const answered = agent.ping(limit).then(() => null, reasonOf);
   const fault = await Promise.race([answered, ended]);
   if (fault === null) return;
@@ -62,9 +58,8 @@ async function untilFirstAnswer(host: Host, vm: RunningVm, signal: AbortSignal):
 }
 
 async function consoleTail({ link }: RunningVm): Promise<string> {
-  const given = { device: CONSOLE, size: 65_536 };
-  const text = await link.qmp.order('ringbuf-read', given).catch(() => '');
-  const lines = typeof text === 'string' ? text.trim().split(/\s*\n/).join(' | ') : '';
+  const text = await link.control.console().catch(() => '');
+  const lines = text.trim().split(/\s*\n/).join(' | ');
   return lines === '' ? '' : `; its console ends: ${lines.slice(-CONSOLE_TAIL)}`;
 }
 
@@ -80,19 +75,15 @@ export async function restoreVm(
   step.progress('restore');
   const folder = setFolder(host.folders, set.object.id);
   const stored = snapshotOf(set, spec);
-  const hardware = hardwareFor(host, spec);
-  refuseOtherMachine(host, hardware, stored);
+  const size = sizeOf(spec);
+  refuseOtherMachine(host, size, stored);
   await proofs.prove(folder, stored);
   const devices = await readDevices(folder, stored);
-  const memory = memoryFrom(host, folder, stored);
-  const vm = await startVm(
-    host,
-    record,
-    { hardware, memory, start: { kind: 'RESTORE' } },
-    step.signal,
-  );
-  await loadDevices(host, vm, devices, step.signal);
-  await vm.link.qmp.order('cont');
+  const files = snapshotFiles(folder, stored.role);
+  const memory = { kind: 'CLONED', file: files.memory } as const;
+  const vm = await startVm(host, record, { size, memory, start: { kind: 'RESTORE' } }, step.signal);
+  await vm.link.control.restore(files, devices, step.signal);
+  await vm.link.control.resume();
   return warmUp(host, vm, step);
 }
 
@@ -103,14 +94,14 @@ export async function restoreVm(
  */
 export async function warmUp(host: Host, vm: RunningVm, step: Step): Promise<VmRecord> {
   step.progress('warm up');
-  const { agent, qmp } = vm.link;
+  const { agent, control } = vm.link;
   const what = `${vm.record.name} answers`;
   const limit = { what, ms: host.settings.restoreMs, signal: step.signal };
   await agent.wake({ hostname: null, machineId: null }, limit);
   await agent.run(['true'], '', limit);
   const marks = await agent.marks(limit);
   await agent.still(limit);
-  await qmp.order('stop');
+  await control.pause();
   return writeRecord(host.folders, { ...vm.record, state: 'PAUSED', marks });
 }
 

@@ -1,0 +1,157 @@
+import type { Socket } from 'node:net';
+import type { World } from '../../world.ts';
+import { ProviderError } from '../provider.ts';
+import type { Control, Hypervisor, MachineSize } from '../vm-host/hypervisor.ts';
+import type { SnapshotFiles, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
+import { isRecord } from '../vm-host/json-file.ts';
+import type { StoredFile } from '../vm-host/set-store.ts';
+import type { VmHostSettings } from '../vm-host/settings.ts';
+import { connectWhen } from '../vm-host/socket.ts';
+import type { Limit } from '../vm-host/within.ts';
+import { type Accelerators, guestCpu } from './accelerator.ts';
+import type { QemuVersion } from './availability.ts';
+import { CONSOLE, type Hardware, devices, qemuArguments } from './command-line.ts';
+import { Qmp } from './qmp.ts';
+import type { QemuSettings } from './settings.ts';
+import { captureDevices, loadDevices } from './transfer.ts';
+
+/** What QEMU is found to be on this machine. */
+export interface QemuHere {
+  readonly world: World;
+  readonly settings: VmHostSettings;
+  readonly qemu: QemuSettings;
+  readonly found: QemuVersion;
+  readonly accelerators: Accelerators;
+}
+
+/** Runs VMs by QEMU. */
+export class QemuHypervisor implements Hypervisor {
+  readonly kind = 'QEMU';
+  readonly program: string;
+  readonly version: string;
+  readonly #here: QemuHere;
+
+  constructor(here: QemuHere) {
+    this.#here = here;
+    this.program = here.qemu.binary;
+    this.version = here.found.text;
+  }
+
+  argumentsFor(vm: VmPlan): readonly string[] {
+    const { major, minor } = this.#here.found;
+    const canOpenReadOnly = major > 8 || (major === 8 && minor >= 2);
+    return qemuArguments({ ...vm, hardware: this.#hardware(vm.size), canOpenReadOnly });
+  }
+
+  describeMachine(size: MachineSize): string {
+    const { major, minor } = this.#here.found;
+    const hardware = this.#hardware(size);
+    const cpu = guestCpu(hardware.accel).host ?? 'any CPU';
+    return [`QEMU ${major}.${minor} on ${cpu}:`, ...devices(hardware)].join(' ');
+  }
+
+  async control(vm: VmSite, limit: Limit): Promise<Control> {
+    const { world, settings } = this.#here;
+    const socket = await connectWhen(world, vm.files.control, vm.isUp, limit);
+    const qmp = await Qmp.open(world, socket, settings.orderMs, limit);
+    try {
+      await checkIdentity(vm, qmp);
+      return new QemuControl(this.#here, vm, qmp, socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  agentSocket(vm: VmSite, limit: Limit): Promise<Socket> {
+    return connectWhen(this.#here.world, vm.files.agent, vm.isUp, limit);
+  }
+
+  confirmBoot(): void {
+    this.#here.accelerators.confirm();
+  }
+
+  giveUp(reason: string): boolean {
+    return this.#here.accelerators.giveUp(reason);
+  }
+
+  #hardware({ cpuCores, memoryMiB }: MachineSize): Hardware {
+    const { current: accel } = this.#here.accelerators;
+    const { machine } = this.#here.qemu;
+    return { machine, cpu: guestCpu(accel).cpu, accel, cpuCores, memoryMiB };
+  }
+}
+
+async function checkIdentity({ record }: VmSite, qmp: Qmp): Promise<void> {
+  const answer = await qmp.order('query-uuid');
+  if (isRecord(answer) && answer['UUID'] === record.uuid) return;
+  throw new ProviderError(`${record.name} is another VM than expected`, { retryable: false });
+}
+
+class QemuControl implements Control {
+  readonly #here: QemuHere;
+  readonly #vm: VmSite;
+  readonly #qmp: Qmp;
+  readonly #socket: Socket;
+
+  constructor(here: QemuHere, vm: VmSite, qmp: Qmp, socket: Socket) {
+    this.#here = here;
+    this.#vm = vm;
+    this.#qmp = qmp;
+    this.#socket = socket;
+  }
+
+  /** All of it was on the command line. */
+  async begin(): Promise<void> {}
+
+  status(): Promise<string> {
+    return this.#qmp.status();
+  }
+
+  async resume(): Promise<void> {
+    await this.#qmp.order('cont');
+  }
+
+  async pause(): Promise<void> {
+    await this.#qmp.order('stop');
+  }
+
+  async guestEnd(): Promise<void> {
+    await this.#qmp.next(({ name }) => name === 'SHUTDOWN');
+  }
+
+  /** From now on a guest that ends takes its process with it. */
+  async booted(): Promise<void> {
+    await this.#qmp.order('set-action', { shutdown: 'poweroff' });
+  }
+
+  capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile> {
+    return captureDevices(this.#transfer(), files.devices, signal);
+  }
+
+  restore(_files: SnapshotFiles, state: Buffer, signal: AbortSignal): Promise<void> {
+    return loadDevices(this.#transfer(), state, signal);
+  }
+
+  async quit(): Promise<void> {
+    await this.#qmp.order('quit');
+  }
+
+  async console(): Promise<string> {
+    const text = await this.#qmp.order('ringbuf-read', { device: CONSOLE, size: 65_536 });
+    return typeof text === 'string' ? text : '';
+  }
+
+  onClose(callback: () => void): void {
+    this.#socket.once('close', callback);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #transfer() {
+    const { world, settings } = this.#here;
+    return { world, vm: this.#vm, qmp: this.#qmp, ms: settings.restoreMs };
+  }
+}

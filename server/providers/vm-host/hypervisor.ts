@@ -1,0 +1,108 @@
+import type { Socket } from 'node:net';
+import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
+import type { VmFiles } from './folders.ts';
+import type { StoredFile } from './set-store.ts';
+import type { VmRecord } from './vm-record.ts';
+import type { Limit } from './within.ts';
+
+/**
+ * The port behind which one program runs VMs, one process for each. What is the same for all such
+ * programs lies in this folder: which VM is whose, what becomes of it, how its guest is spoken to.
+ */
+export interface Hypervisor {
+  readonly kind: ProviderKind;
+  /** The program that is started for a VM, by name or path. */
+  readonly program: string;
+  /** The program's version, as it tells it. */
+  readonly version: string;
+  /** Its command line: a pure function of the VM, so that it can be tested without one. */
+  argumentsFor(vm: VmPlan): readonly string[];
+  /**
+   * All that must be equal where a snapshot of such a machine is to be restored, as one text: the
+   * version of the program, the CPU, the devices in their order.
+   */
+  describeMachine(size: MachineSize): string;
+  /** Takes up the conversation with a process that runs. */
+  control(vm: VmSite, limit: Limit): Promise<Control>;
+  /** Connects to the port behind which the agent in the guest listens. */
+  agentSocket(vm: VmSite, limit: Limit): Promise<Socket>;
+  /** Notes that a guest has booted here: from now on a failure is not the machine's. */
+  confirmBoot(): void;
+  /** Gives up a way of running guests after the first did not boot; true if there is another. */
+  giveUp(reason: string): boolean;
+}
+
+/** What a guest is given of its machine. */
+export interface MachineSize {
+  readonly cpuCores: number;
+  readonly memoryMiB: number;
+}
+
+/** One VM as its hypervisor is told of it. */
+export interface VmPlan {
+  readonly name: string;
+  readonly uuid: string;
+  readonly files: VmFiles;
+  readonly size: MachineSize;
+  readonly memory: Memory;
+  readonly start: Start;
+}
+
+/** Where a guest's memory is. */
+export type Memory =
+  /** Of the process alone. */
+  | { readonly kind: 'ANONYMOUS' }
+  /** In a file once it is captured: how a snapshot is made. */
+  | { readonly kind: 'CAPTURED'; readonly file: string }
+  /** A file's content, copied where it is written to: how a snapshot is restored. */
+  | { readonly kind: 'CLONED'; readonly file: string };
+
+/** How a guest comes to life: it boots, or it goes on where a snapshot was taken. */
+export type Start =
+  | {
+      readonly kind: 'BOOT';
+      readonly kernel: string;
+      readonly root: string;
+      readonly commandLine: string;
+    }
+  | { readonly kind: 'RESTORE' };
+
+/** A VM whose process was started. */
+export interface VmSite {
+  readonly record: VmRecord;
+  readonly files: VmFiles;
+  /** Whether the process still runs. */
+  readonly isUp: () => boolean;
+}
+
+/** The conversation with the process of one VM. */
+export interface Control {
+  /** Makes what was just started the VM of this plan, as far as its command line has not. */
+  begin(plan: VmPlan): Promise<void>;
+  /** What the machine does: `running`, `paused`, or another word of the program's. */
+  status(): Promise<string>;
+  resume(): Promise<void>;
+  pause(): Promise<void>;
+  /** Resolves when the guest ends by itself, also where its machine is kept. */
+  guestEnd(): Promise<void>;
+  /** Told once, after the first answer of a guest that booted. */
+  booted(): Promise<void>;
+  /** Writes the state of a paused VM to these files, where its plan has not put them already. */
+  capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile>;
+  /** Puts a VM that was started for it where a snapshot was taken; it is paused then. */
+  restore(files: SnapshotFiles, devices: Buffer, signal: AbortSignal): Promise<void>;
+  /** Asks the process to end. */
+  quit(): Promise<void>;
+  /** What the guest wrote to its console last. */
+  console(): Promise<string>;
+  /** Calls back when the conversation ends, whoever ended it. */
+  onClose(callback: () => void): void;
+  /** Hangs up; the VM goes on. */
+  close(): void;
+}
+
+/** The two files of a snapshot. */
+export interface SnapshotFiles {
+  readonly memory: string;
+  readonly devices: string;
+}

@@ -1,0 +1,187 @@
+import { availableParallelism } from 'node:os';
+import type { Duplex } from 'node:stream';
+import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
+import type { CaptureMode } from '../../../schema/model/snapshot.ts';
+import type { World } from '../../world.ts';
+import type { Capabilities, CapturedSnapshot, ClusterRef, ClusterSource } from '../provider.ts';
+import type { OutsideObject, Provider, ResetResult, RunOptions, RunResult } from '../provider.ts';
+import type { SessionRef, SetRef, SetSource, Sighting, Step, VmRef } from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { Clusters } from './clusters.ts';
+import { type Folders, removeLeftovers } from './folders.ts';
+import type { Host } from './host.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import { inventory } from './inventory.ts';
+import { Links } from './links.ts';
+import { refuseIntruder } from './ownership.ts';
+import { ensureSet, removeSet } from './sets.ts';
+import type { VmHostSettings } from './settings.ts';
+import { sightCluster } from './sight.ts';
+import { Turns } from './turns.ts';
+import { isRunning, removeVm } from './running-vm.ts';
+import { type VmRecord, listRecords, recordsOf } from './vm-record.ts';
+import { refuseIfGivenUp } from './within.ts';
+
+/** What a provider is made with. */
+export interface VmHostOptions {
+  readonly world: World;
+  readonly hypervisor: Hypervisor;
+  /** Made by `makeFolders`, and locked for this process by `unlock`'s maker. */
+  readonly folders: Folders;
+  readonly unlock: () => void;
+  /** Where images are found. */
+  readonly imagesDir: string;
+  /** Only objects of this installation are listed; of all, where it is left out. */
+  readonly installation?: string | undefined;
+  readonly log: (line: string) => void;
+  readonly settings: VmHostSettings;
+}
+
+/**
+ * Makes a provider that runs VMs on this machine, one process of its hypervisor for each, which
+ * outlives us. Takes up the VMs it finds in its folders.
+ */
+export async function createVmHost(options: VmHostOptions): Promise<Provider> {
+  const { world, hypervisor, folders, imagesDir, log, settings, unlock } = options;
+  await removeLeftovers(folders);
+  const dirty = new Set<(clusterId: string) => void>();
+  const links = new Links(world, settings, hypervisor, folders, (record) => tell(dirty, record));
+  const host = { world, settings, hypervisor, folders, imagesDir, links, log };
+  await adopt(host);
+  return new VmHost(host, options.installation, dirty, unlock);
+}
+
+class VmHost implements Provider {
+  readonly kind: ProviderKind;
+  readonly capabilities: Capabilities;
+  readonly #host: Host;
+  readonly #installation: string | undefined;
+  readonly #dirty: Set<(clusterId: string) => void>;
+  readonly #unlock: () => void;
+  readonly #clusters: Clusters;
+  readonly #turns = new Turns();
+
+  constructor(
+    host: Host,
+    installation: string | undefined,
+    dirty: Set<(clusterId: string) => void>,
+    unlock: () => void,
+  ) {
+    this.kind = host.hypervisor.kind;
+    this.#host = host;
+    this.#installation = installation;
+    this.#dirty = dirty;
+    this.#unlock = unlock;
+    this.#clusters = new Clusters(host);
+    this.capabilities = capabilitiesOf(host.settings);
+  }
+
+  async look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
+    refuseIfGivenUp(signal, `Looking at ${cluster.name}`);
+    return sightCluster(this.#host, cluster, signal);
+  }
+
+  async list(signal: AbortSignal): Promise<OutsideObject[]> {
+    refuseIfGivenUp(signal, 'Listing VMs');
+    return inventory(this.#host, this.#installation);
+  }
+
+  ensureCluster(cluster: ClusterRef, source: ClusterSource, step: Step): Promise<Sighting> {
+    return this.#turn(cluster, () => this.#clusters.ensure(cluster, source, step));
+  }
+
+  wake(cluster: ClusterRef, session: SessionRef, step: Step): Promise<Sighting> {
+    return this.#turn(cluster, () => this.#clusters.wake(cluster, session, step));
+  }
+
+  ensureReset(cluster: ClusterRef, set: SetRef, step: Step): Promise<ResetResult> {
+    return this.#turn(cluster, () => this.#clusters.reset(cluster, set, step));
+  }
+
+  ensureSet(
+    source: SetSource,
+    set: SetRef,
+    _mode: CaptureMode,
+    step: Step,
+  ): Promise<CapturedSnapshot[]> {
+    return this.#turn(set, () => ensureSet(this.#host, source, set, step));
+  }
+
+  mark(cluster: ClusterRef, mark: string, step: Step): Promise<void> {
+    return this.#turn(cluster, () => this.#clusters.mark(cluster, mark, step));
+  }
+
+  ensureGone(object: OutsideObject, step: Step): Promise<void> {
+    return this.#turn(object, async () => {
+      if (object.kind === 'SET') return removeSet(this.#host, object, step);
+      const records = recordsOf(this.#host.folders, object);
+      for (const record of records) refuseIntruder(record, step);
+      for (const record of records) await removeVm(this.#host, record);
+    });
+  }
+
+  run(vm: VmRef, argv: readonly string[], options: RunOptions): Promise<RunResult> {
+    return this.#clusters.run(vm, argv, options);
+  }
+
+  open(_vm: VmRef, stream: string): Promise<Duplex> {
+    const reason = `This provider opens no ${stream} streams yet`;
+    return Promise.reject(new ProviderError(reason, { retryable: false }));
+  }
+
+  watch(onDirty: (clusterId: string) => void): () => void {
+    this.#dirty.add(onDirty);
+    return () => this.#dirty.delete(onDirty);
+  }
+
+  async close(): Promise<void> {
+    this.#dirty.clear();
+    await this.#turns.idle();
+    await this.#host.links.close();
+    this.#unlock();
+  }
+
+  /** Identifiers are unique over clusters and sets alike. */
+  #turn<T>(object: { readonly id: string }, work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(object.id, work);
+  }
+}
+
+/** Takes up the VMs that run: only those we are connected to can tell when they end. */
+async function adopt(host: Host): Promise<void> {
+  const running = listRecords(host.folders).filter(
+    (record) => record.state !== 'MAKING' && isRunning(record),
+  );
+  const links = await Promise.allSettled(running.map((record) => host.links.to(record)));
+  for (const [index, link] of links.entries()) {
+    if (link.status === 'rejected')
+      host.log(`${running[index]?.name ?? ''}: ${String(link.reason)}`);
+  }
+}
+
+function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: VmRecord): void {
+  if (owner.kind !== 'CLUSTER') return;
+  for (const listener of listeners) listener(owner.id);
+}
+
+/** What the provider can do, and how long it may take, with these settings. */
+export function capabilitiesOf(settings: VmHostSettings): Capabilities {
+  const parallel = settings.parallel ?? Math.min(2, availableParallelism());
+  const { bootMs, restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
+  const restore = 4 * restoreMs + quitMs + orderMs;
+  return {
+    goldenState: 'POOL',
+    wakes: true,
+    captureModes: ['OFFLINE'],
+    streams: [],
+    parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
+    deadlineMs: {
+      create: bootMs + restore,
+      wake: wakeMs + 2 * orderMs,
+      reset: restore,
+      capture: bootMs + restore,
+      remove: quitMs + 2 * orderMs,
+      look: 2 * answerMs,
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** What may be set of any host of VMs. Times are in milliseconds. */
+export interface VmHostSettings {
+  /** VMs that are made at the same time; null for as many as there are cores, two at most. */
+  readonly parallel: number | null;
+  /** From the start of the process to a guest that answers. */
+  readonly bootMs: number;
+  /** For loading a snapshot, and for the first words of a restored guest. */
+  readonly restoreMs: number;
+  /** How long a guest may take to answer when it is woken. */
+  readonly wakeMs: number;
+  /** How long a guest may take to answer when it is looked at. */
+  readonly answerMs: number;
+  /** How long the process may take to carry out an order. */
+  readonly orderMs: number;
+  /** How long a running process may take to greet; one that serves another client never does. */
+  readonly greetingMs: number;
+  /** How long the process may take to quit before it is killed. */
+  readonly quitMs: number;
+}
+
+/** Right for small guests, also where they are emulated on a busy machine. */
+export const DEFAULT_VM_HOST_SETTINGS: VmHostSettings = {
+  parallel: null,
+  bootMs: 60_000,
+  restoreMs: 10_000,
+  wakeMs: 2_000,
+  answerMs: 2_000,
+  orderMs: 5_000,
+  greetingMs: 500,
+  quitMs: 1_000,
+};
