@@ -107,6 +107,20 @@ export function isStale(
   return since !== null && now >= since;
 }
 
+/** Whether another can be taken like it without anybody's help: it holds no session's work. */
+export function isMadeOfImage({ source }: Pick<Snapshot, 'source'>): boolean {
+  return source === 'IMAGE' || source === 'PREBUILT';
+}
+
+/** Whether it is to be replaced by another of the same kind: too old, or of an old image. */
+export function wantsRenewal(
+  snapshot: Pick<Snapshot, 'readyAt' | 'outdated' | 'source'>,
+  pool: Pick<ClusterPool, 'snapshotMaxAgeSeconds'>,
+  now: number,
+): boolean {
+  return isMadeOfImage(snapshot) && (snapshot.outdated || isStale(snapshot, pool, now));
+}
+
 /** Its age in whole seconds: since it was ready, or begun while it is not. */
 export function ageSeconds(snapshot: Pick<Snapshot, 'createdAt' | 'readyAt'>, now: number): number {
   return Math.max(0, Math.floor((now - (snapshot.readyAt ?? snapshot.createdAt)) / 1_000));
