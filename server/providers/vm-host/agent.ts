@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { World } from '../../world.ts';
 import { ProviderError, type RunResult } from '../provider.ts';
 import { escapeBytes, timespec } from './escapes.ts';
@@ -26,20 +26,18 @@ interface Request {
 /** A conversation with the agent in one guest. Its side of it is `image/guest/agent.sh`. */
 export class Agent {
   readonly #world: World;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #requests = new Map<string, Request>();
   /** Answers to an earlier connection may still arrive: they carry another name. */
   readonly #name: string;
   #count = 0;
 
-  constructor(world: World, socket: Socket) {
+  constructor(world: World, socket: Duplex) {
     this.#world = world;
     this.#socket = socket;
     this.#name = world.secret(4);
     onLine(socket, LONGEST_LINE, (line) => this.#receive(line));
     socket.once('close', () => this.#end());
-    // Ends what a control plane that died in the middle of a line may have left.
-    socket.write('\n');
   }
 
   /** Resolves when the guest answers. */
@@ -49,10 +47,20 @@ export class Agent {
 
   /** New randomness, the present time and an identity; answers the turn marks. */
   async wake(identity: Identity, limit: Limit): Promise<string[]> {
-    const time = escapeBytes(timespec(this.#world.now()));
-    const seed = escapeBytes(Buffer.from(this.#world.secret(32), 'hex'));
     const { hostname, machineId } = identity;
-    return words(await this.#ask('wake', [time, seed, hostname ?? '-', machineId ?? '-'], limit));
+    const given = [...this.#timeAndSeed(), hostname ?? '-', machineId ?? '-'];
+    return words(await this.#ask('wake', given, limit));
+  }
+
+  /** All that a wake does, with new randomness, but the guest keeps its identity. */
+  async rehearse(limit: Limit): Promise<void> {
+    await this.#ask('rehearse', this.#timeAndSeed(), limit);
+  }
+
+  /** The letters of the seed go into the guest's generator as they are. */
+  #timeAndSeed(): string[] {
+    const seed = Buffer.from(this.#world.secret(32), 'hex').toString('base64url');
+    return [escapeBytes(timespec(this.#world.now())), seed];
   }
 
   /** Leaves a turn mark and answers all that are there. */
@@ -113,6 +121,7 @@ export class Agent {
     if (id === undefined || word === undefined) return;
     const request = this.#requests.get(id);
     if (word === 'unknown') request?.fail(unknownVerb());
+    else if (word === 'unsettled') request?.fail(unsettled(data ?? ''));
     else request?.answer(word, data ?? '');
   }
 
@@ -170,6 +179,11 @@ function notStarted(): ProviderError {
 
 function unknownVerb(): ProviderError {
   const reason = 'The agent in the guest does not know this: the image is of another version';
+  return new ProviderError(reason, { retryable: false });
+}
+
+function unsettled(what: string): ProviderError {
+  const reason = `The guest could not be given an identity of its own: ${what}`;
   return new ProviderError(reason, { retryable: false });
 }
 

@@ -97,8 +97,9 @@ export async function warmUp(host: Host, vm: RunningVm, step: Step): Promise<VmR
   const { agent, control } = vm.link;
   const what = `${vm.record.name} answers`;
   const limit = { what, ms: host.settings.restoreMs, signal: step.signal };
-  await agent.wake({ hostname: null, machineId: null }, limit);
   await agent.run(['true'], '', limit);
+  await agent.rehearse(limit);
+  await agent.rehearse(limit);
   const marks = await agent.marks(limit);
   await agent.still(limit);
   await control.pause();

@@ -1,21 +1,32 @@
+/** What it is given at once: a moment as the kernel stores it, then letters of randomness. */
+export const SETTLE_SEED_LETTERS = 43;
+
 // What the program does, instruction by instruction; there is no compiler in the build.
 const CODE = [
-  '4883ec10', // sub rsp, 16
-  'b810000000 31ff be07520000 31d2 0f05', // ioctl(0, RNDRESEEDCRNG)
-  '89c3', // mov ebx, eax
-  '31c0 bf04000000 4889e6 ba10000000 0f05', // read(4, rsp, 16)
-  'b8e3000000 31ff 4889e6 0f05', // clock_settime(CLOCK_REALTIME, rsp)
-  '09d8 f7d8 89c7', // edi = -(eax | ebx)
-  'b83c000000 0f05', // exit(edi)
+  '4883ec50', // sub rsp, 80
+  '31ed', // again: ebp = 0, the bytes that have come
+  '31c0 bf04000000 488d342c ba3b000000 29ea 0f05', // more: read(4, rsp + ebp, 59 - ebp)
+  '85c0 7e60', // if (eax <= 0) goto end
+  '01c5 83fd3b 72e1', // ebp += eax; if (ebp < 59) goto more
+  'b801000000 31ff 488d742410 ba2b000000 0f05', // write(0, rsp + 16, 43)
+  '89c3 83eb2b', // ebx = eax - 43
+  'b810000000 31ff be07520000 31d2 0f05 09c3', // ebx |= ioctl(0, RNDRESEEDCRNG)
+  'b8e3000000 31ff 4889e6 0f05 09c3', // ebx |= clock_settime(CLOCK_REALTIME, rsp)
+  '0f95c0 0430 b40a 66890424', // the answer: 0 if all of it was done, else 1, and the line's end
+  'b801000000 bf05000000 4889e6 ba02000000 0f05', // write(5, rsp, 2)
+  'eb86', // goto again
+  'b83c000000 31ff 0f05', // end: exit(0)
 ];
 const LOAD_ADDRESS = 0x400000n;
 const HEADERS = 120;
 
 /**
- * A Linux program of 180 bytes that makes the kernel's random generator take up new seeds at once
- * (a seed that is only written to it takes effect up to a minute later, so that clones of one
- * snapshot would give out the same numbers), and sets the clock to the nanosecond from 16 bytes on
- * file descriptor 4. Both in one program, because starting one costs most of the wake.
+ * A Linux program of 255 bytes that waits in the guest for its wakes: starting one then would cost
+ * most of the time. For every 59 bytes on file descriptor 4 it sets the clock to the nanosecond,
+ * gives the letters to the kernel's random generator on descriptor 0 and makes it take them up at
+ * once (a seed that is only written takes effect up to a minute later, so that clones of one
+ * snapshot would give out the same numbers), and answers on descriptor 5 with a line: 0 if all of
+ * it was done, else 1. It ends when nobody can write to it any more.
  */
 export function settleProgram(): Buffer {
   const code = Buffer.from(CODE.join('').replaceAll(' ', ''), 'hex');

@@ -7,7 +7,9 @@
 # run at the same time do not mix.
 #
 #   ping                                     pong
-#   wake <time> <seed> <host> <machine id>   woke <marks>     time and seed as printf escapes
+#   wake <time> <seed> <host> <machine id>   woke <marks>     16 bytes as printf escapes, 43 letters
+#                                            unsettled <what> what of it could not be done
+#   rehearse <time> <seed>                   rehearsed        all of a wake but what it leaves
 #   in <data>                                                 a piece of the next command's input
 #   run <arguments>                          out|err <base64>, then exit <code> or toolong
 #   mark <name>                              marks <marks>
@@ -19,10 +21,25 @@
 
 RUN=/run/snapyard
 TURNS=/var/lib/snapyard/turns
+HOOKS=/etc/snapyard/wake.d
 MOST=1048576
 PIECE=20000
 
 exec 3<> "$1"
+
+# Starting a program is what costs most in a wake: the one that takes up time and randomness is
+# there already. It ends when its pipe has no writer any more, so that nobody else may hold it.
+rm -f "$RUN/settle" "$RUN/settled"
+mkfifo "$RUN/settle" "$RUN/settled"
+exec 4<> "$RUN/settle" 5<> "$RUN/settled"
+(/lib/snapyard/settle <> /dev/urandom 3>&- 4< "$RUN/settle" 5> "$RUN/settled" &)
+
+# An image may bring programs that give a guest more of its own, such as its SSH host keys.
+hooks=
+for hook in "$HOOKS"/*; do
+  [ -x "$hook" ] && hooks="$hooks $hook"
+done
+mkdir -p "$RUN/rehearsal"
 
 say() { echo "$@" >&3; }
 
@@ -34,15 +51,36 @@ marks() {
   done
 }
 
+settle() { # time seed host machine-id folder
+  printf '%b%s' "$1" "$2" >&4
+  read -r settled <&5
+  [ "$settled" = 0 ] || return 1
+  [ "$3" = - ] || { echo "$3" > /proc/sys/kernel/hostname && echo "$3" > "$5/hostname"; } || return 1
+  [ "$4" = - ] || echo "$4" > "$5/machine-id"
+}
+
+run_hooks() { # host
+  [ "$1" != - ] || return 0
+  for hook in $hooks; do
+    "$hook" < /dev/null > /dev/null 2>&1 3>&- 4>&- 5>&- || return 1
+  done
+}
+
 wake() { # id time seed host machine-id
-  printf '%b' "$3" > /dev/urandom
-  printf '%b' "$2" > "$RUN/time"
-  /lib/snapyard/settle < /dev/urandom 4< "$RUN/time"
-  [ "$4" = - ] || echo "$4" > /proc/sys/kernel/hostname
-  [ "$4" = - ] || echo "$4" > /etc/hostname
-  [ "$5" = - ] || echo "$5" > /etc/machine-id
-  marks
-  say "$1 woke$found"
+  if ! settle "$2" "$3" "$4" "$5" /etc; then
+    say "$1 unsettled identity"
+  elif ! run_hooks "$4"; then
+    say "$1 unsettled $hook"
+  else
+    marks
+    say "$1 woke$found"
+  fi
+}
+
+# The way of a wake is gone beforehand, so that its code and its memory are at hand when it counts.
+rehearse() { # id time seed
+  read -r host < /proc/sys/kernel/hostname
+  settle "$2" "$3" "$host" rehearsed "$RUN/rehearsal" && marks && say "$1 rehearsed"
 }
 
 send() { # id word file: the file in pieces
@@ -67,7 +105,7 @@ start() { # id arguments
   printf '%b' "$2" > "$work/arguments"
   xargs -0 -x sh -c '
     (exec "$@" < "$0/in" > "$0/out" 2> "$0/err")
-    echo $? > "$0/code"' "$work" < "$work/arguments" 3>&-
+    echo $? > "$0/code"' "$work" < "$work/arguments" 3>&- 4>&- 5>&-
 }
 
 run() { # id arguments
@@ -90,6 +128,7 @@ answer() { # id verb a b c d
   case $2 in
     ping) say "$1 pong" ;;
     wake) wake "$1" "$3" "$4" "$5" "$6" ;;
+    rehearse) rehearse "$1" "$3" "$4" ;;
     in) mkdir -p "$RUN/$1" && printf '%b' "$3" >> "$RUN/$1/in" ;;
     run) run "$1" "$3" & ;;
     mark)
