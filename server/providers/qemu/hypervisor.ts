@@ -27,6 +27,7 @@ export interface QemuHere {
 /** Runs VMs by QEMU. */
 export class QemuHypervisor implements Hypervisor {
   readonly kind = 'QEMU';
+  readonly worksInFolder = false;
   readonly program: string;
   readonly version: string;
   readonly #here: QemuHere;
@@ -63,8 +64,11 @@ export class QemuHypervisor implements Hypervisor {
     }
   }
 
-  agentSocket(vm: VmSite, limit: Limit): Promise<Socket> {
-    return connectWhen(this.#here.world, vm.files.agent, vm.isUp, limit);
+  async agentSocket(vm: VmSite, limit: Limit): Promise<Socket> {
+    const socket = await connectWhen(this.#here.world, vm.files.agent, vm.isUp, limit);
+    // Ends what a control plane that died in the middle of a line may have left.
+    socket.write('\n');
+    return socket;
   }
 
   confirmBoot(): void {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
 import type { VmFiles } from './folders.ts';
 import type { StoredFile } from './set-store.ts';
@@ -15,6 +15,8 @@ export interface Hypervisor {
   readonly program: string;
   /** The program's version, as it tells it. */
   readonly version: string;
+  /** Whether a process works in its VM's folder: then a snapshot may hold paths relative to it. */
+  readonly worksInFolder: boolean;
   /** Its command line: a pure function of the VM, so that it can be tested without one. */
   argumentsFor(vm: VmPlan): readonly string[];
   /**
@@ -24,8 +26,11 @@ export interface Hypervisor {
   describeMachine(size: MachineSize): string;
   /** Takes up the conversation with a process that runs. */
   control(vm: VmSite, limit: Limit): Promise<Control>;
-  /** Connects to the port behind which the agent in the guest listens. */
-  agentSocket(vm: VmSite, limit: Limit): Promise<Socket>;
+  /**
+   * The port behind which the agent in the guest listens. It closes when the guest is gone; what
+   * is written to it before the guest listens is delivered when it does.
+   */
+  agentSocket(vm: VmSite, limit: Limit): Promise<Duplex>;
   /** Notes that a guest has booted here: from now on a failure is not the machine's. */
   confirmBoot(): void;
   /** Gives up a way of running guests after the first did not boot; true if there is another. */

@@ -18,10 +18,11 @@ export function startProcess(
   binary: string,
   argv: readonly string[],
   logFile: string,
+  cwd?: string,
 ): Promise<ProcessId> {
   const log = openSync(logFile, 'a', 0o600);
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, argv, { detached: true, stdio: ['ignore', log, log] });
+    const child = spawn(binary, argv, { detached: true, cwd, stdio: ['ignore', log, log] });
     child.once('error', (error) => {
       closeSync(log);
       const reason = `Cannot start ${binary}: ${error.message}`;

@@ -33,9 +33,9 @@ export async function startVm(
   refuseIfGivenUp(signal, `Starting ${record.name}`);
   publishFolder(host.folders.vms, record.name, (draft) => writeJson(`${draft}/vm.json`, record));
   const plan = { ...machine, name: record.name, uuid: record.uuid, files };
-  const { program } = host.hypervisor;
+  const { program, worksInFolder } = host.hypervisor;
   const argv = host.hypervisor.argumentsFor(plan);
-  const id = await startProcess(program, argv, files.log);
+  const id = await startProcess(program, argv, files.log, worksInFolder ? files.folder : undefined);
   const started = writeRecord(host.folders, { ...record, process: id });
   const limit = { what: `Starting ${record.name}`, ms: host.settings.restoreMs };
   try {

@@ -1,4 +1,5 @@
 import { type Socket, connect } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { Limit } from './within.ts';
@@ -40,7 +41,7 @@ function tryConnect(path: string): Promise<Socket | Error> {
  * Calls back with every line a socket brings. What comes from a guest is not to be trusted: a line
  * longer than `most` is dropped, so that nobody can fill our memory.
  */
-export function onLine(socket: Socket, most: number, callback: (line: string) => void): void {
+export function onLine(socket: Readable, most: number, callback: (line: string) => void): void {
   let rest = '';
   let isTooLong = false;
   socket.setEncoding('utf8');
