@@ -3,9 +3,10 @@ import type { Db } from '../../db/connection.ts';
 import type { Store } from '../../db/store.ts';
 import type { Change, SubjectType } from '../../schema/model/change.ts';
 import { CLUSTER_STATUSES, CLUSTER_TRANSITIONS, type Cluster } from '../../schema/model/cluster.ts';
+import { IMAGE_TRANSITIONS } from '../../schema/model/image.ts';
 import { JOB_TRANSITIONS } from '../../schema/model/job.ts';
 import { isLive, SESSION_TRANSITIONS, type Session } from '../../schema/model/session.ts';
-import { SNAPSHOT_TRANSITIONS, type Snapshot } from '../../schema/model/snapshot.ts';
+import { isMadeOfImage, SNAPSHOT_TRANSITIONS, type Snapshot } from '../../schema/model/snapshot.ts';
 import { setId } from '../../server/outside.ts';
 import type { Provider } from '../../server/providers/provider.ts';
 import { readAllRows, type AllRows } from './all-rows.ts';
@@ -19,6 +20,7 @@ const LEGAL: Readonly<Partial<Record<SubjectType, Readonly<Record<string, readon
   CLUSTER: { ...CLUSTER_TRANSITIONS, new: ['CREATING'] },
   SNAPSHOT: { ...SNAPSHOT_TRANSITIONS, new: ['CREATING'] },
   JOB: { ...JOB_TRANSITIONS, new: ['QUEUED'] },
+  IMAGE: { ...IMAGE_TRANSITIONS, new: ['CREATING'] },
 };
 
 /** What a watcher remembers of a cluster. */
@@ -38,6 +40,7 @@ export class Invariants {
   readonly #queues = new Map<string, string[]>();
   readonly #held = new Map<string, Held>();
   readonly #clusterOf = new Map<string, string>();
+  readonly #mostSets = new Map<string, number>();
 
   /** The position up to which the log was followed: what lies behind it is not asked for again. */
   get followed(): number {
@@ -53,7 +56,8 @@ export class Invariants {
         ...brokenTimes(rows),
         ...brokenCounts(rows),
         ...brokenQueues(rows),
-        ...brokenSets(rows),
+        ...this.#brokenSets(rows),
+        ...brokenMaking(rows),
         ...this.#brokenVersions(rows),
         ...this.#brokenFences(rows),
         ...this.#brokenStays(rows),
@@ -98,6 +102,18 @@ export class Invariants {
       if (before === undefined || before === now) return [];
       return [`session ${id} ran on ${before} and is now on ${now}`];
     });
+  }
+
+  /** A current set is READY as a whole; a cluster has one, a pool as many as it ever might. */
+  #brokenSets({ snapshots, pools }: AllRows): string[] {
+    for (const { id, templateSets } of pools) {
+      this.#mostSets.set(id, Math.max(templateSets, this.#mostSets.get(id) ?? 1));
+    }
+    const current = snapshots.filter((row) => row.current);
+    const holder = (row: Snapshot) => row.clusterId ?? row.poolId;
+    return [...Map.groupBy(current, holder)].flatMap(([id, rows]) =>
+      brokenCurrent(id, rows, this.#mostSets.get(id) ?? 1),
+    );
   }
 
   /** Follows the log to its end: positions rise, states chain, queues are served in order. */
@@ -213,16 +229,25 @@ function brokenQueues({ clusters, sessions }: AllRows): string[] {
     .map(({ name }) => `cluster ${name} is free while somebody waits`);
 }
 
-/** A current set is READY as a whole, and its owner has one only. */
-function brokenSets({ snapshots }: AllRows): string[] {
-  const current = snapshots.filter((row) => row.current);
-  const owner = (row: Snapshot) => row.clusterId ?? row.poolId;
-  return [...Map.groupBy(current, owner)].flatMap(([id, rows]) => [
-    ...(new Set(rows.map(({ set }) => set)).size > 1 ? [`${id} has two current sets`] : []),
+function brokenCurrent(id: string, rows: readonly Snapshot[], most: number): string[] {
+  const sets = new Set(rows.map(({ set }) => set)).size;
+  const fromSession = new Set(rows.map((row) => isMadeOfImage(row))).size;
+  return [
+    ...(sets > most ? [`${id} has ${sets} current sets, not ${most}`] : []),
+    ...(fromSession > 1 ? [`${id} has current sets of an image and of a session`] : []),
     ...rows
-      .filter(({ status }) => status !== 'READY')
-      .map(({ name, status }) => `current snapshot ${name} of ${id} is ${status}`),
-  ]);
+      .filter(({ status, owner }) => status !== 'READY' || owner !== null)
+      .map((row) => `current snapshot ${row.name} of ${id} is ${row.status}, of ${row.owner}`),
+  ];
+}
+
+/** What was made of a saved set is nobody's but its session's. */
+function brokenMaking({ clusters, snapshots }: AllRows): string[] {
+  const saved = new Set(snapshots.filter(({ owner }) => owner !== null).map(setId));
+  return clusters
+    .filter((c) => c.status === 'AVAILABLE' && c.removingAt === null)
+    .filter(({ poolId, madeFromSet: set }) => set !== null && saved.has(setId({ poolId, set })))
+    .map(({ name }) => `cluster ${name} is free with what somebody saved`);
 }
 
 /**
