@@ -1,5 +1,13 @@
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
+import {
+  type RegistryConfig,
+  byteSize,
+  places,
+  repository,
+  tag,
+  yesOrNo,
+} from './registry-settings.ts';
 
 /**
  * The settings, read once from the environment. A value out of bounds stops the start with a
@@ -26,6 +34,10 @@ export interface Config {
     readonly snapshotPath: string | undefined;
   };
   readonly kubevirt: KubevirtConfig;
+  /** Where images of VMs come from and go to. */
+  readonly registry: RegistryConfig;
+  /** Bytes of a disk that is made for a VM whose image brings none. */
+  readonly diskSizeBytes: number;
   /** What QEMU and FIRECRACKER pools get that have no value of their own. */
   readonly microDefaults: {
     readonly size: number | undefined;
@@ -149,6 +161,13 @@ const environment = z.object({
   SNAPYARD_KUBE_SSH_USER: kubeUser.optional(),
   SNAPYARD_KUBE_SSH_KEY: z.string().optional(),
   SNAPYARD_KUBE_SNAPSHOT_API: z.enum(SNAPSHOT_APIS).optional(),
+  USE_PREBUILT_SNAPSHOT: yesOrNo.default(true),
+  SNAPSHOT_REGISTRY: repository.optional(),
+  SNAPSHOT_TAG: tag.default('win98-base'),
+  DISK_SIZE: byteSize('1M', '1T').default(2 * 2 ** 30),
+  SNAPYARD_REGISTRIES: places.default([]),
+  SNAPYARD_PULL_LIMIT: byteSize('1M', '1T').default(4 * 2 ** 30),
+  SNAPYARD_REGISTRY_AUTH: z.string().optional(),
   IRONCLAW_POOL_SIZE: wholeNumber(1, 20).optional(),
   IRONCLAW_SNAPSHOT_REFRESH_SECS: wholeNumber(60, 31_536_000).optional(),
   IRONCLAW_SNAPSHOT_PATH: z.string().optional(),
@@ -177,6 +196,15 @@ export function readConfig(env: Environment = process.env): Config {
     simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
     qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
     kubevirt: kubevirtConfig(read, env),
+    registry: {
+      usePrebuilt: read.USE_PREBUILT_SNAPSHOT,
+      repository: read.SNAPSHOT_REGISTRY,
+      tag: read.SNAPSHOT_TAG,
+      allowed: read.SNAPYARD_REGISTRIES,
+      pullLimitBytes: read.SNAPYARD_PULL_LIMIT,
+      authFile: read.SNAPYARD_REGISTRY_AUTH,
+    },
+    diskSizeBytes: read.DISK_SIZE,
     microDefaults: {
       size: read.IRONCLAW_POOL_SIZE,
       snapshotMaxAgeSeconds: read.IRONCLAW_SNAPSHOT_REFRESH_SECS,
