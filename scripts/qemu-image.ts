@@ -3,8 +3,9 @@
  * `npm run qemu:image [folder]`. The folder is where the server looks for images.
  */
 import { join, resolve } from 'node:path';
+import { imageRef } from '../schema/model/image.ts';
 import { BuildError } from '../server/providers/vm-host/image/build-error.ts';
-import { buildImage } from '../server/providers/vm-host/image/build.ts';
+import { buildBase } from '../server/providers/vm-host/image/build.ts';
 import { realWorld } from '../server/world.ts';
 
 const state = process.env['SNAPYARD_STATE'] ?? './data/vms';
@@ -13,9 +14,10 @@ const world = realWorld();
 
 try {
   const started = world.elapsed();
-  const image = await buildImage(world, folder);
+  const image = await buildBase(world, folder);
   const seconds = ((world.elapsed() - started) / 1_000).toFixed(1);
-  console.log(`${join(folder, image.id)} (Linux ${image.kernel}) in ${seconds} s`);
+  const { kernelVersion } = image.boot;
+  console.log(`${imageRef(image)} in ${image.folder} (Linux ${kernelVersion}) in ${seconds} s`);
 } catch (error) {
   if (!(error instanceof BuildError)) throw error;
   console.error(`qemu:image: ${error.message}`);

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ClusterRef, Provider, SetRef } from '../../server/providers/provider.ts';
 import { qemuAvailability } from '../../server/providers/qemu/availability.ts';
-import { buildImage, imageRecipe } from '../../server/providers/vm-host/image/build.ts';
-import { listImages } from '../../server/providers/vm-host/image-manifest.ts';
+import { buildBase } from '../../server/providers/vm-host/image/build.ts';
+import { ourPrograms } from '../../server/providers/vm-host/image/foundation.ts';
+import { findImage } from '../../server/providers/vm-host/image-manifest.ts';
 import { createQemuProvider, type QemuOptions } from '../../server/providers/qemu/provider.ts';
 import { realWorld } from '../../server/world.ts';
 import { clusterRef, setRef, stepOf } from './simulator.ts';
@@ -25,11 +26,11 @@ export async function whyNoVms(): Promise<string | null> {
 
 async function whatIsMissing(): Promise<string | null> {
   const first = await qemuAvailability({ imageDir: IMAGES });
-  const isBuilt = listImages(IMAGES)[0]?.recipe === imageRecipe();
+  const isBuilt = findImage(IMAGES, 'base')?.programs === ourPrograms();
   if (first.available && isBuilt) return null;
   if (!first.available && !first.why.startsWith('no image')) return `${first.why} (${first.fix})`;
   try {
-    await buildImage(realWorld(), IMAGES);
+    await buildBase(realWorld(), IMAGES);
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

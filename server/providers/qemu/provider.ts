@@ -1,12 +1,10 @@
 import type { World } from '../../world.ts';
-import { type Provider, ProviderError } from '../provider.ts';
+import type { Provider } from '../provider.ts';
 import { makeFolders } from '../vm-host/folders.ts';
 import { createVmHost } from '../vm-host/provider.ts';
 import { DEFAULT_VM_HOST_SETTINGS, type VmHostSettings } from '../vm-host/settings.ts';
 import { lockState } from '../vm-host/state-lock.ts';
-import { Accelerators } from './accelerator.ts';
-import { qemuVersion } from './availability.ts';
-import { QemuHypervisor } from './hypervisor.ts';
+import { findHypervisor } from './find-hypervisor.ts';
 import { DEFAULT_QEMU_SETTINGS, type QemuSettings } from './settings.ts';
 
 /** What the provider is made with. */
@@ -31,16 +29,10 @@ export interface QemuOptions {
 export async function createQemuProvider(options: QemuOptions): Promise<Provider> {
   const { world, installation, imageDir: imagesDir, log = () => {} } = options;
   const settings = { ...DEFAULT_VM_HOST_SETTINGS, ...DEFAULT_QEMU_SETTINGS, ...options.settings };
-  const found = await qemuVersion(settings.binary);
-  if (found === null) {
-    throw new ProviderError(`${settings.binary} is not installed`, { retryable: false });
-  }
   const folders = makeFolders(options.stateDir, options.snapshotDir);
   const unlock = lockState(world, folders.state);
   try {
-    const accelerators = await Accelerators.choose(settings, folders.state, log);
-    const here = { world, settings, qemu: settings, found, accelerators };
-    const hypervisor = new QemuHypervisor(here);
+    const hypervisor = await findHypervisor({ world, stateDir: folders.state, settings, log });
     const host = { world, hypervisor, folders, unlock, imagesDir, installation, log, settings };
     return await createVmHost(host);
   } catch (error) {

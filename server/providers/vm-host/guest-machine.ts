@@ -3,7 +3,9 @@ import type { RoleSpec } from '../../../schema/model/template.ts';
 import { ProviderError } from '../provider.ts';
 import type { Host } from './host.ts';
 import type { MachineSize, Start } from './hypervisor.ts';
-import { type Image, KERNEL_FILE, ROOT_FILE, listImages } from './image-manifest.ts';
+import { BASE_IMAGE } from '../../../schema/model/image.ts';
+import { type Image, findImage } from './image-manifest.ts';
+import { rootFile } from './image/root-file.ts';
 import type { StoredSet, StoredSnapshot } from './set-store.ts';
 
 /** What a VM of this kind is given of its machine. */
@@ -24,21 +26,20 @@ export function refuseOtherMachine(host: Host, size: MachineSize, stored: Stored
   throw new ProviderError(`${reason}; capture a new set`, { retryable: false });
 }
 
-/** The image that a role starts from: the one it names, or the newest there is. */
+/** The image that a role starts from: the version it names, or the newest of a name. */
 export function imageFor(host: Host, spec: RoleSpec): Image {
-  const images = listImages(host.imagesDir);
-  const image = images.find(({ id }) => spec.image === null || id === spec.image);
+  const wanted = spec.image ?? BASE_IMAGE;
+  const image = findImage(host.imagesDir, wanted);
   if (image !== undefined) return image;
-  const what = spec.image === null ? 'There is no image' : `There is no image ${spec.image}`;
-  const reason = `${what} in ${host.imagesDir}; build one: npm run qemu:image`;
+  const fix = spec.image === null ? '; build one: npm run qemu:image' : '';
+  const reason = `There is no image ${wanted} in ${host.imagesDir}${fix}`;
   throw new ProviderError(reason, { retryable: false });
 }
 
 /** How a guest boots from an image. */
-export function bootFrom(image: Image): Start {
-  const { folder, commandLine } = image;
-  const kernel = join(folder, KERNEL_FILE);
-  return { kind: 'BOOT', kernel, root: join(folder, ROOT_FILE), commandLine };
+export function bootFrom({ folder, boot }: Image): Start {
+  const kernel = join(folder, boot.kernel.name);
+  return { kind: 'BOOT', kernel, root: rootFile(folder, boot), commandLine: boot.commandLine };
 }
 
 /** The snapshot of a role in a set. */

@@ -1,56 +1,119 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRecord, readJson } from './json-file.ts';
+import { z } from 'zod';
+import { IMAGE_NAME, IMAGE_SOURCES, imageRef } from '../../../schema/model/image.ts';
+import { readJson } from './json-file.ts';
 
-/** The layout of an image; one written in another is not read. */
-export const IMAGE_FORMAT = 1;
-/** The kernel, as an ELF file. */
-export const KERNEL_FILE = 'vmlinux';
-/** The archive that becomes the guest's file system. */
-export const ROOT_FILE = 'initramfs.cpio';
+/** The layout of an image's folder; one written in another is not read. */
+export const IMAGE_FORMAT = 2;
+/** The file that describes the version in whose folder it is. */
+export const IMAGE_MANIFEST = 'manifest.json';
 
-/** What an image is made of. */
-export interface ImageManifest {
-  readonly format: number;
-  readonly id: string;
-  /** Which version of our own programs is in it. */
-  readonly recipe: string;
-  readonly kernel: string;
-  readonly commandLine: string;
-  readonly packages: readonly string[];
-  readonly createdAt: number;
+const name = z.string().regex(IMAGE_NAME);
+const imageVersion = z.int().min(1);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const lines = z.array(z.string());
+
+const imageFile = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  bytes: z.int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const layeredBoot = z.strictObject({
+  kind: z.literal('LAYERS'),
+  kernel: imageFile,
+  kernelVersion: z.string(),
+  layers: z.array(imageFile).min(1),
+  commandLine: z.string(),
+});
+
+const boot = z.discriminatedUnion('kind', [layeredBoot]);
+
+const imageManifest = z.strictObject({
+  format: z.literal(IMAGE_FORMAT),
+  name,
+  imageVersion,
+  parent: z.strictObject({ name, imageVersion, digest }).nullable(),
+  arch: z.string(),
+  source: z.enum(IMAGE_SOURCES),
+  digest,
+  programs: z.string(),
+  packages: lines,
+  contents: lines,
+  boot,
+  sizeBytes: z.int().min(0),
+  compressedBytes: z.int().min(0).nullable(),
+  createdAt: z.number(),
+});
+
+/** A file in the folder of a version, and how to know it again. */
+export type ImageFile = z.infer<typeof imageFile>;
+
+/**
+ * A guest that boots into its memory: the kernel unpacks the layers, archives, one over the other.
+ * A version that is built on another one begins with its layers, which are the same files on disk.
+ */
+export type LayeredBoot = z.infer<typeof layeredBoot>;
+
+/** How a guest starts from an image. */
+export type ImageBoot = z.infer<typeof boot>;
+
+/**
+ * What one version of a named image is. `digest` is of what a guest gets of it; `programs` tells
+ * which version of our own programs is in it, `packages` every package, its parents' too.
+ */
+export type ImageManifest = z.infer<typeof imageManifest>;
+
+/** A version of an image on this machine. */
+export type Image = ImageManifest & { readonly folder: string };
+
+/** Reads what describes a version; null for what is none of ours. */
+export function parseImageManifest(value: unknown): ImageManifest | null {
+  return imageManifest.safeParse(value).data ?? null;
 }
 
-/** An image on this machine. */
-export interface Image extends ImageManifest {
-  readonly folder: string;
+/** The version in a folder, whole; null when there is none. */
+export function readImage(folder: string): Image | null {
+  const manifest = parseImageManifest(readJson(join(folder, IMAGE_MANIFEST)));
+  if (manifest === null) return null;
+  const isComplete = bootFiles(manifest.boot).every((file) => hasFile(folder, file));
+  return isComplete ? { ...manifest, folder } : null;
 }
 
-/** The images in a folder, the newest first. What is not a complete image is passed over. */
+/** All files that a guest needs to start. */
+export function bootFiles({ kernel, layers }: ImageBoot): readonly ImageFile[] {
+  return [kernel, ...layers];
+}
+
+/** The images in a folder, by name, the newest version first. What is incomplete is passed over. */
 export function listImages(imagesDir: string): Image[] {
   if (!existsSync(imagesDir)) return [];
-  const names = readdirSync(imagesDir).filter((name) => !name.startsWith('.'));
-  const images = names.map((name) => readImage(join(imagesDir, name)));
-  return images
-    .filter((image) => image !== null)
-    .toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
+  const folders = readdirSync(imagesDir).filter((folder) => /^[a-z][a-z0-9-]*@\d+$/.test(folder));
+  return folders
+    .flatMap((folder) => readImage(join(imagesDir, folder)) ?? [])
+    .filter((image) => image.folder === versionFolder(imagesDir, image))
+    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : newerFirst(a, b)));
 }
 
-function readImage(folder: string): Image | null {
-  const manifest = readJson(join(folder, 'manifest.json'));
-  const isComplete = [KERNEL_FILE, ROOT_FILE].every((file) => existsSync(join(folder, file)));
-  return isManifest(manifest) && isComplete ? { ...manifest, folder } : null;
+/** The version that a text means: `games@3`, or the newest of the name `games`. */
+export function findImage(imagesDir: string, reference: string): Image | undefined {
+  const images = listImages(imagesDir);
+  return images.find((image) => image.name === reference || imageRef(image) === reference);
 }
 
-function isManifest(value: unknown): value is ImageManifest {
-  return (
-    isRecord(value) &&
-    value['format'] === IMAGE_FORMAT &&
-    typeof value['id'] === 'string' &&
-    typeof value['recipe'] === 'string' &&
-    typeof value['kernel'] === 'string' &&
-    typeof value['commandLine'] === 'string' &&
-    Array.isArray(value['packages']) &&
-    typeof value['createdAt'] === 'number'
-  );
+/** Where a version is kept. */
+export function versionFolder(
+  imagesDir: string,
+  image: Pick<ImageManifest, 'name' | 'imageVersion'>,
+): string {
+  return join(imagesDir, imageRef(image));
+}
+
+function newerFirst(a: Image, b: Image): number {
+  return b.imageVersion - a.imageVersion;
+}
+
+function hasFile(folder: string, { name: file, bytes }: ImageFile): boolean {
+  return statSync(join(folder, file), { throwIfNoEntry: false })?.size === bytes;
 }

@@ -1,86 +1,201 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  BASE_IMAGE,
+  type ImageRecipe,
+  type ImageSource,
+  imageRef,
+} from '../../../../schema/model/image.ts';
 import type { World } from '../../../world.ts';
-import { IMAGE_FORMAT, type ImageManifest, KERNEL_FILE, ROOT_FILE } from '../image-manifest.ts';
+import type { Step } from '../../provider.ts';
+import type { Folders } from '../folders.ts';
+import type { Hypervisor } from '../hypervisor.ts';
+import { type Image, findImage } from '../image-manifest.ts';
+import type { VmHostSettings } from '../settings.ts';
 import { BuildError } from './build-error.ts';
-import { guestFiles, initramfs } from './initramfs.ts';
-import { kernelElf } from './kernel.ts';
-import { kernelModules } from './kernel-modules.ts';
+import { type ArchiveEntry, readCpio } from './cpio.ts';
+import { type Foundation, makeFoundation, ourPrograms } from './foundation.ts';
+import { runSteps } from './guest-steps.ts';
+import { type Changes, NO_CHANGES, type Tree, makeLayer } from './layer.ts';
+import { packageEntries } from './package-files.ts';
 import { unpackPackages } from './packages.ts';
+import { recipeEntries, recipeLines } from './recipe.ts';
+import { type Content, type FileSource, type Head } from './version-folder.ts';
+import { bootOf, contentOf, digestOfBoot, publishVersion, writeVersion } from './version-folder.ts';
+import { inWorkFolder } from './work-folder.ts';
 
-// The last two skip self-tests and tables that cost a second each on an emulated CPU.
-const COMMAND_LINE = [
-  'console=ttyS0 quiet panic=-1 nokaslr mitigations=off no5lvl cryptomgr.notests',
-  'initcall_blacklist=load_system_certificate_list,init_kprobe_trace',
-].join(' ');
+/** What images are built with. */
+export interface Workshop {
+  readonly world: World;
+  readonly imagesDir: string;
+  readonly settings: VmHostSettings;
+  /** Asked for when steps are to be run in a guest; throws where there is none. */
+  readonly hypervisor: () => Promise<Hypervisor>;
+  readonly log: (line: string) => void;
+}
+
+/** Which version is to be built, on what. */
+export interface BuildOrder {
+  readonly name: string;
+  readonly imageVersion: number;
+  /** Null for one that stands on packages alone. */
+  readonly parent: Image | null;
+  readonly recipe: ImageRecipe;
+}
+
+const NO_RECIPE: ImageRecipe = { parent: null, packages: [], files: {}, steps: [] };
+const DRAFT = { name: 'draft', imageVersion: 1 };
 
 /**
- * Builds the small Linux image into a folder of images and answers its manifest. The image's name
- * is made from its content: built again from the same packages, it is the same image, and nothing
- * is written. It appears by a rename, so a half-built one is never seen.
+ * Builds a version of an image. It appears by a rename when all of it is on the disk. A recipe
+ * that makes no difference to what it is built on is refused: that would be a name and no image.
  */
-export async function buildImage(world: World, imagesDir: string): Promise<ImageManifest> {
-  await mkdir(imagesDir, { recursive: true });
-  const work = await mkdtemp(join(imagesDir, '.building-'));
-  try {
-    return await publish(world, imagesDir, work);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+export function buildVersion(shop: Workshop, order: BuildOrder, step: Step): Promise<Image> {
+  return inWorkFolder(shop.world, shop.imagesDir, async (folders) => {
+    const built = await build(shop, order, folders, step);
+    step.progress('pack');
+    const { content, packages, contents } = built;
+    const head = headOf(shop.world, order, packages, contents);
+    if (order.parent?.digest === digestOfBoot(bootOf(content))) throw noDifference(order);
+    const draft = await writeVersion(join(folders.state, 'image'), head, content);
+    return publishVersion(shop.imagesDir, draft);
+  });
 }
 
-/** A name for what we put into an image ourselves: another one, and it should be built again. */
-export function imageRecipe(): string {
-  return hashOf([COMMAND_LINE, ...guestFiles().map(({ data }) => data)]);
-}
-
-async function publish(world: World, imagesDir: string, work: string): Promise<ImageManifest> {
-  const { root, names } = await unpackPackages(work);
-  const { version, kernel } = findKernel(root);
-  const files = {
-    [KERNEL_FILE]: kernelElf(kernel),
-    [ROOT_FILE]: initramfs(root, kernelModules(root, version)),
-  };
-  const image = manifest(world, version, names, files);
-  const target = join(imagesDir, image.id);
-  if (existsSync(join(target, 'manifest.json'))) return image;
-  const made = join(work, 'image');
-  await mkdir(made);
-  for (const [name, data] of Object.entries(files)) await writeFile(join(made, name), data);
-  await writeFile(join(made, 'manifest.json'), `${JSON.stringify(image, undefined, 2)}\n`);
-  await rename(made, target);
-  return image;
-}
-
-function findKernel(root: string): { version: string; kernel: Buffer } {
-  const prefix = 'vmlinuz-';
-  const name = readdirSync(join(root, 'boot')).find((file) => file.startsWith(prefix));
-  if (name === undefined) throw new BuildError('the kernel package holds no vmlinuz');
-  return { version: name.slice(prefix.length), kernel: readFileSync(join(root, 'boot', name)) };
-}
-
-function manifest(
+/**
+ * Builds the next version of the base image; where that would be the same as the newest one,
+ * nothing is written and that one is answered.
+ */
+export function buildBase(
   world: World,
-  kernel: string,
-  packages: readonly string[],
-  files: Readonly<Record<string, Buffer>>,
-): ImageManifest {
-  const content = hashOf([COMMAND_LINE, ...Object.values(files)]);
+  imagesDir: string,
+  signal = new AbortController().signal,
+): Promise<Image> {
+  return inWorkFolder(world, imagesDir, async (folders) => {
+    const { content, packages } = await makeFoundation(await workIn(folders, 'base'), signal);
+    const newest = findImage(imagesDir, BASE_IMAGE);
+    if (newest?.digest === digestOfBoot(bootOf(content))) return newest;
+    const imageVersion = (newest?.imageVersion ?? 0) + 1;
+    const order = { name: BASE_IMAGE, imageVersion, parent: null, recipe: NO_RECIPE };
+    const head = headOf(world, order, packages, baseLines(packages));
+    const draft = await writeVersion(join(folders.state, 'image'), head, content);
+    return publishVersion(imagesDir, draft);
+  });
+}
+
+interface Built {
+  readonly content: Content;
+  readonly packages: readonly string[];
+  readonly contents: readonly string[];
+}
+
+async function build(
+  shop: Workshop,
+  { parent, recipe }: BuildOrder,
+  folders: Folders,
+  step: Step,
+): Promise<Built> {
+  step.progress('fetch packages');
+  const ground = await groundOf(parent, folders, step.signal);
+  const own = await workIn(folders, 'own');
+  const fetched = await fetchPackages(recipe, ground.packages, own, step.signal);
+  const added = [...fetched.entries, ...recipeEntries(recipe)];
+  const below = await treeOf(ground.content);
+  const changes = await changesBy(shop, recipe, { ground, below, added }, folders, step);
   return {
-    format: IMAGE_FORMAT,
-    id: `debian-${kernel}-${content.slice(0, 12)}`,
-    recipe: imageRecipe(),
-    kernel,
-    commandLine: COMMAND_LINE,
-    packages,
-    createdAt: world.now(),
+    content: withLayer(ground.content, makeLayer(below, added, changes)),
+    packages: [...ground.packages, ...fetched.names],
+    contents: [
+      ...(parent === null ? baseLines(ground.packages) : []),
+      ...recipeLines(recipe, fetched.names),
+    ],
   };
 }
 
-function hashOf(parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
+/** What a version is built on: its parent, or the small Linux that all begin with. */
+async function groundOf(
+  parent: Image | null,
+  folders: Folders,
+  signal: AbortSignal,
+): Promise<Foundation> {
+  if (parent !== null) return { content: contentOf(parent), packages: parent.packages };
+  return makeFoundation(await workIn(folders, 'base'), signal);
+}
+
+async function fetchPackages(
+  { packages }: ImageRecipe,
+  there: readonly string[],
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ entries: ArchiveEntry[]; names: readonly string[] }> {
+  if (packages.length === 0) return { entries: [], names: [] };
+  const { root, names } = await unpackPackages(packages, there, folder, signal);
+  return { entries: packageEntries(root), names };
+}
+
+/** Runs the steps in a guest that has the packages and the files of the recipe already. */
+async function changesBy(
+  shop: Workshop,
+  { steps }: ImageRecipe,
+  made: { ground: Foundation; below: Tree; added: readonly ArchiveEntry[] },
+  folders: Folders,
+  step: Step,
+): Promise<Changes> {
+  if (steps.length === 0) return NO_CHANGES;
+  step.progress('start parent');
+  const { world, settings, log } = shop;
+  const imagesDir = join(folders.state, 'images');
+  const { ground, below, added } = made;
+  const head = headOf(world, { ...DRAFT, parent: null, recipe: NO_RECIPE }, [], []);
+  const content = withLayer(ground.content, makeLayer(below, added));
+  await writeVersion(join(imagesDir, imageRef(DRAFT)), head, content);
+  const host = { world, settings, log, folders, hypervisor: await shop.hypervisor() };
+  return runSteps(host, { imagesDir, reference: imageRef(DRAFT) }, steps, step);
+}
+
+async function treeOf({ layers }: Content): Promise<Tree> {
+  return readCpio(Buffer.concat(await Promise.all(layers.map(dataOf))));
+}
+
+function dataOf(source: FileSource): Buffer | Promise<Buffer> {
+  return source.kind === 'DATA' ? source.data : readFile(source.path);
+}
+
+function withLayer(content: Content, layer: Buffer | null): Content {
+  if (layer === null) return content;
+  return { ...content, layers: [...content.layers, { kind: 'DATA', data: layer }] };
+}
+
+function headOf(
+  world: World,
+  { name, imageVersion, parent }: BuildOrder,
+  packages: readonly string[],
+  contents: readonly string[],
+): Head {
+  const from = parent && {
+    name: parent.name,
+    imageVersion: parent.imageVersion,
+    digest: parent.digest,
+  };
+  const source: ImageSource = 'BUILT';
+  return {
+    ...{ name, imageVersion, parent: from, source, packages: [...packages] },
+    ...{ contents: [...contents], compressedBytes: null, createdAt: world.now() },
+    programs: parent?.programs ?? ourPrograms(),
+  };
+}
+
+function baseLines(packages: readonly string[]): string[] {
+  return packages.map((line) => `package ${line}`);
+}
+
+async function workIn(folders: Folders, name: string): Promise<string> {
+  const folder = join(folders.state, name);
+  await mkdir(folder, { mode: 0o700 });
+  return folder;
+}
+
+function noDifference({ name, parent }: BuildOrder): BuildError {
+  const on = parent === null ? 'its parent' : imageRef(parent);
+  return new BuildError(`${name} would be the same as ${on}: its recipe changes nothing`);
 }

@@ -1,8 +1,10 @@
 #!/bin/sh
 # The guest's first process: the least that makes a Linux one can work in, then the agent for ever.
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=dumb
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/games HOME=/root TERM=dumb
 
 /bin/busybox --install -s
+# What a layer of the image took away from those below it; all of them are unpacked by now.
+[ ! -s /lib/snapyard/removed ] || (cd / && xargs -0 rm -rf -- < /lib/snapyard/removed)
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev

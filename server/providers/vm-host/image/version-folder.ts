@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { link, mkdir, open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isNativeError } from 'node:util/types';
+import { imageRef } from '../../../../schema/model/image.ts';
+import {
+  IMAGE_FORMAT,
+  IMAGE_MANIFEST,
+  type Image,
+  type ImageBoot,
+  type ImageFile,
+  type ImageManifest,
+  readImage,
+  versionFolder,
+} from '../image-manifest.ts';
+import { stableJson } from '../registry/bundle.ts';
+import { BuildError } from './build-error.ts';
+import { writeRoot } from './root-file.ts';
+
+/** The architecture of our guests, as OCI names it. */
+export const ARCH = 'amd64';
+const KERNEL = 'vmlinux';
+
+/** A file of a version: made for it, or one of its parent's, which is shared and not copied. */
+export type FileSource =
+  | { readonly kind: 'DATA'; readonly data: Buffer }
+  | { readonly kind: 'SHARED'; readonly path: string; readonly file: ImageFile };
+
+/** What a guest gets of a version, before it is written anywhere. */
+export interface Content {
+  readonly kernel: FileSource;
+  readonly kernelVersion: string;
+  readonly commandLine: string;
+  readonly layers: readonly FileSource[];
+}
+
+/** What is said of a version besides its content. */
+export type Head = Omit<ImageManifest, 'format' | 'arch' | 'digest' | 'boot' | 'sizeBytes'>;
+
+/** The content of a version that is there, to be built on. */
+export function contentOf({ folder, boot }: Image): Content {
+  const shared = (file: ImageFile) =>
+    ({ kind: 'SHARED', path: join(folder, file.name), file }) as const;
+  const { kernelVersion, commandLine } = boot;
+  const [kernel, layers] = [shared(boot.kernel), boot.layers.map(shared)];
+  return { kernel, kernelVersion, commandLine, layers };
+}
+
+/** How a guest starts from this content. */
+export function bootOf({ kernel, kernelVersion, commandLine, layers }: Content): ImageBoot {
+  return {
+    kind: 'LAYERS',
+    kernel: described(kernel, KERNEL),
+    kernelVersion,
+    layers: layers.map((layer, index) => described(layer, `layer-${index + 1}.cpio`)),
+    commandLine,
+  };
+}
+
+/** What content is known by. */
+export function digestOfBoot(boot: ImageBoot, arch = ARCH): string {
+  return `sha256:${hashOf([stableJson({ arch, boot })])}`;
+}
+
+/** Writes a version into a folder, all of it on the disk when the promise resolves. */
+export async function writeVersion(folder: string, head: Head, content: Content): Promise<Image> {
+  const boot = bootOf(content);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeSource(join(folder, boot.kernel.name), content.kernel);
+  for (const [index, layer] of content.layers.entries()) {
+    await writeSource(join(folder, boot.layers[index]?.name ?? ''), layer);
+  }
+  await writeRoot(folder, boot);
+  const own = [content.kernel, ...content.layers].filter(({ kind }) => kind === 'DATA');
+  const sizeBytes = own.reduce((sum, source) => sum + lengthOf(source), 0) + joinedBytes(boot);
+  const manifest = { ...head, format: IMAGE_FORMAT, arch: ARCH, boot, sizeBytes } as const;
+  return writeManifest(folder, { ...manifest, digest: digestOfBoot(boot) });
+}
+
+/** Writes what describes a version; forced to the disk, as its files are. */
+export async function writeManifest(folder: string, manifest: ImageManifest): Promise<Image> {
+  const draft = join(folder, `${IMAGE_MANIFEST}.new`);
+  await writeSynced(draft, Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
+  await rename(draft, join(folder, IMAGE_MANIFEST));
+  await syncFolder(folder);
+  return { ...manifest, folder };
+}
+
+/** Puts a version that was written to its place. Nobody ever sees half of one. */
+export async function publishVersion(imagesDir: string, draft: Image): Promise<Image> {
+  const folder = versionFolder(imagesDir, draft);
+  try {
+    await rename(draft.folder, folder);
+  } catch (error) {
+    const there = isTaken(error) ? readImage(folder) : null;
+    if (there?.digest === draft.digest) return there;
+    if (!isTaken(error)) throw error;
+    throw new BuildError(`${imageRef(draft)} is there already, with other content`, error);
+  }
+  await syncFolder(dirname(folder));
+  return { ...draft, folder };
+}
+
+/** The bytes of the file in which more than one layer are joined. */
+export function joinedBytes({ layers }: ImageBoot): number {
+  return layers.length < 2 ? 0 : layers.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The hash of all parts in their order, hexadecimal. */
+export function hashOf(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
+function described(source: FileSource, name: string): ImageFile {
+  if (source.kind === 'SHARED') return { ...source.file, name };
+  return { name, bytes: source.data.length, sha256: hashOf([source.data]) };
+}
+
+function lengthOf(source: FileSource): number {
+  return source.kind === 'DATA' ? source.data.length : source.file.bytes;
+}
+
+async function writeSource(path: string, source: FileSource): Promise<void> {
+  if (source.kind === 'SHARED') await link(source.path, path);
+  else await writeSynced(path, source.data);
+}
+
+async function writeSynced(path: string, data: Buffer): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.writeFile(data);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  await handle.sync().finally(() => handle.close());
+}
+
+function isTaken(error: unknown): boolean {
+  const taken = ['ENOTEMPTY', 'EEXIST'];
+  return isNativeError(error) && 'code' in error && taken.includes(String(error.code));
+}

@@ -1,0 +1,56 @@
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { World } from '../../../world.ts';
+import { type Folders, makeFolders } from '../folders.ts';
+import { findByArgument, killProcess } from '../process.ts';
+import { lockState } from '../state-lock.ts';
+import { listRecords } from '../vm-record.ts';
+
+const PREFIX = '.work-';
+/** A folder this young may belong to somebody who is just about to lock it. */
+const YOUNG_MS = 60_000;
+
+/**
+ * Lets something be made in a folder of its own beside the images, which is removed whatever
+ * happens. It is locked for this process, so that others know that it is in use.
+ */
+export async function inWorkFolder<T>(
+  world: World,
+  imagesDir: string,
+  body: (folders: Folders) => Promise<T>,
+): Promise<T> {
+  mkdirSync(imagesDir, { recursive: true, mode: 0o700 });
+  const work = await mkdtemp(join(imagesDir, PREFIX));
+  const unlock = lockState(world, work);
+  try {
+    return await body(makeFolders(work, undefined));
+  } finally {
+    unlock();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds that died have left: their folders, and the VMs they started. */
+export async function sweepWork(world: World, imagesDir: string): Promise<void> {
+  mkdirSync(imagesDir, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(imagesDir).filter((entry) => entry.startsWith(PREFIX))) {
+    const work = join(imagesDir, name);
+    const isYoung = world.now() - statSync(work).mtimeMs < YOUNG_MS;
+    const unlock = isYoung ? null : tryLock(world, work);
+    if (unlock === null) continue;
+    for (const { uuid } of listRecords(makeFolders(work, undefined))) {
+      const left = findByArgument(uuid);
+      if (left !== null) await killProcess(world, left);
+    }
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function tryLock(world: World, work: string): (() => void) | null {
+  try {
+    return lockState(world, work);
+  } catch {
+    return null;
+  }
+}
