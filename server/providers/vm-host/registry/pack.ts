@@ -32,6 +32,8 @@ export interface BundleContent {
   readonly manifest: BundleManifest;
   /** The files, under plain names. They must not change meanwhile. */
   readonly files: readonly { readonly name: string; readonly path: string }[];
+  /** Raw bytes in a chunk, {@link CHUNK_BYTES} at most and if left out; part of the digest. */
+  readonly chunkBytes?: number | undefined;
 }
 
 /** What packing came to: the digest, and what compression and sharing have saved. */
@@ -67,7 +69,8 @@ export function packBundle(
     const chunks = new Map<string, DraftChunk>();
     const files: BundleFile[] = [];
     for (const { name, path } of content.files.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      files.push(await packFile(draft, name, path, chunks, task));
+      const buffer = Buffer.alloc(content.chunkBytes ?? CHUNK_BYTES);
+      files.push(await packFile(draft, name, { path, buffer }, chunks, task));
     }
     return describe(draft, content, files, [...chunks.values()]);
   });
@@ -80,13 +83,12 @@ interface DraftChunk extends Chunk {
 async function packFile(
   draft: string,
   name: string,
-  path: string,
+  { path, buffer }: { readonly path: string; readonly buffer: Buffer<ArrayBuffer> },
   chunks: Map<string, DraftChunk>,
   task: PackTask,
 ): Promise<BundleFile> {
   const file = await open(path);
   const digest = new FileDigest(task.world);
-  const buffer = Buffer.alloc(CHUNK_BYTES);
   let offset = 0;
   try {
     for (;;) {
@@ -96,7 +98,7 @@ async function packFile(
       await digest.add(raw);
       if (!isZero(raw)) await packChunk(draft, raw, { name, offset }, chunks);
       offset += length;
-      if (length < CHUNK_BYTES) return { name, size: offset, digest: digest.finish() };
+      if (length < buffer.length) return { name, size: offset, digest: digest.finish() };
       await nextTurn(task.world);
     }
   } finally {

@@ -26,7 +26,7 @@ const MEANINGS: readonly {
     retryable: false,
   },
   {
-    pattern: /name unknown|name_unknown|repository name not known/i,
+    pattern: /name unknown|name_unknown|repository name not known|tags list:.* 404/i,
     says: 'the registry has no such repository',
     retryable: false,
   },
@@ -102,5 +102,5 @@ function withoutSecrets(text: string): string {
     .replaceAll(/\b(https?:\/\/)[^\s/"@]*@/gi, '$1')
     .replaceAll(/(\bhttps?:\/\/[^\s"?]*)\?[^\s"]*/gi, '$1?…')
     .replaceAll(/\b(basic|bearer)\s+[\w.~+/=-]{8,}/gi, '$1 …')
-    .replaceAll(/\b(password|token|secret|auth)("?\s*[:=]\s*"?)[^\s",]+/gi, '$1$2…');
+    .replaceAll(/(\w*(?:password|token|secret|auth)"?\s*[:=]\s*"?)[^\s",]+/gi, '$1…');
 }
