@@ -77,7 +77,7 @@ export default {
       '^db/',
       '^schema/model/',
       '^server/reconcilers/reconciler\\.ts$',
-      '^server/(outside|step|golden-set)\\.ts$',
+      '^server/(outside|step|golden-set|image-look|image-making)\\.ts$',
       '^server/jobs/',
       PORTS,
     ]),

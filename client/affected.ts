@@ -25,6 +25,11 @@ const AFFECTED: Readonly<Record<Change['type'], Affected>> = {
     derived: ['snapshotInfo', 'ageSeconds'],
   },
   JOB: { places: ['jobs', 'job', 'node'], byState: ['jobs'], derived: [] },
+  IMAGE: {
+    places: ['images', 'image', 'node', 'children'],
+    byState: [],
+    derived: ['usedBy'],
+  },
 };
 
 /**

@@ -19,6 +19,7 @@ const TYPE_NAMES: Readonly<Record<Change['type'], string>> = {
   VM_HANDLE: 'VmHandle',
   SNAPSHOT: 'Snapshot',
   JOB: 'Job',
+  IMAGE: 'Image',
 };
 
 /** The fields of Query that are lists, by what is in them. */
@@ -29,6 +30,7 @@ const LISTS: Readonly<Record<Change['type'], string>> = {
   VM_HANDLE: 'vmHandles',
   SNAPSHOT: 'snapshots',
   JOB: 'jobs',
+  IMAGE: 'images',
 };
 
 /**
@@ -52,6 +54,7 @@ const RESOLVERS: ResolverConfig = {
     session: byId('Session'),
     cluster: byId('Cluster'),
     job: byId('Job'),
+    image: byId('Image'),
   },
 };
 

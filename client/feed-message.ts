@@ -2,6 +2,7 @@ import { graphql, type ResultOf, type VariablesOf } from './graphql.ts';
 import {
   CLUSTER_FIELDS,
   CLUSTER_POOL_FIELDS,
+  IMAGE_FIELDS,
   JOB_FIELDS,
   SESSION_FIELDS,
   SNAPSHOT_FIELDS,
@@ -29,6 +30,9 @@ const SUBJECT_FIELDS = graphql(
       job {
         ...JobFields
       }
+      image {
+        ...ImageFields
+      }
     }
   `,
   [
@@ -38,6 +42,7 @@ const SUBJECT_FIELDS = graphql(
     VM_HANDLE_FIELDS,
     SNAPSHOT_FIELDS,
     JOB_FIELDS,
+    IMAGE_FIELDS,
   ],
 );
 

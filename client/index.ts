@@ -14,9 +14,10 @@ export type { FragmentOf, ResultOf, VariablesOf } from './graphql.ts';
 export {
   CLUSTER_FIELDS,
   CLUSTER_POOL_FIELDS,
+  IMAGE_FIELDS,
   JOB_FIELDS,
   SESSION_FIELDS,
   SNAPSHOT_FIELDS,
   VM_HANDLE_FIELDS,
 } from './subject.ts';
-export type { Cluster, ClusterPool, Job, Session, Snapshot, VmHandle } from './subject.ts';
+export type { Cluster, ClusterPool, Image, Job, Session, Snapshot, VmHandle } from './subject.ts';

@@ -198,6 +198,47 @@ export const JOB_FIELDS = graphql(`
   }
 `);
 
+/** One version of an image of VMs. */
+export const IMAGE_FIELDS = graphql(`
+  fragment ImageFields on Image {
+    id
+    version
+    name
+    imageVersion
+    status
+    statusMessage
+    current
+    source
+    reference
+    arch
+    digest
+    sizeBytes
+    compressedBytes
+    publishing
+    publishedAs
+    publishedDigest
+    publishError
+    actor
+    createdAt
+    readyAt
+    buildMs
+    usedBy
+    allowedActions
+    parent {
+      id
+      name
+      imageVersion
+    }
+    timeline {
+      name
+      startedAt
+      finishedAt
+      durationMs
+      error
+    }
+  }
+`);
+
 /** A pool as the feed brings it. */
 export type ClusterPool = ResultOf<typeof CLUSTER_POOL_FIELDS>;
 /** A cluster as the feed brings it. */
@@ -210,3 +251,5 @@ export type VmHandle = ResultOf<typeof VM_HANDLE_FIELDS>;
 export type Snapshot = ResultOf<typeof SNAPSHOT_FIELDS>;
 /** A job as the feed brings it. */
 export type Job = ResultOf<typeof JOB_FIELDS>;
+/** An image as the feed brings it. */
+export type Image = ResultOf<typeof IMAGE_FIELDS>;

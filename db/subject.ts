@@ -4,10 +4,11 @@ import { SUBJECT_TYPES, type SubjectType } from '../schema/model/change.ts';
 import { findCluster } from './cluster.ts';
 import { findPool } from './cluster-pool.ts';
 import type { Db } from './connection.ts';
+import { findImage } from './image.ts';
 import { findJob } from './job.ts';
 import { findSeenSession, findSession, ownerSeen, type SessionsSeen } from './session.ts';
 import { findSnapshot } from './snapshot.ts';
-import { clusters, jobs, pools, sessions, snapshots, vmHandles } from './tables.ts';
+import { clusters, images, jobs, pools, sessions, snapshots, vmHandles } from './tables.ts';
 import { findVm } from './vm-handle.ts';
 
 /** A thing that changes are about. */
@@ -26,9 +27,9 @@ export interface SubjectScope {
 }
 
 /**
- * The state: every present thing in this scope, in portions. Present are pools, clusters, VMs and
- * snapshots that exist, unfinished jobs and live sessions; a session that is asked for by its id
- * is there even when it has ended.
+ * The state: every present thing in this scope, in portions. Present are pools, clusters, VMs,
+ * snapshots and images that exist, unfinished jobs and live sessions; a session that is asked for
+ * by its id is there even when it has ended.
  */
 export function* presentSubjects(
   db: Db,
@@ -108,6 +109,9 @@ function presentOf(db: Db, type: SubjectType, scope: SubjectScope): Present {
       return { table: snapshots, wanted: and(inPool(snapshots.poolId), notOfSession) };
     case 'JOB':
       return { table: jobs, wanted: and(IS_UNFINISHED, inPool(jobs.poolId), notOfSession) };
+    case 'IMAGE':
+      // Pools name an image, but it belongs to none of them.
+      return { table: images, wanted: poolId === undefined ? notOfSession : NOTHING };
     case 'SESSION':
       return { table: sessions, wanted: and(presentSessions(scope), inPool(sessions.poolId)) };
   }
@@ -148,6 +152,7 @@ function hasRow(db: Db, type: Exclude<SubjectType, 'SESSION'>, id: string): bool
     VM_HANDLE: findVm,
     SNAPSHOT: findSnapshot,
     JOB: findJob,
+    IMAGE: findImage,
   }[type];
   return find(db, id) !== undefined;
 }

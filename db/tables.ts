@@ -7,6 +7,7 @@ import {
   sqliteTable,
   text,
   uniqueIndex,
+  type AnySQLiteColumn,
 } from 'drizzle-orm/sqlite-core';
 import { CAUSES, CHANGE_KINDS, SUBJECT_TYPES } from '../schema/model/change.ts';
 import { CLUSTER_STATUSES, CLUSTER_WORKS } from '../schema/model/cluster.ts';
@@ -17,6 +18,7 @@ import {
   RECYCLE_POLICIES,
   WHEN_EMPTY,
 } from '../schema/model/cluster-pool.ts';
+import { IMAGE_SOURCES, IMAGE_STATUSES, type ImageRecipe } from '../schema/model/image.ts';
 import { JOB_KINDS, JOB_STATUSES } from '../schema/model/job.ts';
 import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
 import { END_REASONS, SERVED_FROM, SESSION_STATUSES } from '../schema/model/session.ts';
@@ -316,6 +318,57 @@ export const snapshots = sqliteTable(
   ],
 );
 
+/** Versions of named images of VMs. */
+export const images = sqliteTable(
+  'images',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    imageVersion: integer('image_version').notNull(),
+    status: text('status', { enum: IMAGE_STATUSES }).notNull(),
+    statusMessage: text('status_message'),
+    current: integer('current', { mode: 'boolean' }).notNull().default(false),
+    parentId: text('parent_id').references((): AnySQLiteColumn => images.id),
+    arch: text('arch'),
+    source: text('source', { enum: IMAGE_SOURCES }).notNull(),
+    reference: text('reference'),
+    recipe: text('recipe', { mode: 'json' }).$type<ImageRecipe>(),
+    digest: text('digest'),
+    sizeBytes: real('size_bytes'),
+    compressedBytes: real('compressed_bytes'),
+    contents: text('contents', { mode: 'json' }).$type<readonly string[]>().notNull().default([]),
+    publishTag: text('publish_tag'),
+    publishedAs: text('published_as'),
+    publishedDigest: text('published_digest'),
+    publishError: text('publish_error'),
+    attempts: integer('attempts').notNull().default(0),
+    nextAttemptAt: time('next_attempt_at'),
+    actor: text('actor').notNull(),
+    createdAt: time('created_at').notNull(),
+    startedAt: time('started_at'),
+    readyAt: time('ready_at'),
+    buildMs: integer('build_ms'),
+    version: version(),
+  },
+  (t) => [
+    uniqueIndex('images_by_version').on(t.name, t.imageVersion),
+    // At most one version of a name is current, whatever code says.
+    uniqueIndex('images_current')
+      .on(t.name)
+      .where(sql`current = 1`),
+    index('images_of_parent')
+      .on(t.parentId)
+      .where(sql`parent_id IS NOT NULL`),
+    index('images_by_time').on(t.createdAt, t.id),
+  ],
+);
+
+/** The next version of each name: a number is given once, also when its version is deleted. */
+export const imageNumbers = sqliteTable('image_numbers', {
+  name: text('name').primaryKey(),
+  nextVersion: integer('next_version').notNull(),
+});
+
 /** Admin work. */
 export const jobs = sqliteTable(
   'jobs',
@@ -352,7 +405,7 @@ export const jobs = sqliteTable(
   ],
 );
 
-/** Timed steps of sessions, clusters and jobs. */
+/** Timed steps of sessions, clusters, jobs and images. */
 export const phases = sqliteTable(
   'phases',
   {

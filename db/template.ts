@@ -13,22 +13,21 @@ export function findTemplate(db: Db, id: string): Template | undefined {
   return byId(db).get({ id });
 }
 
-/** The newest version of a template; a new version is added when the roles have changed. */
+/** The version of a template with these roles; a new one is added where none has them. */
 export function ensureTemplate(
   tx: Tx,
   wanted: { name: string; provider: ProviderKind; roles: readonly RoleSpec[] },
 ): Template {
-  const newest = tx.db
+  const known = tx.db
     .select()
     .from(templates)
     .where(and(eq(templates.name, wanted.name), eq(templates.provider, wanted.provider)))
     .orderBy(desc(templates.templateVersion))
-    .limit(1)
-    .get();
-  if (newest !== undefined && JSON.stringify(newest.roles) === JSON.stringify(wanted.roles)) {
-    return newest;
-  }
-  const templateVersion = (newest?.templateVersion ?? 0) + 1;
+    .all();
+  const roles = JSON.stringify(wanted.roles);
+  const equal = known.find((one) => JSON.stringify(one.roles) === roles);
+  if (equal !== undefined) return equal;
+  const templateVersion = (known[0]?.templateVersion ?? 0) + 1;
   const row = { id: tx.newId(), ...wanted, templateVersion, createdAt: tx.now };
   return tx.db.insert(templates).values(row).returning().get();
 }

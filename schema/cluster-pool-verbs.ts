@@ -37,6 +37,14 @@ const CreateClusterPoolInput = builder.inputType('CreateClusterPoolInput', {
     template: t.string({
       description: "What its clusters are made of; the provider's own default.",
     }),
+    image: t.string({
+      description:
+        'QEMU and FIRECRACKER: the name of the image that its VMs start from, in its current ' +
+        'version. One that only the catalogue has is built at once, and the pool waits for it.',
+    }),
+    memoryMiB: t.int({ description: 'Memory of each VM, in MiB, at least 128.' }),
+    cpuCores: t.int({ description: 'Virtual CPUs of each VM, 1 to 64.' }),
+    diskGiB: t.float({ description: 'Size of the disk of each VM, in GiB, at least 0.1.' }),
     size: t.int({ description: SIZE }),
     maxClusters: t.int({ description: MAX_CLUSTERS }),
     recycle: t.field({

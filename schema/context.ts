@@ -2,12 +2,19 @@ import type { Change, SubjectType } from './model/change.ts';
 import type { Cluster } from './model/cluster.ts';
 import type { ClusterPool, ClusterPoolStats } from './model/cluster-pool.ts';
 import type { Cursor } from './model/cursor.ts';
+import type { CatalogueEntry, Image } from './model/image.ts';
 import type { Job, JobStatus, Phase } from './model/job.ts';
 import type { ServedFrom, Session, SessionStatus } from './model/session.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { Template } from './model/template.ts';
 import type { Viewer } from './model/viewer.ts';
 import type { VmHandle } from './model/vm-handle.ts';
+import type {
+  BuildImageInput,
+  PublishImageInput,
+  PullImageInput,
+  RollbackImageInput,
+} from './image-input.ts';
 import type {
   CreateClusterPoolInput,
   CreateSessionInput,
@@ -59,7 +66,7 @@ export interface Reads {
   ): Page<Session>;
   /** 1 for the first in the queue; null for one that does not queue. */
   queuePosition(session: Session): number | null;
-  /** The timed steps of a session, cluster or job, in order. */
+  /** The timed steps of a session, cluster, job or image, in order. */
   timeline(subjectId: string): Phase[];
   snapshot(id: string): Snapshot | undefined;
   snapshots(filter: { poolId?: string | undefined }, page: PageArgs): Page<Snapshot>;
@@ -68,6 +75,10 @@ export interface Reads {
     filter: { poolId?: string | undefined; status?: readonly JobStatus[] | undefined },
     page: PageArgs,
   ): Page<Job>;
+  image(id: string): Image | undefined;
+  images(filter: { name?: string | undefined }, page: PageArgs): Page<Image>;
+  /** What would be lost with an image. */
+  imageUse(image: Image): ImageUse;
   changes(
     filter: {
       poolId?: string | undefined;
@@ -102,6 +113,14 @@ export interface Page<Row> {
 
 export { BadCursor } from './model/cursor.ts';
 
+/** What depends on an image. */
+export interface ImageUse {
+  /** The versions built on it, the oldest first. */
+  readonly children: readonly Image[];
+  /** The names of the pools that are made from it, or have golden states of it. */
+  readonly pools: readonly string[];
+}
+
 /** Provisioning times of one way of serving, in one period. */
 export interface ProvisioningStats {
   readonly servedFrom: ServedFrom;
@@ -135,8 +154,24 @@ export interface ControlPlane {
   cancelJob(jobId: string): Promise<Job>;
   spawnVm(input: SpawnVmInput): Promise<VmHandle>;
   destroyVm(vmId: string): Promise<VmHandle>;
+  buildImage(input: BuildImageInput): Promise<Image>;
+  pullImage(input: PullImageInput): Promise<Image>;
+  publishImage(input: PublishImageInput): Promise<Image>;
+  rollbackImage(input: RollbackImageInput): Promise<Image>;
+  deleteImage(imageId: string): Promise<Image>;
+  /** What can be built by name alone. */
+  readImageCatalogue(): readonly CatalogueEntry[];
+  /** The tags of the registry; asked for outside, and kept for some seconds. */
+  readImageTags(): Promise<ImageTags>;
   /** How to get into a session's VMs; the read is audited before it is answered. */
   readAccess(session: Session): Promise<SessionAccess>;
+}
+
+/** What a registry has. */
+export interface ImageTags {
+  readonly tags: readonly string[];
+  /** Why nothing can be told of it; null when it answered. */
+  readonly problem: string | null;
 }
 
 /** How to get into a session's VMs. */
@@ -164,6 +199,8 @@ export interface Feed {
   updates(subject: Subject): Promise<AsyncIterableIterator<Subject>>;
   /** Every present object of one type in a pool, then each again after every change of it. */
   updatesInPool(type: SubjectType, poolName: string): Promise<AsyncIterableIterator<Subject>>;
+  /** Every version of an image, then each again after every change of it. */
+  updatesOfImage(name: string): Promise<AsyncIterableIterator<Subject>>;
 }
 
 /** Which changes a reader wants. */

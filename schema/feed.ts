@@ -6,6 +6,7 @@ import { NotFound } from './model/refusal.ts';
 import {
   ClusterNode,
   ClusterPoolNode,
+  ImageNode,
   JobNode,
   SessionNode,
   SnapshotNode,
@@ -81,6 +82,18 @@ builder.subscriptionFields((t) => ({
     resolve: latest(({ job }) => job),
   }),
 }));
+
+// All versions of one image.
+builder.subscriptionField('imageUpdated', (t) =>
+  t.field({
+    type: ImageNode,
+    authScopes: forViewer,
+    description: `${LATEST}${UNKNOWN}Sends every version of the name first.`,
+    args: { name: t.arg.string({ required: true, description: 'The name of the image.' }) },
+    subscribe: (_root, { name }, { feed }) => orNotFound(() => feed.updatesOfImage(name)),
+    resolve: latest(({ image }) => image),
+  }),
+);
 
 // Everything of one kind in a pool.
 builder.subscriptionFields((t) => ({

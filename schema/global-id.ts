@@ -9,6 +9,7 @@ const NODE_WORDS = {
   VmHandle: 'VM',
   Snapshot: 'snapshot',
   Job: 'job',
+  Image: 'image',
   Template: 'template',
 } as const;
 

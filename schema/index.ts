@@ -5,6 +5,8 @@ import './cluster-pool.ts';
 import './cluster-pool-verbs.ts';
 import './console.ts';
 import './feed.ts';
+import './image.ts';
+import './image-verbs.ts';
 import './job.ts';
 import './node.ts';
 import './provisioning-stats.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { imageName } from './image-input.ts';
 import {
   IDENTITY_MODES,
   POOL_NAME,
@@ -9,6 +10,7 @@ import {
 import { POOL_SIZE_BOUNDS, PROVIDER_KINDS } from './model/provider-kind.ts';
 import { InvalidInput } from './model/refusal.ts';
 import { CAPTURE_MODES } from './model/snapshot.ts';
+import { CPU_CORES, DISK_GIB, MEMORY_MIB } from './model/template.ts';
 
 /**
  * What a caller may send, parsed once at the edge and trusted inside. The same schemas read the
@@ -86,6 +88,10 @@ export const createClusterPoolInput = z.strictObject({
   name: poolName,
   provider: z.enum(PROVIDER_KINDS),
   template: z.string().max(100).nullish(),
+  image: imageName.nullish(),
+  memoryMiB: z.int().min(MEMORY_MIB.min).max(MEMORY_MIB.max).nullish(),
+  cpuCores: z.int().min(CPU_CORES.min).max(CPU_CORES.max).nullish(),
+  diskGiB: z.number().min(DISK_GIB.min).max(DISK_GIB.max).nullish(),
   recycle: z.enum(RECYCLE_POLICIES).nullish(),
   lazy: z.boolean().nullish(),
   identity: z.enum(IDENTITY_MODES).nullish(),

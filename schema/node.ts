@@ -10,6 +10,7 @@ const READ: Readonly<Record<NodeName, (reads: Reads, id: string) => object | und
   VmHandle: (reads, id) => reads.vmHandle(id),
   Snapshot: (reads, id) => reads.snapshot(id),
   Job: (reads, id) => reads.job(id),
+  Image: (reads, id) => reads.image(id),
   Template: (reads, id) => reads.template(id),
 };
 

@@ -1,6 +1,7 @@
 import { builder } from './builder.ts';
 import type { Cluster } from './model/cluster.ts';
 import type { ClusterPool } from './model/cluster-pool.ts';
+import type { Image } from './model/image.ts';
 import type { Job } from './model/job.ts';
 import type { Session } from './model/session.ts';
 import type { Snapshot } from './model/snapshot.ts';
@@ -22,5 +23,7 @@ export const VmHandleNode = builder.objectRef<VmHandle>('VmHandle');
 export const SnapshotNode = builder.objectRef<Snapshot>('Snapshot');
 /** See job.ts. */
 export const JobNode = builder.objectRef<Job>('Job');
+/** See image.ts. */
+export const ImageNode = builder.objectRef<Image>('Image');
 /** See template.ts. */
 export const TemplateNode = builder.objectRef<Template>('Template');

@@ -141,6 +141,11 @@ export const refusals = {
     WrongState,
     InvalidInput,
   ]),
+  image: resultUnion('ImageResult', 'The image, or why nothing was done.', [
+    NotFound,
+    WrongState,
+    InvalidInput,
+  ]),
   spawnVm: resultUnion('SpawnVmResult', 'The new VM, or why there is none.', [
     PoolExhausted,
     QuotaExceeded,

@@ -4,6 +4,7 @@ import type { NodeName } from './global-id.ts';
 import type { SubjectType } from './model/change.ts';
 import type { Cluster } from './model/cluster.ts';
 import type { ClusterPool } from './model/cluster-pool.ts';
+import type { Image } from './model/image.ts';
 import type { Job } from './model/job.ts';
 import type { Session } from './model/session.ts';
 import type { Snapshot } from './model/snapshot.ts';
@@ -11,6 +12,7 @@ import type { VmHandle } from './model/vm-handle.ts';
 import {
   ClusterNode,
   ClusterPoolNode,
+  ImageNode,
   JobNode,
   SessionNode,
   SnapshotNode,
@@ -25,6 +27,7 @@ export const SUBJECT_NODES = {
   SNAPSHOT: 'Snapshot',
   VM_HANDLE: 'VmHandle',
   JOB: 'Job',
+  IMAGE: 'Image',
 } as const satisfies Record<SubjectType, NodeName>;
 
 /** What changes are about. */
@@ -37,6 +40,7 @@ export const SubjectTypeEnum = builder.enumType('SubjectType', {
     SNAPSHOT: { description: 'A Snapshot.' },
     VM_HANDLE: { description: 'A VmHandle.' },
     JOB: { description: 'A Job.' },
+    IMAGE: { description: 'An Image; it belongs to no pool.' },
   },
 });
 
@@ -48,6 +52,7 @@ export interface SubjectRow {
   readonly snapshot?: Snapshot;
   readonly vmHandle?: VmHandle;
   readonly job?: Job;
+  readonly image?: Image;
 }
 
 /** One thing that changes are about. */
@@ -81,6 +86,11 @@ export const SubjectObject = builder.objectRef<SubjectRow>('Subject').implement(
       description: 'Set when it is a VM.',
     }),
     job: t.expose('job', { type: JobNode, nullable: true, description: 'Set when it is a job.' }),
+    image: t.expose('image', {
+      type: ImageNode,
+      nullable: true,
+      description: 'Set when it is an image.',
+    }),
   }),
 });
 
@@ -99,6 +109,8 @@ export function readSubject({ type, id }: Subject, reads: Reads): SubjectRow | u
       return under('vmHandle', reads.vmHandle(id));
     case 'JOB':
       return under('job', reads.job(id));
+    case 'IMAGE':
+      return under('image', reads.image(id));
   }
 }
 

@@ -33,6 +33,8 @@ export interface Config {
     /** Where snapshots are kept instead of in the state folder. */
     readonly snapshotPath: string | undefined;
   };
+  /** How long one attempt at an image may take. */
+  readonly images: { readonly buildMs: number; readonly pullMs: number };
   readonly kubevirt: KubevirtConfig;
   /** Where images of VMs come from and go to. */
   readonly registry: RegistryConfig;
@@ -154,6 +156,8 @@ const environment = z.object({
   SNAPYARD_SIMULATOR_SPEED: speed.default(100),
   SNAPYARD_SIMULATOR_SEED: wholeNumber(0, 2 ** 31 - 1).default(1),
   SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
+  SNAPYARD_IMAGE_BUILD_MINUTES: wholeNumber(1, 1_440).default(10),
+  SNAPYARD_IMAGE_PULL_MINUTES: wholeNumber(1, 1_440).default(20),
   SNAPYARD_KUBECONFIG: z.string().optional(),
   SNAPYARD_KUBE_CONTEXT: z.string().optional(),
   SNAPYARD_KUBE_IMAGE: kubeImage.optional(),
@@ -195,6 +199,10 @@ export function readConfig(env: Environment = process.env): Config {
     logLevel: read.SNAPYARD_LOG,
     simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
     qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
+    images: {
+      buildMs: read.SNAPYARD_IMAGE_BUILD_MINUTES * 60_000,
+      pullMs: read.SNAPYARD_IMAGE_PULL_MINUTES * 60_000,
+    },
     kubevirt: kubevirtConfig(read, env),
     registry: {
       usePrebuilt: read.USE_PREBUILT_SNAPSHOT,

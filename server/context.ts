@@ -113,6 +113,13 @@ function renewing(verbs: ControlPlane, slot: ReadSlot, operation: Operation): Co
     cancelJob: (id) => renew(() => verbs.cancelJob(id)),
     spawnVm: (input) => renew(() => verbs.spawnVm(input)),
     destroyVm: (id) => renew(() => verbs.destroyVm(id)),
+    buildImage: (input) => renew(() => verbs.buildImage(input)),
+    pullImage: (input) => renew(() => verbs.pullImage(input)),
+    publishImage: (input) => renew(() => verbs.publishImage(input)),
+    rollbackImage: (input) => renew(() => verbs.rollbackImage(input)),
+    deleteImage: (id) => renew(() => verbs.deleteImage(id)),
+    readImageCatalogue: () => verbs.readImageCatalogue(),
+    readImageTags: () => verbs.readImageTags(),
     readAccess: (session) => verbs.readAccess(session),
   };
 }

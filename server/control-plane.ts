@@ -3,6 +3,7 @@ import type { Viewer } from '../schema/model/viewer.ts';
 import { accessVerbs } from './control-plane/access.ts';
 import { clusterVerbs } from './control-plane/cluster.ts';
 import { clusterPoolVerbs } from './control-plane/cluster-pool.ts';
+import { imageVerbs } from './control-plane/image.ts';
 import { jobVerbs } from './control-plane/job.ts';
 import { sessionVerbs } from './control-plane/session.ts';
 import { snapshotVerbs } from './control-plane/snapshot.ts';
@@ -25,6 +26,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlaneFor {
       ...clusterVerbs(own),
       ...snapshotVerbs(own),
       ...jobVerbs(own),
+      ...imageVerbs(own),
       ...vmHandleVerbs(own),
       ...accessVerbs(own),
     };

@@ -1,5 +1,6 @@
 import { findPool, findPoolByName } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
+import { findVersions } from '../db/image.ts';
 import { findSeenSession, type SessionsSeen } from '../db/session.ts';
 import type { Store } from '../db/store.ts';
 import { isThere } from '../db/subject.ts';
@@ -12,7 +13,7 @@ import { LogPages } from './feed/log-pages.ts';
 import { streamOf } from './feed/reader.ts';
 import { Turns } from './feed/turns.ts';
 import { UpdateReader } from './feed/updates.ts';
-import { watchOne, watchPool, watchSession } from './feed/watched.ts';
+import { watchImage, watchOne, watchPool, watchSession } from './feed/watched.ts';
 import type { Hub, Seat } from './hub.ts';
 import { sessionsSeenBy } from './reads.ts';
 import type { World } from './world.ts';
@@ -31,6 +32,7 @@ const WORDS: Readonly<Record<SubjectType, string>> = {
   SNAPSHOT: 'snapshot',
   VM_HANDLE: 'VM',
   JOB: 'job',
+  IMAGE: 'image',
 };
 
 /**
@@ -65,6 +67,11 @@ export function createFeed({ store, world, hub }: FeedParts): FeedFor {
         return streamOf(hub, (seat) =>
           new UpdateReader(partsOf(seat), watchPool(type, pool.id)).read(),
         );
+      },
+      async updatesOfImage(name) {
+        if (store.read((db) => findVersions(db, name)).length === 0) throw new NotFound('image');
+        place.about = `image ${name}`;
+        return streamOf(hub, (seat) => new UpdateReader(partsOf(seat), watchImage(name)).read());
       },
     };
   };

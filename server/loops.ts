@@ -2,6 +2,7 @@ import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
 import { Loop } from './loop.ts';
 import { capture } from './reconcilers/capture.ts';
 import { expire } from './reconcilers/expire.ts';
+import { images } from './reconcilers/images.ts';
 import { inspect } from './reconcilers/inspect.ts';
 import { jobs } from './reconcilers/jobs.ts';
 import { provision } from './reconcilers/provision.ts';
@@ -45,6 +46,7 @@ export function createLoops(deps: Deps): Loops {
     loop(expire(deps), { tickMs: SWEEP_MS }),
     loop(jobs(deps)),
     loop(capture(deps)),
+    loop(images(deps)),
     loop(remove(deps)),
     loop(removeSet(deps)),
     inspection,

@@ -9,12 +9,14 @@ import { ConfigurationError, readConfig, unknownSettings, type Config } from './
 import { createContexts } from './context.ts';
 import { createControlPlane } from './control-plane.ts';
 import { createFeed } from './feed.ts';
+import { askTags } from './image-tags.ts';
 import { Http } from './http/http.ts';
 import { Hub } from './hub.ts';
 import { createLoops } from './loops.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
+import type { ImageStore } from './providers/image-store.ts';
 import { type Provider, ProviderError } from './providers/provider.ts';
 import {
   kubevirtAvailability,
@@ -40,6 +42,8 @@ interface Ground {
   readonly log: Logger;
   readonly store: Store;
   readonly providers: ReadonlyMap<ProviderKind, Provider>;
+  /** Where images of VMs are kept; undefined where this host cannot have any. */
+  readonly images: ImageStore | undefined;
 }
 
 /** Answers to SIGTERM within this time, whatever happens. */
@@ -82,18 +86,22 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const world = realWorld();
   const store = openStore(config.db, world);
   const providers = await openProviders(config, world, log, store);
-  const ground = { config, world, log, store, providers };
+  const images = openImages();
+  const ground = { config, world, log, store, providers, images };
   const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
   if (store.installation.wasPutBack) {
     log.warn('the database was put back since the last server: earlier cursors are not resumed');
   }
   for (const name of unknownSettings()) log.warn(`${name} is not a setting of this version`);
-  for (const line of await ensurePools(store, config, findTraits)) log.warn(line);
+  const catalogue = images?.catalogue();
+  for (const line of await ensurePools(store, config, findTraits, catalogue)) log.warn(line);
   const stopLines = logTransitions(store, log);
   const loops = createLoops({
     store,
     world,
     provider: (kind) => providers.get(kind),
+    images,
+    imageDeadlines: config.images,
     fault: (error, about) => log.error({ err: error }, about),
   });
   const hub = new Hub(store, world);
@@ -194,9 +202,16 @@ async function openQemu(
   });
 }
 
+/** No provider of this host keeps images yet. */
+function openImages(): ImageStore | undefined {
+  return undefined;
+}
+
 function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: Metrics): Http {
-  const { config, world, log, store } = ground;
-  const verbsFor = metrics.timing(createControlPlane({ store, findTraits }));
+  const { config, world, log, store, images } = ground;
+  const fault = (error: unknown, about: string) => log.error({ err: error }, about);
+  const imageTags = images && askTags(images, world, fault);
+  const verbsFor = metrics.timing(createControlPlane({ store, findTraits, images, imageTags }));
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor, feedFor });
   const folder = import.meta.url.endsWith('.ts') ? CLIENT_FOLDERS.ts : CLIENT_FOLDERS.js;

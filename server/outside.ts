@@ -1,9 +1,12 @@
 import { getPool } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
+import { resolveImage } from '../db/image.ts';
 import { findTemplate } from '../db/template.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
+import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
+import type { RoleSpec } from '../schema/model/template.ts';
 import { vmName } from '../schema/model/vm-handle.ts';
 import {
   ProviderError,
@@ -27,7 +30,7 @@ export function providerOf(deps: Deps, kind: ProviderKind): Provider {
 /** A cluster as its provider needs to know it. */
 export function clusterRef(db: Db, cluster: Cluster): ClusterRef {
   const pool = getPool(db, cluster.poolId);
-  const roles = findTemplate(db, pool.templateId)?.roles ?? [];
+  const roles = rolesOf(db, pool);
   const { id, name, namespace, poolId } = cluster;
   const vms = roles.map((spec) => ({ ...spec, name: vmName(spec.role, name) }));
   const { name: poolName, identity, readiness } = pool;
@@ -47,8 +50,19 @@ export function setRef(db: Db, rows: readonly Snapshot[], owner: Cluster | undef
     cluster: owner === undefined ? null : clusterRef(db, owner),
     readiness: pool.readiness,
     snapshots: rows.map(({ role, name }) => ({ role, name })),
-    roles: findTemplate(db, pool.templateId)?.roles ?? [],
+    roles: rolesOf(db, pool),
   };
+}
+
+/**
+ * What a pool is made of now, each image in its current version, as `games@3`. Without a version
+ * that is READY the plain name stays, which no provider can make anything of.
+ */
+function rolesOf(db: Db, { templateId }: ClusterPool): RoleSpec[] {
+  const roles = findTemplate(db, templateId)?.roles ?? [];
+  return roles.map((role) => {
+    return role.image === null ? role : { ...role, image: resolveImage(db, role.image) };
+  });
 }
 
 /** The id of a set outside: unique in the installation, as set numbers are in their pool. */

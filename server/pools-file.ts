@@ -4,15 +4,18 @@ import { z } from 'zod';
 import { findDeletedPools, findPools } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
 import type { Store } from '../db/store.ts';
+import { findTemplate } from '../db/template.ts';
 import {
   createClusterPoolInput,
   parseInput,
   type CreateClusterPoolInput,
 } from '../schema/inputs.ts';
-import { DEFAULT_POOL } from '../schema/model/cluster-pool.ts';
+import { DEFAULT_POOL, type ClusterPool } from '../schema/model/cluster-pool.ts';
 import { Refusal } from '../schema/model/refusal.ts';
+import type { RoleSpec } from '../schema/model/template.ts';
 import { ConfigurationError, type Config } from './config.ts';
-import { addPool, poolSettings, type FindTraits } from './pools.ts';
+import type { Catalogue } from './image-builds.ts';
+import { addPool, poolSettings, poolTemplate, type FindTraits } from './pools.ts';
 
 /** The pools that a server begins with. */
 type WantedPools = readonly CreateClusterPoolInput[];
@@ -78,24 +81,30 @@ export async function ensurePools(
   store: Store,
   config: Config,
   findTraits: FindTraits,
+  catalogue: Catalogue = [],
 ): Promise<string[]> {
   const wanted = wantedPools(config, findTraits);
   const known = store.read((db) => [...findPools(db), ...findDeletedPools(db)]);
-  if (known.length === 0) await addAll(store, wanted, findTraits);
+  if (known.length === 0) await addAll(store, wanted, findTraits, catalogue);
   else if (config.pools === undefined) {
     // The pool of micro-VMs comes with QEMU, also when that is installed later.
     const late = wanted.filter(({ name }) => name === MICRO.name);
     const absent = late.filter(({ name }) => known.every((pool) => pool.name !== name));
-    await addAll(store, absent, findTraits);
+    await addAll(store, absent, findTraits, catalogue);
   } else return store.read((db) => differences(db, wanted, findTraits));
   return [];
 }
 
-async function addAll(store: Store, pools: WantedPools, findTraits: FindTraits): Promise<void> {
+async function addAll(
+  store: Store,
+  pools: WantedPools,
+  findTraits: FindTraits,
+  catalogue: Catalogue,
+): Promise<void> {
   await store.transact((tx) => {
     for (const pool of pools) {
       try {
-        addPool(tx, pool, findTraits, { cause: 'RESTART' });
+        addPool(tx, pool, findTraits, { cause: 'RESTART' }, catalogue);
       } catch (error) {
         throw unusable(`pool ${pool.name}`, error);
       }
@@ -110,8 +119,8 @@ function differences(db: Db, wanted: WantedPools, findTraits: FindTraits): strin
     if (pool === undefined) return [`pool ${input.name}: in the file, not in the database`];
     const traits = findTraits(input.provider);
     if (traits === undefined) return [];
-    const settings = Object.entries(poolSettings(input, traits));
-    const stored = new Map(Object.entries(pool));
+    const settings = Object.entries({ ...poolSettings(input, traits), ...sizesOf(input) });
+    const stored = new Map(Object.entries({ ...pool, ...storedSizes(db, pool) }));
     return settings
       .filter(([key, value]) => stored.get(key) !== value)
       .map(([key, value]) => {
@@ -119,4 +128,21 @@ function differences(db: Db, wanted: WantedPools, findTraits: FindTraits): strin
         return `pool ${input.name}: ${key} is ${now} in the database, ${String(value)} in the file`;
       });
   });
+}
+
+/** What its VMs start from and how large they are, as the pool itself says it in the file. */
+type Sizes = Partial<Pick<RoleSpec, 'image' | 'cpuCores' | 'memoryMiB' | 'diskGiB'>>;
+
+function sizesOf(input: CreateClusterPoolInput): Sizes {
+  return sizesOfRole(poolTemplate(input).roles[0]);
+}
+
+function storedSizes(db: Db, { templateId }: ClusterPool): Sizes {
+  return sizesOfRole(findTemplate(db, templateId)?.roles[0]);
+}
+
+function sizesOfRole(role: RoleSpec | undefined): Sizes {
+  if (role === undefined) return {};
+  const { image, cpuCores, memoryMiB, diskGiB } = role;
+  return { image, cpuCores, memoryMiB, diskGiB };
 }

@@ -1,4 +1,5 @@
-import { findPoolByName, hasLeftovers, insertPool } from '../db/cluster-pool.ts';
+import { findPoolByName, getPool, hasLeftovers, insertPool } from '../db/cluster-pool.ts';
+import { pausePools } from '../db/image-use.ts';
 import { ensureTemplate } from '../db/template.ts';
 import type { Tx } from '../db/tx.ts';
 import { assertPoolBounds, type CreateClusterPoolInput } from '../schema/inputs.ts';
@@ -6,7 +7,8 @@ import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, type ProviderKind } from '../schema/model/provider-kind.ts';
 import { Conflict, InvalidInput } from '../schema/model/refusal.ts';
-import { BUILT_IN_TEMPLATES, DEFAULT_TEMPLATE, type RoleSpec } from '../schema/model/template.ts';
+import { BUILT_IN_TEMPLATES, DEFAULT_TEMPLATE, type Template } from '../schema/model/template.ts';
+import { ensureImageFor, type Catalogue } from './image-builds.ts';
 import type { Capabilities } from './providers/provider.ts';
 
 /** What must be known of a provider to hand out what it makes. */
@@ -86,12 +88,16 @@ function headroom(provider: ProviderKind, size: number): number {
   return Math.max(size, Math.min(2 * size, POOL_SIZE_BOUNDS[provider].max));
 }
 
-/** Makes a pool, by a verb or at the first start; refuses what cannot be. */
+/**
+ * Makes a pool, by a verb or at the first start; refuses what cannot be. The image that it names
+ * is built at once where only the catalogue has it, and the pool waits for that.
+ */
 export function addPool(
   tx: Tx,
   input: CreateClusterPoolInput,
   findTraits: FindTraits,
   why: Why,
+  catalogue: Catalogue = [],
 ): ClusterPool {
   const traits = findTraits(input.provider);
   if (traits === undefined) {
@@ -104,8 +110,13 @@ export function addPool(
   }
   assertPoolBounds(settings);
   assertNameIsFree(tx, input.name);
-  const template = ensureTemplate(tx, templateOf(input));
-  return insertPool(tx, { ...settings, awake: !settings.lazy, templateId: template.id }, why);
+  const wanted = poolTemplate(input);
+  if (input.image != null) ensureImageFor(tx, input.image, catalogue, why);
+  const template = ensureTemplate(tx, wanted);
+  const awake = !settings.lazy;
+  const pool = insertPool(tx, { ...settings, awake, templateId: template.id }, why);
+  if (input.image != null) pausePools(tx, input.image);
+  return getPool(tx.db, pool.id);
 }
 
 function assertNameIsFree(tx: Tx, name: string): void {
@@ -117,11 +128,30 @@ function assertNameIsFree(tx: Tx, name: string): void {
   }
 }
 
-function templateOf({ template, provider }: CreateClusterPoolInput): {
-  name: string;
-  provider: ProviderKind;
-  roles: readonly RoleSpec[];
-} {
+/** What a template is made of. */
+type NewTemplate = Pick<Template, 'name' | 'provider' | 'roles'>;
+
+/** The providers whose VMs start from images of this machine. */
+const WITH_IMAGES: readonly ProviderKind[] = ['QEMU', 'FIRECRACKER'];
+
+/** The template of a pool: a built-in one, with what the pool says of its own. */
+export function poolTemplate(input: CreateClusterPoolInput): NewTemplate {
+  const { provider, image } = input;
+  const { name, roles } = builtInTemplate(input);
+  if (image != null && !WITH_IMAGES.includes(provider)) {
+    throw new InvalidInput(`image is for ${WITH_IMAGES.join(' and ')}, not ${provider}`, 'image');
+  }
+  const own = roles.map((role) => ({
+    ...role,
+    image: image ?? role.image,
+    cpuCores: input.cpuCores ?? role.cpuCores,
+    memoryMiB: input.memoryMiB ?? role.memoryMiB,
+    diskGiB: input.diskGiB ?? role.diskGiB,
+  }));
+  return { name: image == null ? name : `${name}:${image}`, provider, roles: own };
+}
+
+function builtInTemplate({ template, provider }: CreateClusterPoolInput): NewTemplate {
   const name = template ?? DEFAULT_TEMPLATE[provider];
   const known = Object.hasOwn(BUILT_IN_TEMPLATES, name) ? BUILT_IN_TEMPLATES[name] : undefined;
   if (known === undefined) throw new InvalidInput(`there is no template ${name}`, 'template');

@@ -3,6 +3,8 @@ import { lastSeq } from '../db/change.ts';
 import { pageOfChanges } from '../db/change-history.ts';
 import { findCluster, pageOfClusters } from '../db/cluster.ts';
 import { findPool, findPoolByName, pageOfPools, poolStats } from '../db/cluster-pool.ts';
+import { findImage, pageOfImages } from '../db/image.ts';
+import { findImageUse } from '../db/image-use.ts';
 import { findJob, pageOfJobs } from '../db/job.ts';
 import { findPhases } from '../db/phase.ts';
 import { provisioningTimes } from '../db/provisioning.ts';
@@ -52,6 +54,9 @@ export function readsFor(viewer: Viewer, slot: ReadSlot): Reads {
     snapshots: (filter, page) => read((db) => pageOfSnapshots(db, filter, page)),
     job: (id) => read((db) => findJob(db, id)),
     jobs: (filter, page) => read((db) => pageOfJobs(db, filter, page)),
+    image: (id) => read((db) => findImage(db, id)),
+    images: (filter, page) => read((db) => pageOfImages(db, filter, page)),
+    imageUse: (image) => read((db) => findImageUse(db, image)),
     changes: (filter, page) => read((db) => pageOfChanges(db, { ...filter, seen }, page)),
     provisioningStats: (args) => read((db) => provisioningStats(db, args)),
   };

@@ -1,4 +1,5 @@
 import { findCluster, updateCluster } from '../db/cluster.ts';
+import { findImage, moveImage } from '../db/image.ts';
 import { findNotes, writeNote } from '../db/note.ts';
 import { openPhase } from '../db/phase.ts';
 import { findSession, updateSession } from '../db/session.ts';
@@ -22,6 +23,8 @@ export interface StepSubject {
   readonly fence: number;
   /** The cluster whose timeline tells of it, with the session that waits for it. */
   readonly cluster?: Cluster | undefined;
+  /** The image whose timeline tells of it. */
+  readonly image?: string | undefined;
   /** The set that tells of it, where no cluster is worked at for its own sake. */
   readonly set?: SetKey | undefined;
 }
@@ -57,6 +60,18 @@ function tellOfSet(deps: Deps, { set }: StepSubject, name: string): void {
   told.catch((error: unknown) => deps.fault(error, `the progress of set ${set.set} is lost`));
 }
 
+/** Opens a phase in the timeline of an image that is being made or published. */
+function tellOfImage(deps: Deps, id: string, name: string): void {
+  const told = deps.store.transact((tx) => {
+    const image = findImage(tx.db, id);
+    if (image === undefined || image.status === 'FAILED' || !openPhase(tx, id, name)) return;
+    const { status } = image;
+    const why = { cause: 'PROVIDER_EVENT', reason: name } as const;
+    moveImage(tx, id, { from: [status], to: status, patch: { statusMessage: name } }, why);
+  });
+  told.catch((error: unknown) => deps.fault(error, 'the progress of an image is lost'));
+}
+
 /**
  * What is announced is made next, and nothing may be made for a cluster that another worker has:
  * what is removed before it is made has no fence outside that could refuse it.
@@ -68,7 +83,8 @@ function assertNotTakenOver(tx: Tx, { cluster, fence }: StepSubject): void {
 
 /** Opens a phase in the timelines of a cluster and of the session that waits for it. */
 function tell(deps: Deps, subject: StepSubject, name: string): void {
-  const { cluster, fence } = subject;
+  const { cluster, fence, image } = subject;
+  if (image !== undefined) return tellOfImage(deps, image, name);
   if (cluster === undefined) return tellOfSet(deps, subject, name);
   const told = deps.store.transact((tx) => {
     // A pass that was given up, or whose cluster was taken over, has nothing to tell any more.

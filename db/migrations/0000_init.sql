@@ -89,6 +89,46 @@ CREATE TABLE `idempotency` (
 );
 --> statement-breakpoint
 CREATE INDEX `idempotency_by_time` ON `idempotency` (`created_at`);--> statement-breakpoint
+CREATE TABLE `image_numbers` (
+	`name` text PRIMARY KEY NOT NULL,
+	`next_version` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `images` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`image_version` integer NOT NULL,
+	`status` text NOT NULL,
+	`status_message` text,
+	`current` integer DEFAULT false NOT NULL,
+	`parent_id` text,
+	`arch` text,
+	`source` text NOT NULL,
+	`reference` text,
+	`recipe` text,
+	`digest` text,
+	`size_bytes` real,
+	`compressed_bytes` real,
+	`contents` text DEFAULT '[]' NOT NULL,
+	`publish_tag` text,
+	`published_as` text,
+	`published_digest` text,
+	`publish_error` text,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`next_attempt_at` integer,
+	`actor` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`started_at` integer,
+	`ready_at` integer,
+	`build_ms` integer,
+	`version` integer DEFAULT 1 NOT NULL,
+	FOREIGN KEY (`parent_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `images_by_version` ON `images` (`name`,`image_version`);--> statement-breakpoint
+CREATE UNIQUE INDEX `images_current` ON `images` (`name`) WHERE current = 1;--> statement-breakpoint
+CREATE INDEX `images_of_parent` ON `images` (`parent_id`) WHERE parent_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `images_by_time` ON `images` (`created_at`,`id`);--> statement-breakpoint
 CREATE TABLE `installation` (
 	`id` text PRIMARY KEY NOT NULL,
 	`epoch` text NOT NULL,

@@ -1,5 +1,6 @@
 import { type Cluster, isClaimable } from './cluster.ts';
 import type { ClusterPool } from './cluster-pool.ts';
+import type { Image } from './image.ts';
 import { isUnfinished, type Job, type JobKind } from './job.ts';
 import { isLive, mayExtend, type Session } from './session.ts';
 import type { RoleSpec } from './template.ts';
@@ -79,6 +80,17 @@ export function vmHandleActions(
 export function jobActions(job: Job, viewer: Viewer): string[] {
   const cancellable = isUnfinished(job) && job.cancelRequestedAt === null;
   return allowed([['cancelJob', hasRole(viewer, 'ADMIN') && cancellable]]);
+}
+
+/** What may be done to an image; only one that nothing depends on may be deleted. */
+export function imageActions(image: Image, isUsed: boolean, viewer: Viewer): string[] {
+  const admin = hasRole(viewer, 'ADMIN');
+  const isReady = image.status === 'READY';
+  return allowed([
+    ['publishImage', admin && isReady && image.publishTag === null],
+    ['rollbackImage', admin && isReady && !image.current],
+    ['deleteImage', admin && image.status !== 'DELETING' && !isUsed],
+  ]);
 }
 
 function isIdle(cluster: Cluster): boolean {

@@ -11,6 +11,7 @@ export const SUBJECT_TYPES = [
   'SNAPSHOT',
   'VM_HANDLE',
   'JOB',
+  'IMAGE',
 ] as const;
 
 /** What kind of thing changed. */
@@ -66,7 +67,7 @@ export interface Change {
   readonly reason: string | null;
   readonly actor: string;
   readonly jobId: string | null;
-  /** The pool it concerns; kept beside the row so that filters need no other table. */
+  /** The pool it concerns, '' for none; kept beside the row so that filters need no other table. */
   readonly poolId: string;
   /** The session it concerns: itself, or the one that held the cluster or VM at that time. */
   readonly sessionId: string | null;

@@ -88,8 +88,6 @@ export interface Image {
   readonly publishedDigest: string | null;
   /** Why it could not be sent; null when it could, or is still to be. */
   readonly publishError: string | null;
-  /** Whether warm clusters of other versions are still to be given up: somebody went back to it. */
-  readonly dropsOthers: boolean;
   /** Passes that failed at what is to be done with it now. */
   readonly attempts: number;
   readonly nextAttemptAt: number | null;
@@ -107,11 +105,6 @@ export interface Image {
 /** How a version is called outside: `games@3`. */
 export function imageRef({ name, imageVersion }: Pick<Image, 'name' | 'imageVersion'>): string {
   return `${name}@${imageVersion}`;
-}
-
-/** The name in a reference such as `games@3`, or a plain name. */
-export function imageNameOf(reference: string): string {
-  return reference.split('@', 1)[0] ?? reference;
 }
 
 /** Whether two recipes make the same. */

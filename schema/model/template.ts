@@ -16,6 +16,13 @@ export interface RoleSpec {
   readonly diskGiB: number | null;
 }
 
+/** How much memory a VM of a pool may be given, in MiB. */
+export const MEMORY_MIB = { min: 128, max: 1_048_576 } as const;
+/** How many virtual CPUs. */
+export const CPU_CORES = { min: 1, max: 64 } as const;
+/** How large its disk may be, in GiB. */
+export const DISK_GIB = { min: 0.1, max: 16_384 } as const;
+
 /**
  * What the clusters of a pool are made of. A template never changes: a new version is a new row,
  * so a cluster can always say what it was made from.

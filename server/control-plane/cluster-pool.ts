@@ -25,10 +25,11 @@ type PoolVerbs = Pick<
 
 /** What can be done about pools. */
 export function clusterPoolVerbs(parts: VerbParts): PoolVerbs {
-  const { store, viewer, findTraits } = parts;
+  const { store, viewer, findTraits, images } = parts;
   const why = asked(viewer, 'ADMIN');
   return {
-    createClusterPool: (input) => store.transact((tx) => addPool(tx, input, findTraits, why)),
+    createClusterPool: (input) =>
+      store.transact((tx) => addPool(tx, input, findTraits, why, images?.catalogue())),
     updateClusterPool: (input) => store.transact((tx) => update(parts, tx, input)),
     deleteClusterPool: (name) => removePool(parts, name),
     bootstrapPool: (name) => store.transact((tx) => bootstrap(parts, tx, name)),

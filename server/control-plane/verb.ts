@@ -1,13 +1,14 @@
 import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
 import type { Store } from '../../db/store.ts';
 import type { Tx } from '../../db/tx.ts';
-import type { SessionAccess } from '../../schema/context.ts';
+import type { ImageTags, SessionAccess } from '../../schema/context.ts';
 import type { Cause, Why } from '../../schema/model/change.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { NotFound } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { FindTraits } from '../pools.ts';
+import type { ImageStore } from '../providers/image-store.ts';
 
 /** Where the ways into a session's VMs come from; providers add what they have. */
 export interface AccessSource {
@@ -20,6 +21,10 @@ export interface ControlPlaneParts {
   /** The providers of this server and what they can do. */
   readonly findTraits: FindTraits;
   readonly access?: AccessSource | undefined;
+  /** Where images of VMs are kept; undefined where this host cannot have any. */
+  readonly images?: Pick<ImageStore, 'catalogue'> | undefined;
+  /** Asks the registry for its tags; see `askTags`. */
+  readonly imageTags?: (() => Promise<ImageTags>) | undefined;
 }
 
 /** What one viewer's verbs are made of. */

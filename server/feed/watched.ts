@@ -1,5 +1,6 @@
 import { changedInPool, lastChangeOf, type Changed } from '../../db/change-history.ts';
 import type { Db } from '../../db/connection.ts';
+import { changedVersions, versionIdsAfter } from '../../db/image.ts';
 import { findJob } from '../../db/job.ts';
 import { findSession, queuePosition } from '../../db/session.ts';
 import { presentAfter } from '../../db/subject.ts';
@@ -63,6 +64,17 @@ export function watchPool(type: Exclude<SubjectType, 'SESSION'>, poolId: string)
     isMany: true,
     present: (db, last) => presentAfter(db, type, scope, last, AT_ONCE),
     changed: (db, after) => changedInPool(db, { poolId, type, after }, AT_ONCE),
+    isFinal: () => false,
+  };
+}
+
+/** All versions of an image. */
+export function watchImage(name: string): Watched {
+  return {
+    type: 'IMAGE',
+    isMany: true,
+    present: (db, last) => versionIdsAfter(db, name, last, AT_ONCE),
+    changed: (db, after) => changedVersions(db, { name, after }, AT_ONCE),
     isFinal: () => false,
   };
 }

@@ -1,5 +1,6 @@
 import type { Store } from '../../db/store.ts';
 import type { ProviderKind } from '../../schema/model/provider-kind.ts';
+import type { ImageStore } from '../providers/image-store.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { World } from '../world.ts';
 
@@ -57,8 +58,19 @@ export interface Deps {
   readonly world: World;
   /** The provider of a kind; undefined where this host has none. */
   readonly provider: (kind: ProviderKind) => Provider | undefined;
+  /** Where images of VMs are kept; undefined where this host cannot have any. */
+  readonly images?: ImageStore | undefined;
+  /** How long an image may take. */
+  readonly imageDeadlines?: ImageDeadlines | undefined;
   /** A bug, logged once. */
   readonly fault: (error: unknown, about: string) => void;
+}
+
+/** How long one attempt at an image may take, in milliseconds. */
+export interface ImageDeadlines {
+  readonly buildMs: number;
+  /** To fetch one, or to send it. */
+  readonly pullMs: number;
 }
 
 /** Passes at one state that may fail before the work is given up. */

@@ -11,6 +11,7 @@ const TYPES: Change['type'][] = [
   'VM_HANDLE',
   'SNAPSHOT',
   'JOB',
+  'IMAGE',
 ];
 
 test.each(TYPES)('what is gone, or new, of type %s is missing in lists and by its id', (type) => {
@@ -21,6 +22,7 @@ test.each(TYPES)('what is gone, or new, of type %s is missing in lists and by it
     VM_HANDLE: 'vmHandles',
     SNAPSHOT: 'snapshots',
     JOB: 'jobs',
+    IMAGE: 'images',
   }[type];
   expect(affectedFields(gone(type, 'x'))).toEqual(expect.arrayContaining([list, 'node']));
   const created = { ...gone(type, 'x'), kind: 'CREATED' as const };

@@ -10,6 +10,7 @@ const NO_SUBJECT: Subject = {
   vmHandle: null,
   snapshot: null,
   job: null,
+  image: null,
 };
 
 /** A whole state, or the last part of one. */

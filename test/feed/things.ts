@@ -1,6 +1,7 @@
 import { findCluster } from '../../db/cluster.ts';
 import { findPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
+import { findImage } from '../../db/image.ts';
 import { findJob } from '../../db/job.ts';
 import { findSession } from '../../db/session.ts';
 import { findSnapshot } from '../../db/snapshot.ts';
@@ -59,6 +60,10 @@ const FACTS: Record<SubjectType, (db: Db, id: string) => Facts | undefined> = {
     const row = findSnapshot(db, id);
     return row && { ...common(row), state: row.status, isPresent: true };
   },
+  IMAGE(db, id) {
+    const row = findImage(db, id);
+    return row && { ...common({ ...row, poolId: '' }), state: row.status, isPresent: true };
+  },
   JOB(db, id) {
     const row = findJob(db, id);
     return row && { ...common(row), state: row.status, isPresent: isUnfinished(row) };
@@ -71,7 +76,7 @@ function common({ version, poolId }: { version: number; poolId: string }) {
 
 /** Everything that has a row, by the ids that clients know. */
 export function readEverything(db: Db): Map<string, Thing> {
-  const { sessions, pools, clusters, vmHandles, snapshots, jobs } = db.query;
+  const { sessions, pools, clusters, vmHandles, snapshots, jobs, images } = db.query;
   const rows: Record<SubjectType, readonly { id: string }[]> = {
     SESSION: sessions.findMany().sync(),
     CLUSTER_POOL: pools.findMany().sync(),
@@ -79,6 +84,7 @@ export function readEverything(db: Db): Map<string, Thing> {
     VM_HANDLE: vmHandles.findMany().sync(),
     SNAPSHOT: snapshots.findMany().sync(),
     JOB: jobs.findMany().sync(),
+    IMAGE: images.findMany().sync(),
   };
   const all = SUBJECT_TYPES.flatMap((type) => rows[type].map(({ id }) => ({ type, id })));
   return new Map(

@@ -11,6 +11,7 @@ import { BadCursor } from '../../schema/context.ts';
 import type { Change } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
+import type { Image } from '../../schema/model/image.ts';
 import type { Job, Phase } from '../../schema/model/job.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
@@ -32,6 +33,7 @@ export interface FakeRows {
   vms: VmHandle[];
   snapshots: Snapshot[];
   jobs: Job[];
+  images: Image[];
   changes: Change[];
   phases: Phase[];
   stats: ProvisioningStats[];
@@ -47,6 +49,7 @@ export function fakeRows(rows: Partial<FakeRows> = {}): FakeRows {
     vms: [aVm({ sessionId: 'session1' }), aVm({ id: 'vm2', role: 'WORKER', name: 'wk-cluster1' })],
     snapshots: [],
     jobs: [],
+    images: [],
     changes: [],
     phases: [],
     stats: [],
@@ -89,6 +92,16 @@ function fakeReads(rows: FakeRows, viewer: Viewer): Reads {
     job: (id) => byId(rows.jobs, id),
     jobs: ({ poolId, status }, page) =>
       cut(rows.jobs.filter(inPool(poolId)).filter(inState(status)), page),
+    image: (id) => byId(rows.images, id),
+    images: ({ name }, page) =>
+      cut(
+        rows.images.filter((image) => name === undefined || image.name === name),
+        page,
+      ),
+    imageUse: ({ id }) => ({
+      children: rows.images.filter(({ parentId }) => parentId === id),
+      pools: [],
+    }),
     changes: ({ subject }, page) =>
       cut(
         rows.changes.filter(({ subjectId }) => subject === undefined || subject.id === subjectId),

@@ -152,6 +152,8 @@ function presentRow({ type, id }: Subject, reads: Reads): unknown {
       return unless(reads.vmHandle(id), (row) => row.endedAt !== null);
     case 'SNAPSHOT':
       return reads.snapshot(id);
+    case 'IMAGE':
+      return reads.image(id);
     case 'JOB':
       return unless(reads.job(id), (row) => !isUnfinished(row));
   }

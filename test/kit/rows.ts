@@ -2,6 +2,7 @@ import type { FeedMessage } from '../../schema/context.ts';
 import type { Change } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
+import type { Image } from '../../schema/model/image.ts';
 import type { Job } from '../../schema/model/job.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
@@ -199,6 +200,40 @@ export function aJob(row: Partial<Job> = {}): Job {
     deadlineAt: MADE_AT + 2_700_000,
     cancelRequestedAt: null,
     finishedAt: null,
+    version: 1,
+    ...row,
+  };
+}
+
+/** The current version of an image. */
+export function anImage(row: Partial<Image> = {}): Image {
+  return {
+    id: 'image1',
+    name: 'games',
+    imageVersion: 3,
+    status: 'READY',
+    statusMessage: null,
+    current: true,
+    parentId: null,
+    arch: 'amd64',
+    source: 'BUILT',
+    reference: null,
+    recipe: { parent: 'base', packages: ['nethack-console'], files: {}, steps: [] },
+    digest: `sha256:${'a'.repeat(64)}`,
+    sizeBytes: 9_000_000,
+    compressedBytes: null,
+    contents: ['nethack-console 3.6.6-3'],
+    publishTag: null,
+    publishedAs: null,
+    publishedDigest: null,
+    publishError: null,
+    attempts: 0,
+    nextAttemptAt: null,
+    actor: 'root',
+    createdAt: MADE_AT,
+    startedAt: MADE_AT,
+    readyAt: MADE_AT + 60_000,
+    buildMs: 60_000,
     version: 1,
     ...row,
   };

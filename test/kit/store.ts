@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findClaimable, moveCluster } from '../../db/cluster.ts';
+import { findClaimable, moveCluster, type ClusterPatch } from '../../db/cluster.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import { addCluster } from '../../db/hold/claim.ts';
 import { openStore, type Store } from '../../db/store.ts';
@@ -17,7 +17,9 @@ import { createControlPlane } from '../../server/control-plane.ts';
 import type { AccessSource } from '../../server/control-plane/verb.ts';
 import { createFeed } from '../../server/feed.ts';
 import { Hub } from '../../server/hub.ts';
+import { askTags } from '../../server/image-tags.ts';
 import { addPool, type FindTraits } from '../../server/pools.ts';
+import { simulatedImages, type SimulatedImages } from './image-store.ts';
 import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 
 /** A database in a folder of its own, with verbs, feed and contexts, in virtual time. */
@@ -27,6 +29,8 @@ export interface TestStore {
   readonly store: Store;
   readonly hub: Hub;
   readonly contexts: Contexts;
+  /** Where its images are kept; used when the options say so. */
+  readonly images: SimulatedImages;
   /** Providers that this server has lost. */
   readonly lost: Set<ProviderKind>;
   verbs(viewer: Viewer): ControlPlane;
@@ -62,7 +66,13 @@ const TRAITS: FindTraits = (kind) => {
 
 /** Opens a database: in a folder of its own, or the one at this path again. */
 export function openTestStore(
-  options: { seed?: number; path?: string; world?: VirtualWorld; access?: AccessSource } = {},
+  options: {
+    seed?: number;
+    path?: string;
+    world?: VirtualWorld;
+    access?: AccessSource;
+    keepsImages?: boolean;
+  } = {},
 ): TestStore {
   const folder = mkdtempSync(join(tmpdir(), 'snapyard-store-'));
   const path = options.path ?? join(folder, 'snapyard.db');
@@ -70,9 +80,12 @@ export function openTestStore(
   const store = openStore(path, world);
   const hub = new Hub(store, world);
   const { access } = options;
+  const images = simulatedImages(world);
+  const tags = askTags(images, world, unexpected);
+  const kept = options.keepsImages === true ? { images, imageTags: tags } : {};
   const lost = new Set<ProviderKind>();
   const findTraits: FindTraits = (kind) => (lost.has(kind) ? undefined : TRAITS(kind));
-  const verbsFor = createControlPlane({ store, findTraits, access });
+  const verbsFor = createControlPlane({ store, findTraits, access, ...kept });
   const feedFor = createFeed({ store, world, hub });
   const done = <T>(promise: Promise<T>) => world.finish(promise, FOR_LONG);
   return {
@@ -81,6 +94,7 @@ export function openTestStore(
     store,
     hub,
     contexts: createContexts({ store, world, verbsFor, feedFor }),
+    images,
     lost,
     verbs: verbsFor,
     done,
@@ -107,9 +121,10 @@ function readyPool(tx: Tx, input: Partial<CreateClusterPoolInput>, free: number)
 }
 
 /** Adds a cluster that is there and free. */
-export function addFreeCluster(tx: Tx, pool: ClusterPool): void {
-  const { id } = addCluster(tx, pool, {}, WHY);
-  moveCluster(tx, id, { from: ['CREATING'], to: 'AVAILABLE' }, WHY);
+export function addFreeCluster(tx: Tx, pool: ClusterPool, patch: ClusterPatch = {}): string {
+  const { id } = addCluster(tx, getPool(tx.db, pool.id), {}, WHY);
+  moveCluster(tx, id, { from: ['CREATING'], to: 'AVAILABLE', patch }, WHY);
+  return id;
 }
 
 /** The id of the cluster that the next claim gets. */

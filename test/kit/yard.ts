@@ -15,6 +15,8 @@ import { createFeed } from '../../server/feed.ts';
 import { Hub } from '../../server/hub.ts';
 import { createLoops, type Loops } from '../../server/loops.ts';
 import { addPool } from '../../server/pools.ts';
+import type { ImageDeadlines } from '../../server/reconcilers/reconciler.ts';
+import type { ImageStore } from '../../server/providers/image-store.ts';
 import type { Provider } from '../../server/providers/provider.ts';
 import type { SimulatorFaults } from '../../server/providers/simulator/faults.ts';
 import {
@@ -32,6 +34,9 @@ export interface YardOptions {
   /** Whether the seed also chooses the order of what is ready at the same time. */
   readonly shuffle?: boolean;
   readonly faults?: SimulatorFaults;
+  /** Where images are kept; nowhere when left out. */
+  readonly images?: (world: VirtualWorld) => ImageStore;
+  readonly imageDeadlines?: ImageDeadlines;
   /** Stands between the loops and the simulator, as a failpoint does. */
   readonly wrapProvider?: (provider: Provider) => Provider;
   readonly wrapStore?: (store: Store) => Store;
@@ -118,8 +123,10 @@ function openOn(remains: Remains, options: YardOptions): Yard {
     void faults.push(`${about}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
   const find = (kind: string) => (kind === 'SIMULATOR' ? provider : undefined);
   const traits = (kind: string) => find(kind)?.capabilities;
-  const loops = createLoops({ store, world, provider: find, fault });
-  const controlPlane = createControlPlane({ store, findTraits: traits });
+  const images = options.images?.(world);
+  const { imageDeadlines } = options;
+  const loops = createLoops({ store, world, provider: find, images, imageDeadlines, fault });
+  const controlPlane = createControlPlane({ store, findTraits: traits, images });
   const hub = new Hub(store, world);
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor: controlPlane, feedFor });

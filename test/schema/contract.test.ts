@@ -20,6 +20,7 @@ import {
   RECYCLE_POLICIES,
   WHEN_EMPTY,
 } from '../../schema/model/cluster-pool.ts';
+import { IMAGE_SOURCES, IMAGE_STATUSES } from '../../schema/model/image.ts';
 import { JOB_KINDS, JOB_STATUSES } from '../../schema/model/job.ts';
 import { PROVIDER_KINDS } from '../../schema/model/provider-kind.ts';
 import { ERROR_CODES } from '../../schema/model/refusal.ts';
@@ -34,7 +35,7 @@ const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospecti
 const objects = types.filter(isObjectType);
 const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
 const rootFields = roots.flatMap((root) => Object.values(root?.getFields() ?? {}));
-const NOUNS = ['ClusterPool', 'Cluster', 'VmHandle', 'Session', 'Snapshot', 'Job', 'Template'];
+const NOUNS = 'ClusterPool Cluster VmHandle Session Snapshot Job Image Template'.split(' ');
 
 test('the printed schema is the one that runs', () => {
   expect(`${printSchema(schema)}\n`).toBe(readFileSync('schema/schema.graphql', 'utf8'));
@@ -45,18 +46,19 @@ test.each<[type: string, fields: string]>([
   [
     'Query',
     `node viewer cursor clusterPool clusterPools cluster session sessions snapshots vmHandles job
-     jobs changeLog provisioningStats`,
+     jobs changeLog provisioningStats image images imageCatalogue imageTags`,
   ],
   [
     'Mutation',
     `createSession extendSession releaseSession openConsole createClusterPool updateClusterPool
      deleteClusterPool bootstrapPool warmUpPool releaseAllClusters resetCluster repairCluster
-     createSnapshots recreateSnapshots deleteSnapshots cancelJob spawnVm destroyVm`,
+     createSnapshots recreateSnapshots deleteSnapshots cancelJob spawnVm destroyVm
+     buildImage pullImage publishImage rollbackImage deleteImage`,
   ],
   [
     'Subscription',
     `changes sessionUpdated clusterPoolUpdated clusterUpdated snapshotUpdated vmHandleUpdated
-     jobUpdated`,
+     jobUpdated imageUpdated`,
   ],
   [
     'Session',
@@ -82,6 +84,7 @@ test.each([
   ['ConsoleTicketResult', 'ConsoleTicket NotFound WrongState'],
   ['ClusterPoolResult', 'ClusterPool NotFound WrongState InvalidInput Conflict'],
   ['JobResult', 'Job NotFound WrongState InvalidInput'],
+  ['ImageResult', 'Image NotFound WrongState InvalidInput'],
   ['SpawnVmResult', 'VmHandle PoolExhausted QuotaExceeded NotFound InvalidInput'],
   ['VmHandleResult', 'VmHandle NotFound WrongState'],
 ])('%s has the members that clients tell apart', (name, members) => {
@@ -120,6 +123,8 @@ test.each([
   ['ReadinessProof', READINESS_PROOFS],
   ['RecyclePolicy', RECYCLE_POLICIES],
   ['WhenEmpty', WHEN_EMPTY],
+  ['ImageSource', IMAGE_SOURCES],
+  ['ImageStatus', IMAGE_STATUSES],
   ['JobKind', JOB_KINDS],
   ['JobStatus', JOB_STATUSES],
   ['ProviderKind', PROVIDER_KINDS],
@@ -150,7 +155,7 @@ test.each(NOUNS)('%s is a node with a version and its allowed actions', (name) =
 test('every list that can grow is a connection with first and after', () => {
   const lists = rootFields.concat(fieldOf('ClusterPool', 'clusters'));
   const connections = lists.filter(({ type }) => String(type).endsWith('Connection!'));
-  expect(connections).toHaveLength(7);
+  expect(connections).toHaveLength(8);
   for (const { args } of connections) {
     expect(args.map((arg) => `${arg.name}: ${String(arg.type)}`)).toEqual(
       expect.arrayContaining(['first: Int', 'after: String']),
@@ -168,7 +173,7 @@ test('every mutation takes one input and answers a union with refusals', () => {
 
 test('every result union has one success, and refusals with code and message', () => {
   const unions = types.filter(isUnionType);
-  expect(unions).toHaveLength(7);
+  expect(unions).toHaveLength(8);
   for (const union of unions) {
     const refusals = union.getTypes().filter((type) => type.getInterfaces().some(isUserError));
     expect(union.getTypes().length - refusals.length, union.name).toBe(1);

@@ -6,7 +6,7 @@ import type { Change } from '../../schema/model/change.ts';
 import { NotFound } from '../../schema/model/refusal.ts';
 import { ADMIN, ALICE, type Asking, BOB, dataOf, streamOf, watch, WATCHER } from '../kit/ask.ts';
 import { fakeRows } from '../kit/fake-context.ts';
-import { aChange, aJob, aSnapshot } from '../kit/rows.ts';
+import { aChange, aJob, anImage, aSnapshot } from '../kit/rows.ts';
 
 const at = (seq: number) => ({ epoch: 'epoch123', seq });
 
@@ -15,7 +15,7 @@ const CHANGES = `subscription ($after: Cursor, $filter: ChangeFilter) {
     __typename cursor prev
     ... on FeedState { more subjects {
       session { owner } clusterPool { name } cluster { status } snapshot { name }
-      vmHandle { name } job { kind } } }
+      vmHandle { name } job { kind } image { imageVersion } } }
     ... on FeedChanges { changes {
       type id kind at from to cause reason actor job subject { cluster { name } } } }
     ... on FeedResync { reason }
@@ -41,7 +41,11 @@ const feedOf = (...feed: FeedMessage[]): Partial<Feed> => ({
 });
 
 test('a state has every kind of thing, read when it is delivered', async () => {
-  const rows = fakeRows({ snapshots: [aSnapshot()], jobs: [aJob()] });
+  const rows = fakeRows({
+    snapshots: [aSnapshot()],
+    jobs: [aJob()],
+    images: [anImage()],
+  });
   const subjects = [
     { type: 'SESSION', id: 'session1' },
     { type: 'CLUSTER_POOL', id: 'pool1' },
@@ -50,6 +54,7 @@ test('a state has every kind of thing, read when it is delivered', async () => {
     { type: 'VM_HANDLE', id: 'vm1' },
     { type: 'JOB', id: 'job1' },
     { type: 'JOB', id: 'gone' },
+    { type: 'IMAGE', id: 'image1' },
   ] as const;
   const feed = feedOf({ kind: 'STATE', cursor: at(7), prev: null, subjects, more: false });
   const one = (field: object) => ({
@@ -59,6 +64,7 @@ test('a state has every kind of thing, read when it is delivered', async () => {
     snapshot: null,
     vmHandle: null,
     job: null,
+    image: null,
     ...field,
   });
   expect(await messages(CHANGES, { rows, feed })).toEqual([
@@ -75,6 +81,7 @@ test('a state has every kind of thing, read when it is delivered', async () => {
           one({ snapshot: { name: 'cp-snap' } }),
           one({ vmHandle: { name: 'cp-cluster1' } }),
           one({ job: { kind: 'WARM_UP_POOL' } }),
+          one({ image: { imageVersion: 3 } }),
         ],
       },
     },
@@ -165,6 +172,19 @@ test.each([
   expect(told).toHaveLength(2);
   expect(told).not.toContainEqual([expect.anything()]);
   expect(asked).toEqual([subject]);
+});
+
+test('imageUpdated watches all versions of a name', async () => {
+  const feed: Partial<Feed> = {
+    updatesOfImage: (name) => {
+      expect(name).toBe('games');
+      return Promise.resolve(streamOf({ type: 'IMAGE', id: 'image1' }));
+    },
+  };
+  const rows = fakeRows({ images: [anImage()] });
+  const source = 'subscription { imageUpdated(name: "games") { imageVersion status } }';
+  const image = { imageVersion: 3, status: 'READY' };
+  expect(await messages(source, { feed, rows })).toEqual([{ imageUpdated: image }]);
 });
 
 test.each([

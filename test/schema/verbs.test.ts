@@ -13,12 +13,13 @@ import {
 } from '../../schema/model/refusal.ts';
 import { ADMIN, ALICE, ask, BOB, codesOf, dataOf } from '../kit/ask.ts';
 import { fakeRows } from '../kit/fake-context.ts';
-import { aJob, aPool, aSession, aVm } from '../kit/rows.ts';
+import { aJob, anImage, aPool, aSession, aVm } from '../kit/rows.ts';
 
 const SESSION = globalId('Session', 'session1');
 const CLUSTER = globalId('Cluster', 'cluster1');
 const JOB = globalId('Job', 'job1');
 const VM = globalId('VmHandle', 'vm1');
+const IMAGE = globalId('Image', 'image1');
 
 /** Each verb: its input, and what its port is called with. */
 const VERBS: [keyof ControlPlane, input: string, given: unknown][] = [
@@ -52,6 +53,24 @@ const VERBS: [keyof ControlPlane, input: string, given: unknown][] = [
   ['cancelJob', `jobId: "${JOB}"`, 'job1'],
   ['spawnVm', 'pool: "micro" task: "try"', { pool: 'micro', task: 'try' }],
   ['destroyVm', `vmId: "${VM}"`, 'vm1'],
+  [
+    'buildImage',
+    'name: "mine" parent: "base" files: [{ path: "/etc/motd" content: "hi" }] steps: [["true"]]',
+    {
+      name: 'mine',
+      parent: 'base',
+      files: [{ path: '/etc/motd', content: 'hi' }],
+      steps: [['true']],
+    },
+  ],
+  [
+    'pullImage',
+    'reference: "ghcr.io/mroie/qemu-snapshots:win98-base" name: "win98"',
+    { reference: 'ghcr.io/mroie/qemu-snapshots:win98-base', name: 'win98' },
+  ],
+  ['publishImage', `imageId: "${IMAGE}" tag: "games-3"`, { imageId: 'image1', tag: 'games-3' }],
+  ['rollbackImage', 'name: "games" imageVersion: 2', { name: 'games', imageVersion: 2 }],
+  ['deleteImage', `imageId: "${IMAGE}"`, 'image1'],
 ];
 
 const ROWS = {
@@ -59,6 +78,7 @@ const ROWS = {
   ClusterPool: aPool(),
   Job: aJob(),
   VmHandle: aVm(),
+  Image: anImage(),
 };
 
 test.each(VERBS)(
@@ -147,6 +167,27 @@ test.each([
   ['createSnapshots', `pool: "cks" sessionId: "${SESSION}" baseCluster: true`, 'baseCluster'],
   ['recreateSnapshots', `pool: "cks" sessionId: "${SESSION}" baseCluster: true`, 'baseCluster'],
   ['spawnVm', `pool: "micro" task: "${'t'.repeat(1001)}"`, 'task'],
+  ['createClusterPool', 'name: "a" provider: QEMU memoryMiB: 127', 'memoryMiB'],
+  ['createClusterPool', 'name: "a" provider: QEMU cpuCores: 0', 'cpuCores'],
+  ['createClusterPool', 'name: "a" provider: QEMU cpuCores: 65', 'cpuCores'],
+  ['createClusterPool', 'name: "a" provider: QEMU diskGiB: 0', 'diskGiB'],
+  ['createClusterPool', 'name: "a" provider: QEMU image: "No"', 'image'],
+  ['buildImage', 'name: "9lives"', 'name'],
+  ['buildImage', 'name: "a" parent: "base@2"', 'parent'],
+  ['buildImage', 'name: "a" packages: ["--root"]', 'packages.0'],
+  ['buildImage', 'name: "a" steps: [[]]', 'steps.0'],
+  ['buildImage', 'name: "a" files: [{ path: "/a/../b" content: "" }]', 'files.0.path'],
+  ['buildImage', 'name: "a" files: [{ path: "etc/motd" content: "" }]', 'files.0.path'],
+  [
+    'buildImage',
+    'name: "a" files: [{ path: "/a" content: "" } { path: "/a" content: "" }]',
+    'files',
+  ],
+  ['buildImage', `name: "a" files: [{ path: "/a" content: "${'x'.repeat(65_537)}" }]`, 'files'],
+  ['pullImage', 'reference: "https://somewhere/x" name: "a"', 'reference'],
+  ['pullImage', 'reference: "-o" name: "a"', 'reference'],
+  ['publishImage', `imageId: "${IMAGE}" tag: "a b"`, 'tag'],
+  ['rollbackImage', 'name: "games" imageVersion: 0', 'imageVersion'],
 ])('%s refuses %s', async (verb, input, field) => {
   const text = `mutation { ${verb}(input: { ${input} }) {
     __typename ... on InvalidInput { code field message } } }`;

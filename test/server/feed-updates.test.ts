@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { updateCluster } from '../../db/cluster.ts';
 import { updatePool } from '../../db/cluster-pool.ts';
+import { insertImage, moveImage } from '../../db/image.ts';
 import { ensureJob, moveJob, recordProgress, findJob } from '../../db/job.ts';
 import { trimChanges } from '../../db/change.ts';
 import { acceptSet, deleteSet, insertSet, moveSet } from '../../db/snapshot.ts';
@@ -198,6 +199,35 @@ describe('one thing', () => {
     await refused(viewer('alice', 'VIEWER'), (feed) => feed.updates({ type: 'SESSION', id }));
     await refused(ADMIN, (feed) => feed.updates({ type: 'JOB', id: 'nope' }));
     await refused(ADMIN, (feed) => feed.updatesInPool('CLUSTER', 'nope'));
+  });
+});
+
+describe('all versions of an image', () => {
+  const built = { name: 'games', parentId: null, source: 'BUILT', reference: null } as const;
+  const add = (name: string) =>
+    kit.transact((tx) => insertImage(tx, { ...built, name, recipe: null, actor: 'root' }, WHY));
+
+  it('are told first, then each after every change of it', async () => {
+    const first = await add('games');
+    await add('other');
+    const watcher = await watch(
+      viewer('wall', 'VIEWER'),
+      (feed) => feed.updatesOfImage('games'),
+      ({ id }, { reads }) => [reads.image(id)?.imageVersion, reads.image(id)?.status],
+    );
+    const ready = { from: ['CREATING'], to: 'READY' } as const;
+    await kit.transact((tx) => void moveImage(tx, first.id, ready, WHY));
+    await kit.world.advance(1_000);
+    await add('games');
+    await add('other');
+    await kit.world.advance(1_000);
+    expect(watcher.told).toEqual([
+      [1, 'CREATING'],
+      [1, 'READY'],
+      [2, 'CREATING'],
+    ]);
+    const { context } = await kit.contexts.openForSubscription(ADMIN);
+    await expect(context.feed.updatesOfImage('nope')).rejects.toBeInstanceOf(NotFound);
   });
 });
 

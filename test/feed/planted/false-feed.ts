@@ -38,6 +38,7 @@ function falsified(feed: Feed, { after, tell, tellLatest }: Falsehood): Feed {
     },
     updates: async (subject) => latest(await feed.updates(subject)),
     updatesInPool: async (type, pool) => latest(await feed.updatesInPool(type, pool)),
+    updatesOfImage: async (name) => latest(await feed.updatesOfImage(name)),
   };
 }
 

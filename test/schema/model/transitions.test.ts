@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CLUSTER_TRANSITIONS } from '../../../schema/model/cluster.ts';
+import { IMAGE_TRANSITIONS } from '../../../schema/model/image.ts';
 import { isUnfinished, JOB_TRANSITIONS } from '../../../schema/model/job.ts';
 import {
   isLive,
@@ -17,6 +18,7 @@ const TABLES: [name: string, table: Table, starts: string[], finals: string[]][]
   ['cluster', CLUSTER_TRANSITIONS, ['CREATING'], []],
   ['session', SESSION_TRANSITIONS, ['PENDING', 'PROVISIONING', 'RUNNING'], ['COMPLETED', 'FAILED']],
   ['snapshot', SNAPSHOT_TRANSITIONS, ['CREATING'], ['DELETING']],
+  ['image', IMAGE_TRANSITIONS, ['CREATING'], ['DELETING']],
   ['job', JOB_TRANSITIONS, ['QUEUED'], ['SUCCEEDED', 'FAILED', 'CANCELLED']],
 ];
 
