@@ -5,7 +5,7 @@ import type { ClusterRef, Provider, SetRef } from '../../server/providers/provid
 import { qemuAvailability } from '../../server/providers/qemu/availability.ts';
 import { buildBase } from '../../server/providers/vm-host/image/build.ts';
 import { ourPrograms } from '../../server/providers/vm-host/image/foundation.ts';
-import { findImage } from '../../server/providers/vm-host/image-manifest.ts';
+import { type Image, findImage } from '../../server/providers/vm-host/image-manifest.ts';
 import { createQemuProvider, type QemuOptions } from '../../server/providers/qemu/provider.ts';
 import { realWorld } from '../../server/world.ts';
 import { clusterRef, setRef, stepOf } from './simulator.ts';
@@ -35,6 +35,13 @@ async function whatIsMissing(): Promise<string | null> {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** The base image that tests start from. */
+export function baseImage(): Image {
+  const image = findImage(IMAGES, 'base');
+  if (image === undefined) throw new Error('whyNoVms builds it');
+  return image;
 }
 
 /** A folder for VMs, with a path short enough for sockets. */

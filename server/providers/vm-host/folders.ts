@@ -9,7 +9,8 @@ const LONGEST_SOCKET_PATH = 100;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/;
 /** Folders that are being made or removed; nobody reads them. */
 const DRAFT = '.new-';
-const GONE = '.gone-';
+/** How the name of a folder begins whose content is being removed. */
+export const GONE = '.gone-';
 
 /** Where the state of all VMs and sets is. */
 export interface Folders {

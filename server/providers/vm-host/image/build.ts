@@ -20,7 +20,7 @@ import { type Changes, NO_CHANGES, type Tree, makeLayer } from './layer.ts';
 import { packageEntries } from './package-files.ts';
 import { unpackPackages } from './packages.ts';
 import { recipeEntries, recipeLines } from './recipe.ts';
-import { type Content, type FileSource, type Head } from './version-folder.ts';
+import type { Content, FileSource, Head } from './version-folder.ts';
 import { bootOf, contentOf, digestOfBoot, publishVersion, writeVersion } from './version-folder.ts';
 import { inWorkFolder } from './work-folder.ts';
 
@@ -157,7 +157,7 @@ async function treeOf({ layers }: Content): Promise<Tree> {
   return readCpio(Buffer.concat(await Promise.all(layers.map(dataOf))));
 }
 
-function dataOf(source: FileSource): Buffer | Promise<Buffer> {
+async function dataOf(source: FileSource): Promise<Buffer> {
   return source.kind === 'DATA' ? source.data : readFile(source.path);
 }
 
@@ -179,8 +179,14 @@ function headOf(
   };
   const source: ImageSource = 'BUILT';
   return {
-    ...{ name, imageVersion, parent: from, source, packages: [...packages] },
-    ...{ contents: [...contents], compressedBytes: null, createdAt: world.now() },
+    name,
+    imageVersion,
+    parent: from,
+    source,
+    packages: [...packages],
+    contents: [...contents],
+    compressedBytes: null,
+    createdAt: world.now(),
     programs: parent?.programs ?? ourPrograms(),
   };
 }

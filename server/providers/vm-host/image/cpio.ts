@@ -147,8 +147,13 @@ function readHeader(archive: Buffer, at: number): RawEntry {
   const name = archive.toString('utf8', at + HEADER, at + HEADER + nameLength - 1);
   return {
     path: name.replace(/^(\.?\/)+/, ''),
-    ...{ inode: field(0), mode: field(1), uid: field(2), gid: field(3), links: field(4) },
-    ...{ major: field(9), minor: field(10) },
+    inode: field(0),
+    mode: field(1),
+    uid: field(2),
+    gid: field(3),
+    links: field(4),
+    major: field(9),
+    minor: field(10),
     data: archive.subarray(dataAt, dataAt + size),
     end: Math.min(dataAt + padded(size), archive.length),
   };

@@ -25,15 +25,19 @@ export async function debian(
     return (await execute(name, argv, options)).stdout;
   } catch (error) {
     signal.throwIfAborted();
-    throw new BuildError(failure(name, argv, error), error);
+    throw new BuildError(failure(name, argv, error), error, !isMissing(error));
   }
 }
 
 function failure(name: string, argv: readonly string[], error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+  if (isMissing(error)) {
     return `${name} is missing: images are made of Debian packages, on Debian with apt and dpkg`;
   }
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
   const said = stderr.split('\n').find((line) => line.startsWith('E:') || line.includes('error'));
   return `${name} ${argv[0] ?? ''} failed (${said ?? 'no reason given'}); try apt-get update first`;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -41,7 +41,7 @@ export function makeLayer(
   }
   if (own.size === 0) return null;
   refuseReplacedFolders(below, own);
-  for (const path of [...own.keys()]) addFolders(below, own, path);
+  for (const path of own.keys()) addFolders(below, own, path);
   return writeCpio([...own.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1)));
 }
 

@@ -21,10 +21,13 @@ import { writeRoot } from './root-file.ts';
 export const ARCH = 'amd64';
 const KERNEL = 'vmlinux';
 
-/** A file of a version: made for it, or one of its parent's, which is shared and not copied. */
+/**
+ * A file of a version: made for it, fetched, or one of another version, which is shared and not
+ * copied.
+ */
 export type FileSource =
   | { readonly kind: 'DATA'; readonly data: Buffer }
-  | { readonly kind: 'SHARED'; readonly path: string; readonly file: ImageFile };
+  | { readonly kind: 'FETCHED' | 'SHARED'; readonly path: string; readonly file: ImageFile };
 
 /** What a guest gets of a version, before it is written anywhere. */
 export interface Content {
@@ -71,7 +74,7 @@ export async function writeVersion(folder: string, head: Head, content: Content)
     await writeSource(join(folder, boot.layers[index]?.name ?? ''), layer);
   }
   await writeRoot(folder, boot);
-  const own = [content.kernel, ...content.layers].filter(({ kind }) => kind === 'DATA');
+  const own = [content.kernel, ...content.layers].filter(({ kind }) => kind !== 'SHARED');
   const sizeBytes = own.reduce((sum, source) => sum + lengthOf(source), 0) + joinedBytes(boot);
   const manifest = { ...head, format: IMAGE_FORMAT, arch: ARCH, boot, sizeBytes } as const;
   return writeManifest(folder, { ...manifest, digest: digestOfBoot(boot) });
@@ -114,7 +117,7 @@ export function hashOf(parts: readonly (string | Uint8Array)[]): string {
 }
 
 function described(source: FileSource, name: string): ImageFile {
-  if (source.kind === 'SHARED') return { ...source.file, name };
+  if (source.kind !== 'DATA') return { ...source.file, name };
   return { name, bytes: source.data.length, sha256: hashOf([source.data]) };
 }
 
@@ -123,8 +126,9 @@ function lengthOf(source: FileSource): number {
 }
 
 async function writeSource(path: string, source: FileSource): Promise<void> {
-  if (source.kind === 'SHARED') await link(source.path, path);
-  else await writeSynced(path, source.data);
+  if (source.kind === 'DATA') await writeSynced(path, source.data);
+  else if (source.kind === 'SHARED') await link(source.path, path);
+  else await rename(source.path, path);
 }
 
 async function writeSynced(path: string, data: Buffer): Promise<void> {
@@ -139,7 +143,11 @@ async function writeSynced(path: string, data: Buffer): Promise<void> {
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 function isTaken(error: unknown): boolean {

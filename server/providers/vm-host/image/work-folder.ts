@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { World } from '../../../world.ts';
-import { type Folders, makeFolders } from '../folders.ts';
+import { type Folders, GONE, makeFolders } from '../folders.ts';
 import { findByArgument, killProcess } from '../process.ts';
 import { lockState } from '../state-lock.ts';
 import { listRecords } from '../vm-record.ts';
@@ -34,7 +34,11 @@ export async function inWorkFolder<T>(
 /** Removes what builds that died have left: their folders, and the VMs they started. */
 export async function sweepWork(world: World, imagesDir: string): Promise<void> {
   mkdirSync(imagesDir, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(imagesDir).filter((entry) => entry.startsWith(PREFIX))) {
+  const names = readdirSync(imagesDir);
+  for (const name of names.filter((entry) => entry.startsWith(GONE))) {
+    await rm(join(imagesDir, name), { recursive: true, force: true });
+  }
+  for (const name of names.filter((entry) => entry.startsWith(PREFIX))) {
     const work = join(imagesDir, name);
     const isYoung = world.now() - statSync(work).mtimeMs < YOUNG_MS;
     const unlock = isYoung ? null : tryLock(world, work);

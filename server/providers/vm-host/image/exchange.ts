@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { printReference } from '../../../../schema/model/registry-reference.ts';
+import type { World } from '../../../world.ts';
+import type { Published } from '../../image-store.ts';
+import { packBundle } from '../registry/pack.ts';
+import { resolveReference } from '../registry/reference.ts';
+import { type RegistrySettings, openRegistry } from '../registry/registry.ts';
+import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
+import { type Image, versionFolder } from '../image-manifest.ts';
+import { type Captured, bundleOf } from './bundle.ts';
+import { ARCH, writeManifest } from './version-folder.ts';
+import { inWorkFolder } from './work-folder.ts';
+
+const PULLS = '.pulls';
+
+/** What the settings say of getting images from elsewhere and sending them there. */
+export interface ExchangeSettings extends RegistrySettings {
+  /** Bytes over the wire, at most. */
+  readonly pullLimitBytes: number;
+  /** Bytes of all files, at most. */
+  readonly diskSizeBytes: number;
+  /** How long one transfer may take. */
+  readonly transferMs: number;
+}
+
+/** What an exchange needs of the step that asks for it. */
+export interface ExchangeTask {
+  readonly signal: AbortSignal;
+  readonly progress: (name: string) => void;
+}
+
+/** Sends images to registries and fetches them. */
+export class Exchange {
+  readonly #world: World;
+  readonly #imagesDir: string;
+  readonly #settings: ExchangeSettings;
+
+  constructor(world: World, imagesDir: string, settings: ExchangeSettings) {
+    this.#world = world;
+    this.#imagesDir = imagesDir;
+    this.#settings = settings;
+  }
+
+  /** Packs a version, with the snapshots that were taken of it, and sends it under a tag. */
+  publish(image: Image, tag: string, task: ExchangeTask, captured?: Captured): Promise<Published> {
+    const to = resolveReference(tag, this.#settings);
+    return this.#packed(image, captured, task, async (layout) => {
+      task.progress('send');
+      const registry = openRegistry(this.#settings, this.#world);
+      return registry.push(layout, to, { signal: task.signal, ms: this.#settings.transferMs });
+    });
+  }
+
+  /** Packs a version to know its digest and its size over the wire; nothing is sent. */
+  pack(image: Image, task: ExchangeTask, captured?: Captured) {
+    return this.#packed(image, captured, task, (_layout, packed) => Promise.resolve(packed));
+  }
+
+  /**
+   * Fetches a bundle and puts its files into a folder. A fetch that was cut off goes on where it
+   * was when it is asked for again.
+   */
+  async fetch(reference: string, into: string, task: ExchangeTask): Promise<UnpackedBundle> {
+    const from = resolveReference(reference, this.#settings);
+    const name = createHash('sha256').update(printReference(from)).digest('hex').slice(0, 32);
+    const layout = join(this.#imagesDir, PULLS, name);
+    mkdirSync(join(this.#imagesDir, PULLS), { recursive: true, mode: 0o700 });
+    const limits = {
+      architecture: ARCH,
+      compressedBytes: this.#settings.pullLimitBytes,
+      rawBytes: this.#settings.diskSizeBytes,
+    };
+    const { signal } = task;
+    const registry = openRegistry(this.#settings, this.#world);
+    task.progress(`fetch ${printReference(from)}`);
+    const transfer = { signal, ms: this.#settings.transferMs };
+    const { digest } = await registry.pull(from, layout, limits, transfer);
+    task.progress('unpack');
+    const unpacked = await unpackBundle(layout, digest, into, limits, {
+      world: this.#world,
+      signal,
+    });
+    await rm(layout, { recursive: true, force: true });
+    return unpacked;
+  }
+
+  /** The tags of the repository of the settings, in order; none without one. */
+  async tags(signal: AbortSignal): Promise<string[]> {
+    const { repository, transferMs } = this.#settings;
+    if (repository === undefined) return [];
+    const of = resolveReference(`${repository}:any`, this.#settings);
+    return openRegistry(this.#settings, this.#world).tags(of, { signal, ms: transferMs });
+  }
+
+  #packed<T>(
+    image: Image,
+    captured: Captured | undefined,
+    task: ExchangeTask,
+    use: (layout: string, packed: { digest: string; compressedBytes: number }) => Promise<T>,
+  ): Promise<T> {
+    task.progress('pack');
+    return inWorkFolder(this.#world, this.#imagesDir, async ({ state }) => {
+      const layout = join(state, 'layout');
+      const pack = { world: this.#world, signal: task.signal };
+      const packed = await packBundle(bundleOf(image, captured), layout, pack);
+      const { folder, ...manifest } = image;
+      if (folder === versionFolder(this.#imagesDir, image) && captured === undefined) {
+        await writeManifest(folder, { ...manifest, compressedBytes: packed.compressedBytes });
+      }
+      return use(layout, packed);
+    });
+  }
+}
