@@ -11,6 +11,11 @@ export interface LoopSettings {
   readonly tickMs: number;
   /** After a look that found nothing, how long nudges wait for the next one, in milliseconds. */
   readonly calmMs: number;
+  /**
+   * Whether it looks within the commit that nudges it, before anything else goes on: somebody
+   * waits for what it begins, which takes longer than the look.
+   */
+  readonly isAwaited?: boolean;
 }
 
 interface Pass {
@@ -74,6 +79,7 @@ export class Loop {
    */
   nudge(): void {
     if (this.#stopped || this.#poked) return;
+    if (this.#settings.isAwaited === true) return this.#sweep();
     const waitMs = this.#calmUntil - this.#settings.world.elapsed();
     if (waitMs > 0) this.#lookWithin(waitMs);
     else this.poke();

@@ -123,18 +123,22 @@ export class Clusters {
       cluster.identity === 'REKEYED'
         ? { hostname: cluster.name, machineId: record.machineId }
         : { hostname: null, machineId: null };
-    const intent = { ...record, state: 'WAKING', session: session.id, fence: step.fence } as const;
-    const waking = writeRecord(this.#host.folders, intent);
+    const waking = { ...record, state: 'WAKING', session: session.id, fence: step.fence } as const;
     try {
       const link = await this.#reach(waking, step.signal);
       const limit = this.#limit(`${spec.name} wakes`, this.#host.settings.wakeMs, step);
       const woken = link.agent.wake(identity, limit);
-      const [marks] = await Promise.all([woken, link.control.resume()]);
+      // Stored while the guest works: whose it is the database knows since before this began.
+      const [marks] = await Promise.all([woken, link.control.resume(), this.#store(waking)]);
       const origin = record.setId === null ? 'COLD_BOOT' : 'WARM';
       return writeRecord(this.#host.folders, { ...waking, state: 'AWAKE', marks, origin });
     } catch (error) {
       throw this.#notWoken(waking, error);
     }
+  }
+
+  async #store(record: VmRecord): Promise<void> {
+    writeRecord(this.#host.folders, record);
   }
 
   async #markVm(spec: VmSpec, mark: string, step: Step): Promise<void> {
@@ -153,11 +157,11 @@ export class Clusters {
 
   #known(spec: VmSpec, step: Step): VmRecord | null {
     const { folders } = this.#host;
-    if (isUnreadable(folders, spec.name)) {
+    const record = readRecord(folders, spec.name);
+    if (record === null && isUnreadable(folders, spec.name)) {
       const reason = `What is stored of ${spec.name} cannot be read; remove its folder by hand`;
       throw new ProviderError(reason, { retryable: false });
     }
-    const record = readRecord(folders, spec.name);
     if (record !== null) refuseIntruder(record, step);
     return record;
   }
