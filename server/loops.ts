@@ -1,5 +1,5 @@
 import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
-import { Loop } from './loop.ts';
+import { Loop, type LoopSettings } from './loop.ts';
 import { capture } from './reconcilers/capture.ts';
 import { expire } from './reconcilers/expire.ts';
 import { images } from './reconcilers/images.ts';
@@ -34,12 +34,12 @@ export interface Loops {
 export function createLoops(deps: Deps): Loops {
   const { world, fault } = deps;
   const inspector = inspect(deps);
-  const loop = (reconciler: Reconciler, { tickMs = TICK_MS, calmMs = CALM_MS } = {}) =>
-    new Loop(reconciler, { world, fault, tickMs, calmMs });
+  const loop = (reconciler: Reconciler, special: Partial<LoopSettings> = {}) =>
+    new Loop(reconciler, { world, fault, tickMs: TICK_MS, calmMs: CALM_MS, ...special });
   const inspection = loop(inspector);
   const loops = [
     // Those that somebody waits for are woken first, and at once.
-    loop(wake(deps), { calmMs: 0 }),
+    loop(wake(deps), { calmMs: 0, isAwaited: true }),
     loop(provision(deps), { calmMs: 0 }),
     loop(reset(deps)),
     loop(replenish(deps)),
