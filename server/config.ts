@@ -1,4 +1,4 @@
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
 import {
   type RegistryConfig,
@@ -28,6 +28,8 @@ export interface Config {
   readonly pools: string | undefined;
   readonly logLevel: LogLevel;
   readonly simulator: { readonly speed: number; readonly seed: number };
+  /** The Firecracker program; undefined for the one that is found, if any. */
+  readonly firecracker: { readonly binary: string | undefined };
   readonly qemu: {
     readonly accel: (typeof ACCELERATORS)[number];
     /** Where snapshots are kept instead of in the state folder. */
@@ -83,7 +85,7 @@ const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
 export class ConfigurationError extends Error {}
 
 /** Names that belong to others of ours: the test suites and their machines. */
-const OTHERS = /^SNAPYARD_(REQUIRE|SKIP|TEST|TESTS|CRDS)/;
+const OTHERS = /^SNAPYARD_(REQUIRE|SKIP|TEST|TESTS|CRDS|FIRECRACKER_API)/;
 
 /** Names that look like settings of ours and are none: misspelt, most likely. */
 export function unknownSettings(env: Environment = process.env): string[] {
@@ -156,6 +158,7 @@ const environment = z.object({
   SNAPYARD_SIMULATOR_SPEED: speed.default(100),
   SNAPYARD_SIMULATOR_SEED: wholeNumber(0, 2 ** 31 - 1).default(1),
   SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
+  SNAPYARD_FIRECRACKER: z.string().optional(),
   SNAPYARD_IMAGE_BUILD_MINUTES: wholeNumber(1, 1_440).default(10),
   SNAPYARD_IMAGE_PULL_MINUTES: wholeNumber(1, 1_440).default(20),
   SNAPYARD_KUBECONFIG: z.string().optional(),
@@ -199,6 +202,7 @@ export function readConfig(env: Environment = process.env): Config {
     logLevel: read.SNAPYARD_LOG,
     simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
     qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
+    firecracker: { binary: pathOf(read.SNAPYARD_FIRECRACKER) },
     images: {
       buildMs: read.SNAPYARD_IMAGE_BUILD_MINUTES * 60_000,
       pullMs: read.SNAPYARD_IMAGE_PULL_MINUTES * 60_000,
@@ -218,6 +222,11 @@ export function readConfig(env: Environment = process.env): Config {
       snapshotMaxAgeSeconds: read.IRONCLAW_SNAPSHOT_REFRESH_SECS,
     },
   });
+}
+
+/** The program works in another folder than we do. */
+function pathOf(given: string | undefined): string | undefined {
+  return given === undefined ? undefined : resolve(given);
 }
 
 /** What is left out is the provider's to choose. */

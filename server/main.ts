@@ -23,6 +23,7 @@ import {
   type KubevirtAvailability,
 } from './providers/kubevirt/availability.ts';
 import { DEFAULT_KUBEVIRT_SETTINGS } from './providers/kubevirt/settings.ts';
+import { firecrackerAvailability } from './providers/firecracker/availability.ts';
 import { qemuAvailability } from './providers/qemu/availability.ts';
 import { createQemuProvider } from './providers/qemu/provider.ts';
 import { createSimulator } from './providers/simulator/simulator.ts';
@@ -142,6 +143,8 @@ async function openProviders(
   );
   const qemu = await openQemu(config, world, log, installation);
   if (qemu !== undefined) providers.set('QEMU', qemu);
+  const firecracker = await openFirecracker(config, world, log, installation);
+  if (firecracker !== undefined) providers.set('FIRECRACKER', firecracker);
   const kubevirt = await openKubevirt(config, world, log, installation);
   if (kubevirt !== undefined) providers.set('KUBEVIRT', kubevirt);
   return providers;
@@ -199,6 +202,34 @@ async function openQemu(
     log: (line) => log.info(line),
     snapshotDir: config.qemu.snapshotPath,
     settings: { accel: config.qemu.accel },
+  });
+}
+
+/** Few machines have it: what is missing is told only where it was asked for. */
+async function openFirecracker(
+  { state, qemu, firecracker: { binary } }: Config,
+  world: World,
+  log: Logger,
+  installation: string,
+): Promise<Provider | undefined> {
+  const imageDir = join(state, 'images');
+  const availability = await firecrackerAvailability({ imageDir, binary });
+  if (!availability.available) {
+    const { why, fix } = availability;
+    if (binary !== undefined) say(`No Firecracker VMs here: ${why}. To get them: ${fix}`);
+    return undefined;
+  }
+  const { createFirecrackerProvider } = await import('./providers/firecracker/provider.ts');
+  const { snapshotPath } = qemu;
+  return createFirecrackerProvider({
+    world,
+    // A folder of its own: each provider locks its own.
+    stateDir: join(state, 'firecracker'),
+    imageDir,
+    installation,
+    log: (line) => log.info(line),
+    snapshotDir: snapshotPath === undefined ? undefined : join(snapshotPath, 'firecracker'),
+    settings: binary === undefined ? {} : { binary },
   });
 }
 

@@ -45,7 +45,7 @@ const HOW_TO_GET: Readonly<Record<ProviderKind, string>> = {
   KUBEVIRT:
     'set SNAPYARD_KUBECONFIG to a kubeconfig, or run the server in a pod (docs/kubevirt.md)',
   QEMU: 'install QEMU and build an image (npm run qemu:image)',
-  FIRECRACKER: 'there is no such provider yet',
+  FIRECRACKER: 'it needs KVM, Firecracker and an image (docs/firecracker.md)',
 };
 
 /** The settings of a pool as it is made, all but its template. */
