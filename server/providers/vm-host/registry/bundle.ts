@@ -150,7 +150,8 @@ export function refuseTooLarge(what: string, size: number, limit: number): void 
 
 /** The chunks of each file in their order; refuses chunks outside of a file or over another. */
 export function chunksByFile(config: BundleConfig, index: BundleIndex): FileChunks[] {
-  const all = new Map(config.files.map((file) => [file.name, { file, chunks: [] } as Collected]));
+  const all = new Map<string, Collected>();
+  for (const file of config.files) all.set(file.name, { file, chunks: [] });
   for (const chunk of index.chunks) {
     for (const { name, offset } of chunk.places) {
       const into = all.get(name);

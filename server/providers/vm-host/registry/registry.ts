@@ -219,10 +219,8 @@ class SkopeoRegistry implements Registry {
   ): Promise<Buffer> {
     const { signal, ms } = task;
     const binary = this.#settings.binary ?? 'skopeo';
-    return runSkopeo(this.#world, {
-      ...{ binary, args, what, ms, signal, maxOutput: MANIFEST_BYTES },
-      ...more,
-    });
+    const run = { binary, args, what, ms, signal, maxOutput: MANIFEST_BYTES, ...more };
+    return runSkopeo(this.#world, run);
   }
 
   /** Credentials only those of the settings; TLS is left out only on this machine. */
@@ -263,8 +261,9 @@ async function prepareLayout(layout: string, index: BundleIndex): Promise<void> 
 
 async function refuseWithoutSpace(layout: string, missing: number): Promise<void> {
   const { bavail, bsize } = await statfs(layout);
-  if (bavail * bsize >= missing) return;
-  const reason = `The disk of ${layout} has ${bavail * bsize} bytes free, and ${missing} are needed`;
+  const free = bavail * bsize;
+  if (free >= missing) return;
+  const reason = `The disk of ${layout} has ${free} bytes free, and ${missing} are needed`;
   throw new ProviderError(reason, { retryable: true });
 }
 

@@ -107,9 +107,11 @@ async function unpackFile(
 /** The content of a chunk. More than it declares is never held: it ends the reading. */
 async function readChunk(layout: string, chunk: Chunk): Promise<Buffer<ArrayBuffer>> {
   const packed = await readBlob(layout, chunk.digest, chunk.size);
-  const raw = await decompress(packed, { maxOutputLength: chunk.rawSize }).catch((error) => {
-    throw damaged(`its chunk ${chunk.digest} cannot be unpacked as declared`, error);
-  });
+  const raw = await decompress(packed, { maxOutputLength: chunk.rawSize }).catch(
+    (error: unknown) => {
+      throw damaged(`its chunk ${chunk.digest} cannot be unpacked as declared`, error);
+    },
+  );
   const isRight = raw.length === chunk.rawSize && (await digestOf(raw)) === chunk.rawDigest;
   if (!isRight) throw damaged(`its chunk ${chunk.digest} holds something else than declared`);
   return raw;
@@ -137,5 +139,9 @@ async function writeAll(out: FileHandle, bytes: Buffer, offset: number): Promise
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { ProviderError } from '../../../../../server/providers/provider.ts';
 import type { BundleContent } from '../../../../../server/providers/vm-host/registry/pack.ts';
 import type { UnpackLimits } from '../../../../../server/providers/vm-host/registry/unpack.ts';
 import { realWorld } from '../../../../../server/world.ts';
@@ -92,6 +93,16 @@ export function ramBundle(
     chunkBytes: chunk,
     ...more,
   };
+}
+
+/** What a step came to, when it must not come to anything good. */
+export async function failureOf(step: Promise<unknown>): Promise<ProviderError> {
+  const error: unknown = await step.then(
+    () => new Error('it went well'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof ProviderError) return error;
+  throw error;
 }
 
 /** The bytes that a file takes on the disk. */
