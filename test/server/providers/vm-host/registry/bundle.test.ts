@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { digestOfText } from '../../../../../server/providers/vm-host/registry/digest.ts';
@@ -185,7 +186,7 @@ describe.skipIf(!canMount)('a full disk (needs unshare and tmpfs)', () => {
     const { place, layout, made } = await packed();
     const tiny = join(place, 'tiny');
     mkdirSync(tiny);
-    const child = join(import.meta.dirname, 'unpack-in-small-place.ts');
+    const child = fileURLToPath(new URL('unpack-in-small-place.ts', import.meta.url));
     const args = [tiny, process.execPath, child, layout, made.digest];
     const run = spawnSync('unshare', ['-rm', 'sh', '-c', TINY, 'sh', ...args], {
       encoding: 'utf8',
