@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, max, ne, or, sql, type SQL } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, max, or, sql, type SQL } from 'drizzle-orm';
 import type { Change, SubjectType } from '../schema/model/change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindNumber, countRows, toPage, type Page, type PageArgs } from './page.ts';
@@ -12,7 +12,7 @@ export interface HistoryFilter {
   readonly poolId?: string | undefined;
   readonly subject?: { readonly type: SubjectType; readonly id: string } | undefined;
   readonly types?: readonly SubjectType[] | undefined;
-  /** Changes of other sessions are left out. */
+  /** Changes of sessions and saved snapshots of others are left out. */
   readonly seen: SessionsSeen;
 }
 
@@ -40,7 +40,7 @@ function conditionOf({ poolId, subject, types, seen }: HistoryFilter): SQL | und
     poolId === undefined ? undefined : eq(changes.poolId, poolId),
     subject && and(eq(changes.subjectId, subject.id), eq(changes.type, subject.type)),
     types === undefined ? undefined : inArray(changes.type, [...types]),
-    ofOwner && or(ne(changes.type, 'SESSION'), ofOwner),
+    ofOwner && or(isNull(changes.owner), ofOwner),
   );
 }
 

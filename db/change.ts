@@ -47,6 +47,12 @@ export interface Transition {
 /** What pools show of their parts: counts, places in the queue, the golden state. */
 const SHOWN_BY_POOLS: readonly SubjectType[] = ['CLUSTER', 'SESSION', 'SNAPSHOT'];
 
+/** What somebody saved is shown by no pool, and is nothing for others to hear of. */
+function isShownByPool({ type, owner }: Transition): boolean {
+  const isSaved = type === 'SNAPSHOT' && owner != null;
+  return SHOWN_BY_POOLS.includes(type) && !isSaved;
+}
+
 /** Appends a transition to the log, and marks its pool as changed where it shows that. */
 export function logChange(tx: Tx, transition: Transition, why: Why): void {
   const stays = transition.from === transition.to;
@@ -66,7 +72,7 @@ export function logChange(tx: Tx, transition: Transition, why: Why): void {
     sessionId: transition.sessionId ?? null,
     owner: transition.owner ?? null,
   });
-  if (SHOWN_BY_POOLS.includes(transition.type)) tx.touchedPools.set(transition.poolId, why);
+  if (isShownByPool(transition)) tx.touchedPools.set(transition.poolId, why);
 }
 
 /** Appends the row that tells readers to look at a pool again. */

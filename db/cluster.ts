@@ -126,6 +126,7 @@ function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
 export interface NewCluster {
   readonly sessionId?: string;
   readonly wantedStrategy?: ProvisioningStrategy | null;
+  readonly wantedSet?: number | null;
 }
 
 /** Adds a cluster to a pool, CREATING, under the number given. */
@@ -148,6 +149,7 @@ export function insertCluster(
       status: 'CREATING',
       sessionId: wanted.sessionId ?? null,
       wantedStrategy: wanted.wantedStrategy ?? null,
+      wantedSet: wanted.wantedSet ?? null,
       createdAt: tx.now,
     })
     .returning()

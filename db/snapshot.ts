@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import {
   SNAPSHOT_TRANSITIONS,
@@ -13,7 +13,7 @@ import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { takeNumbers } from './cluster-pool.ts';
 import { prepared, type Db } from './connection.ts';
-import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
+import { countRows } from './page.ts';
 import { givenText, idCondition, inOrder, isDue, rowWriter } from './row.ts';
 import { snapshots } from './tables.ts';
 import type { Tx } from './tx.ts';
@@ -25,11 +25,12 @@ export function findSnapshot(db: Db, id: string): Snapshot | undefined {
   return byId(db).get({ id });
 }
 
-/** Where a set belongs and what it is taken from. */
+/** Where a set belongs and what it is taken from; a saved one says whose it is too. */
 export type NewSet = Pick<
   Snapshot,
   'poolId' | 'clusterId' | 'sourceSessionId' | 'sourceClusterId' | 'jobId' | 'mode'
->;
+> &
+  Partial<Pick<Snapshot, 'owner' | 'title'>>;
 
 /** Adds the rows of a set that is to be taken, one a role, CREATING; answers its number. */
 export function insertSet(tx: Tx, set: NewSet, roles: readonly RoleSpec[], why: Why): number {
@@ -126,8 +127,8 @@ export function acceptSet(tx: Tx, key: SetKey, captured: readonly Captured[], wh
 export function deleteSet(tx: Tx, key: SetKey, why: Why): void {
   for (const row of findSet(tx.db, key)) {
     tx.db.delete(snapshots).where(eq(snapshots.id, row.id)).run();
-    const { id: subjectId, poolId, status: from } = row;
-    logChange(tx, { type: 'SNAPSHOT', subjectId, kind: 'DELETED', from, poolId }, why);
+    const { id: subjectId, poolId, status: from, owner } = row;
+    logChange(tx, { type: 'SNAPSHOT', subjectId, kind: 'DELETED', from, poolId, owner }, why);
   }
 }
 
@@ -138,7 +139,7 @@ export function deleteSet(tx: Tx, key: SetKey, why: Why): void {
 function switchSet(tx: Tx, key: SetKey, why: Why): void {
   const rows = findSet(tx.db, key);
   const [first] = rows;
-  if (first === undefined) return;
+  if (first === undefined || first.owner !== null) return;
   const { poolId, clusterId } = first;
   const all =
     clusterId === null ? findTemplateSets(tx.db, poolId) : findSetsOfCluster(tx.db, clusterId);
@@ -153,9 +154,9 @@ function switchSet(tx: Tx, key: SetKey, why: Why): void {
 
 function log(tx: Tx, before: Snapshot | undefined, row: Snapshot, why: Why): void {
   const kind = before === undefined ? 'CREATED' : 'UPDATED';
-  const { id: subjectId, poolId, status: to } = row;
+  const { id: subjectId, poolId, status: to, owner } = row;
   const from = before?.status ?? null;
-  logChange(tx, { type: 'SNAPSHOT', subjectId, kind, from, to, poolId }, why);
+  logChange(tx, { type: 'SNAPSHOT', subjectId, kind, from, to, poolId, owner }, why);
 }
 
 const setStatement = prepared((db) =>
@@ -224,17 +225,19 @@ export function findSnapshotsAtWork(
   return atWorkStatement(db).all({ status, now });
 }
 
-/** All snapshots of a pool, of its clusters and its own, whatever their state. */
+/** The golden states of a pool, of its clusters and its own, whatever their state. */
 export function findSnapshotsOfPool(db: Db, poolId: string): Snapshot[] {
-  return db.select().from(snapshots).where(eq(snapshots.poolId, poolId)).all();
+  const golden = and(eq(snapshots.poolId, poolId), isNull(snapshots.owner));
+  return db.select().from(snapshots).where(golden).all();
 }
 
-/** The sets of a pool of its own, whatever their state. */
+/** The golden sets of a pool of its own, whatever their state; saved ones are none. */
 export function findTemplateSets(db: Db, poolId: string): Snapshot[] {
+  const ofPool = and(isNull(snapshots.clusterId), isNull(snapshots.owner));
   return db
     .select()
     .from(snapshots)
-    .where(and(eq(snapshots.poolId, poolId), isNull(snapshots.clusterId)))
+    .where(and(eq(snapshots.poolId, poolId), ofPool))
     .orderBy(asc(snapshots.set))
     .all();
 }
@@ -260,22 +263,4 @@ export function findPresentSets(db: Db, poolIds: readonly string[]): Snapshot[] 
     .from(snapshots)
     .where(inArray(snapshots.poolId, [...poolIds]))
     .all();
-}
-
-/** Which snapshots a list shows. */
-export interface SnapshotFilter {
-  readonly poolId?: string | undefined;
-}
-
-/** Snapshots, the newest first. */
-export function pageOfSnapshots(db: Db, filter: SnapshotFilter, page: PageArgs): Page<Snapshot> {
-  const wanted = filter.poolId === undefined ? undefined : eq(snapshots.poolId, filter.poolId);
-  const rows = db
-    .select()
-    .from(snapshots)
-    .where(and(wanted, behindTime(snapshots, page.after)))
-    .orderBy(desc(snapshots.createdAt), desc(snapshots.id))
-    .limit(page.first + 1)
-    .all();
-  return toPage(rows, page, timePosition, () => countRows(db, snapshots, wanted));
 }

@@ -7,7 +7,7 @@ import type { Db } from './connection.ts';
 import { findImage } from './image.ts';
 import { findJob } from './job.ts';
 import { findSeenSession, findSession, ownerSeen, type SessionsSeen } from './session.ts';
-import { findSnapshot } from './snapshot.ts';
+import { findSeenSnapshot, snapshotSeen } from './seen-snapshot.ts';
 import { clusters, images, jobs, pools, sessions, snapshots, vmHandles } from './tables.ts';
 import { findVm } from './vm-handle.ts';
 
@@ -106,7 +106,7 @@ function presentOf(db: Db, type: SubjectType, scope: SubjectScope): Present {
     case 'VM_HANDLE':
       return { table: vmHandles, wanted: and(presentVms(sessionId), inPool(vmHandles.poolId)) };
     case 'SNAPSHOT':
-      return { table: snapshots, wanted: and(inPool(snapshots.poolId), notOfSession) };
+      return { table: snapshots, wanted: and(presentSnapshots(scope), inPool(snapshots.poolId)) };
     case 'JOB':
       return { table: jobs, wanted: and(IS_UNFINISHED, inPool(jobs.poolId), notOfSession) };
     case 'IMAGE':
@@ -139,18 +139,23 @@ function presentSessions({ sessionId, seen }: SubjectScope): SQL | undefined {
   return and(wanted, ownerSeen(sessions.owner, seen));
 }
 
+function presentSnapshots({ sessionId, seen }: SubjectScope): SQL | undefined {
+  return sessionId === undefined ? snapshotSeen(seen) : NOTHING;
+}
+
 /** Whether this thing has a row that may be seen; those that ended are kept for a while. */
 export function isThere(db: Db, subject: SubjectRow, seen: SessionsSeen): boolean {
   const { type, id } = subject;
-  return type === 'SESSION' ? findSeenSession(db, id, seen) !== undefined : hasRow(db, type, id);
+  if (type === 'SESSION') return findSeenSession(db, id, seen) !== undefined;
+  if (type === 'SNAPSHOT') return findSeenSnapshot(db, id, seen) !== undefined;
+  return hasRow(db, type, id);
 }
 
-function hasRow(db: Db, type: Exclude<SubjectType, 'SESSION'>, id: string): boolean {
+function hasRow(db: Db, type: Exclude<SubjectType, 'SESSION' | 'SNAPSHOT'>, id: string): boolean {
   const find = {
     CLUSTER_POOL: findPool,
     CLUSTER: findCluster,
     VM_HANDLE: findVm,
-    SNAPSHOT: findSnapshot,
     JOB: findJob,
     IMAGE: findImage,
   }[type];

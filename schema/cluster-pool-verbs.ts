@@ -125,8 +125,8 @@ builder.mutationFields((t) => ({
     authScopes: forAdmin,
     errors: refusals.clusterPool,
     description:
-      'WrongState while a session is live; otherwise cancels its jobs, removes its clusters, and ' +
-      'answers the pool with deletedAt.',
+      'WrongState while a session is live; otherwise cancels its jobs, removes its clusters and ' +
+      'its snapshots, those that users saved too, and answers the pool with deletedAt.',
     args: {
       input: t.arg({ type: DeleteClusterPoolInput, required: true, description: 'Which pool.' }),
     },

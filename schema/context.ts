@@ -20,6 +20,7 @@ import type {
   CreateSessionInput,
   CreateSnapshotsInput,
   ExtendSessionInput,
+  SaveSessionInput,
   SpawnVmInput,
   UpdateClusterPoolInput,
 } from './inputs.ts';
@@ -69,7 +70,10 @@ export interface Reads {
   /** The timed steps of a session, cluster, job or image, in order. */
   timeline(subjectId: string): Phase[];
   snapshot(id: string): Snapshot | undefined;
-  snapshots(filter: { poolId?: string | undefined }, page: PageArgs): Page<Snapshot>;
+  snapshots(
+    filter: { poolId?: string | undefined; mine?: boolean | undefined },
+    page: PageArgs,
+  ): Page<Snapshot>;
   job(id: string): Job | undefined;
   jobs(
     filter: { poolId?: string | undefined; status?: readonly JobStatus[] | undefined },
@@ -151,6 +155,8 @@ export interface ControlPlane {
   createSnapshots(input: CreateSnapshotsInput): Promise<Job>;
   recreateSnapshots(input: CreateSnapshotsInput): Promise<Job>;
   deleteSnapshots(poolName: string): Promise<Job>;
+  saveSession(input: SaveSessionInput): Promise<Snapshot>;
+  deleteSavedSnapshot(snapshotId: string): Promise<Snapshot>;
   cancelJob(jobId: string): Promise<Job>;
   spawnVm(input: SpawnVmInput): Promise<VmHandle>;
   destroyVm(vmId: string): Promise<VmHandle>;

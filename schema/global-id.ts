@@ -44,6 +44,14 @@ export function wantedId(name: NodeName, text: string): string {
   return id;
 }
 
+/** An input that may name a snapshot, with that snapshot's database id. */
+export function withSnapshot<Input extends { snapshotId?: string | null | undefined }>(
+  input: Input,
+): Input {
+  const { snapshotId } = input;
+  return snapshotId == null ? input : { ...input, snapshotId: wantedId('Snapshot', snapshotId) };
+}
+
 function isNodeName(name: string): name is NodeName {
   return Object.hasOwn(NODE_WORDS, name);
 }

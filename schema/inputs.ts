@@ -25,15 +25,18 @@ const minutes = z.int().min(1).max(MAX_MINUTES);
 const owner = z.string().min(1).max(128);
 const idempotencyKey = z.string().min(1).max(128).nullish();
 const poolName = z.string().regex(POOL_NAME, 'must match [a-z][a-z0-9-]{0,29}');
+/** Printable: no control, no direction, no line, nothing unassigned; and it shows where it ends. */
+const TITLE = /^(?!\p{Z})[^\p{C}\p{Zl}\p{Zp}]{1,60}(?<!\p{Z})$/u;
 /** Names that only have to be looked up: a name that cannot exist is simply not found. */
 const nameToFind = z.string().max(10_000);
 
-/** Input of `createSession`. */
+/** Input of `createSession`; the id is a database id. */
 export const createSessionInput = z.strictObject({
   pool: nameToFind,
   ttlMinutes: minutes.nullish(),
   idempotencyKey,
   owner: owner.nullish(),
+  snapshotId: z.string().nullish(),
 });
 /** Input of `createSession`. */
 export type CreateSessionInput = z.infer<typeof createSessionInput>;
@@ -47,12 +50,22 @@ export const extendSessionInput = z.strictObject({
 /** Input of `extendSession`. */
 export type ExtendSessionInput = z.infer<typeof extendSessionInput>;
 
-/** Input of `spawnVm`. */
+/** Input of `saveSession`; the id is a database id. */
+export const saveSessionInput = z.strictObject({
+  sessionId: z.string(),
+  name: z.string().regex(TITLE, 'must be 1 to 60 printable characters, no space at either end'),
+  idempotencyKey,
+});
+/** Input of `saveSession`. */
+export type SaveSessionInput = z.infer<typeof saveSessionInput>;
+
+/** Input of `spawnVm`; the id is a database id. */
 export const spawnVmInput = z.strictObject({
   pool: nameToFind,
   task: z.string().max(1_000).nullish(),
   ttlMinutes: minutes.nullish(),
   idempotencyKey,
+  snapshotId: z.string().nullish(),
 });
 /** Input of `spawnVm`. */
 export type SpawnVmInput = z.infer<typeof spawnVmInput>;

@@ -14,7 +14,7 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
   description: 'What kind of refusal it is, for programs. One code per type.',
   values: {
     POOL_EXHAUSTED: { description: 'No cluster can be had now, and the pool does not queue.' },
-    QUOTA_EXCEEDED: { description: 'The owner has as many live sessions as the pool allows.' },
+    QUOTA_EXCEEDED: { description: 'The owner has as much as one owner may have.' },
     NOT_FOUND: { description: 'Unknown, or not for this viewer to see: the two answer alike.' },
     WRONG_STATE: { description: 'The object is in a state in which this cannot be done.' },
     INVALID_INPUT: { description: 'The input is well formed but not acceptable.' },
@@ -51,11 +51,17 @@ builder.objectType(PoolExhausted, {
 
 builder.objectType(QuotaExceeded, {
   name: 'QuotaExceeded',
-  description: 'The owner has as many live sessions in this pool as it allows.',
+  description: 'The owner has as much as one owner may: live sessions here, or saved snapshots.',
   authScopes: forViewer,
   interfaces: [UserError],
   fields: (t) => ({
-    limit: t.exposeInt('limit', { description: 'Live sessions that one owner may have here.' }),
+    limit: t.exposeInt('limit', {
+      description: 'Live sessions that one owner may have here, or snapshots it may have saved.',
+    }),
+    limitBytes: t.exposeFloat('limitBytes', {
+      nullable: true,
+      description: 'Set when saved snapshots take too much: the bytes that one owner may use.',
+    }),
   }),
 });
 
@@ -125,6 +131,18 @@ export const refusals = {
     WrongState,
     InvalidInput,
     IdempotencyConflict,
+  ]),
+  saveSession: resultUnion('SaveSessionResult', 'What is being saved, or why nothing is.', [
+    NotFound,
+    WrongState,
+    QuotaExceeded,
+    Conflict,
+    InvalidInput,
+    IdempotencyConflict,
+  ]),
+  savedSnapshot: resultUnion('SavedSnapshotResult', 'The snapshot, or why nothing was done.', [
+    NotFound,
+    WrongState,
   ]),
   consoleTicket: resultUnion('ConsoleTicketResult', 'The ticket, or why there is none.', [
     NotFound,

@@ -1,5 +1,5 @@
 import { builder, forUser, forViewer } from './builder.ts';
-import { databaseId, globalId, wantedId } from './global-id.ts';
+import { databaseId, globalId, wantedId, withSnapshot } from './global-id.ts';
 import { createSessionInput, extendSessionInput, parseInput } from './inputs.ts';
 import { sessionActions } from './model/allowed-actions.ts';
 import { seesOwner, type Viewer } from './model/viewer.ts';
@@ -193,6 +193,12 @@ const CreateSessionInput = builder.inputType('CreateSessionInput', {
     }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY }),
     owner: t.string({ description: 'Admins only: on whose behalf.' }),
+    snapshotId: t.id({
+      description:
+        'A READY snapshot that the owner saved in this pool: the cluster is made from its set, ' +
+        'never taken from the warm ones. Where the pool has no room for it a spare cluster goes; ' +
+        'where all are in use, the pool queues or refuses as its `whenEmpty` says.',
+    }),
   }),
 });
 
@@ -221,7 +227,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CreateSessionInput, required: true, description: 'The wish.' }) },
     resolve: (_root, { input }, { verbs, viewer }) => {
       refuseOtherOwner(input.owner, viewer);
-      return verbs.createSession(parseInput(createSessionInput, input));
+      return verbs.createSession(parseInput(createSessionInput, withSnapshot(input)));
     },
   }),
   extendSession: t.field({

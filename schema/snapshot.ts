@@ -1,7 +1,8 @@
-import { builder, forAdmin, forViewer } from './builder.ts';
+import { builder, forAdmin, forUser, forViewer } from './builder.ts';
 import type { Context } from './context.ts';
 import { globalId, wantedId } from './global-id.ts';
-import { createSnapshotsInput, parseInput } from './inputs.ts';
+import { createSnapshotsInput, parseInput, saveSessionInput } from './inputs.ts';
+import { snapshotActions } from './model/allowed-actions.ts';
 import { ageSeconds, isReadyToUse, isStale, type Snapshot, staleAt } from './model/snapshot.ts';
 import { ALLOWED_ACTIONS, referred, VERSION } from './noun.ts';
 import { ClusterNode, ClusterPoolNode, JobNode, SessionNode, SnapshotNode } from './nouns.ts';
@@ -23,7 +24,9 @@ export const SnapshotStatusEnum = builder.enumType('SnapshotStatus', {
 });
 
 SnapshotNode.implement({
-  description: 'The golden state of one VM role.',
+  description:
+    'The golden state of one VM role; or what somebody saved of a session, which only that owner ' +
+    'and admins see.',
   authScopes: forViewer,
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -75,6 +78,14 @@ builder.objectFields(SnapshotNode, (t) => ({
     resolve: ({ sourceSessionId }, _args, { reads }) =>
       sourceSessionId === null ? null : reads.session(sourceSessionId),
   }),
+  owner: t.exposeString('owner', {
+    nullable: true,
+    description: 'Whose it is, when somebody saved a session; null for golden states.',
+  }),
+  title: t.exposeString('title', {
+    nullable: true,
+    description: 'What its owner calls it; null for golden states.',
+  }),
 }));
 
 // What is in it, and how old it is.
@@ -104,7 +115,10 @@ builder.objectFields(SnapshotNode, (t) => ({
   }),
   createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
   version: t.exposeInt('version', { description: VERSION }),
-  allowedActions: t.stringList({ description: ALLOWED_ACTIONS, resolve: () => [] }),
+  allowedActions: t.stringList({
+    description: ALLOWED_ACTIONS,
+    resolve: (snapshot, _args, { viewer }) => snapshotActions(snapshot, viewer),
+  }),
 }));
 
 function poolOf(snapshot: Snapshot, _args: object, { reads }: Context) {
@@ -117,10 +131,18 @@ builder.queryField('snapshots', (t) =>
   t.field({
     type: SnapshotConnection,
     authScopes: forViewer,
-    description: 'Golden states, newest first.',
-    args: { ...poolArg, ...pageArgs },
+    description: "Golden states and the viewer's saved snapshots, for admins all, newest first.",
+    args: {
+      ...poolArg,
+      mine: t.arg.boolean({ description: 'Only those that the viewer saved; all without it.' }),
+      ...pageArgs,
+    },
+    // Those who see the same are not the same.
+    extensions: { personal: true },
     resolve: (_root, args, { reads }) =>
-      readPageOfPool(args, reads, (filter, page) => reads.snapshots(filter, page)),
+      readPageOfPool(args, reads, (filter, page) =>
+        reads.snapshots({ ...filter, mine: args.mine ?? false }, page),
+      ),
   }),
 );
 
@@ -159,6 +181,61 @@ const CreateSnapshotsInput = builder.inputType('CreateSnapshotsInput', {
     }),
   }),
 });
+
+const SaveSessionInput = builder.inputType('SaveSessionInput', {
+  description: 'Which session, under what name.',
+  fields: (t) => ({
+    sessionId: t.id({ required: true, description: 'The id of a RUNNING session.' }),
+    name: t.string({
+      required: true,
+      description:
+        '1-60 printable characters; no two saved snapshots of an owner and pool share it.',
+    }),
+    idempotencyKey: t.string({
+      description: '1-128 characters: a repeat within 24 h answers the same snapshot.',
+    }),
+  }),
+});
+
+const SavedSnapshotInput = builder.inputType('SavedSnapshotInput', {
+  description: 'Which saved snapshot.',
+  fields: (t) => ({
+    snapshotId: t.id({ required: true, description: 'The id of any snapshot of its set.' }),
+  }),
+});
+
+// What owners keep of their sessions.
+builder.mutationFields((t) => ({
+  saveSession: t.field({
+    type: SnapshotNode,
+    authScopes: forUser,
+    errors: refusals.saveSession,
+    description:
+      'Saves a RUNNING session of the viewer, for admins any, while it goes on: a set of snapshots ' +
+      'that only its owner and admins see and only its owner starts from, by `snapshotId` of ' +
+      'createSession and spawnVm. Answers one of the set, CREATING; it is FAILED when the session ' +
+      'ends before it is taken. QuotaExceeded counts what the owner has saved in all pools. ' +
+      'InvalidInput where the provider cannot capture what is in use.',
+    args: { input: t.arg({ type: SaveSessionInput, required: true, description: 'The wish.' }) },
+    resolve: (_root, { input }, { verbs }) => {
+      const sessionId = wantedId('Session', input.sessionId);
+      return verbs.saveSession(parseInput(saveSessionInput, { ...input, sessionId }));
+    },
+  }),
+  deleteSavedSnapshot: t.field({
+    type: SnapshotNode,
+    authScopes: forUser,
+    errors: refusals.savedSnapshot,
+    description:
+      'Deletes a saved snapshot of the viewer, for admins any, with its whole set. WrongState ' +
+      'while a session waits for a cluster that is made from it; those that have theirs keep it.',
+    args: {
+      input: t.arg({ type: SavedSnapshotInput, required: true, description: 'Which one.' }),
+    },
+    resolve: (_root, { input }, { verbs }) =>
+      verbs.deleteSavedSnapshot(wantedId('Snapshot', input.snapshotId)),
+  }),
+}));
 
 builder.mutationFields((t) => ({
   createSnapshots: t.field({

@@ -1,5 +1,5 @@
 import { builder, forUser, forViewer } from './builder.ts';
-import { globalId, wantedId } from './global-id.ts';
+import { globalId, wantedId, withSnapshot } from './global-id.ts';
 import { parseInput, spawnVmInput } from './inputs.ts';
 import { vmHandleActions } from './model/allowed-actions.ts';
 import type { VmHandle } from './model/vm-handle.ts';
@@ -129,6 +129,7 @@ const SpawnVmInput = builder.inputType('SpawnVmInput', {
     idempotencyKey: t.string({
       description: '1-128 characters: a repeat within 24 h answers the same VM.',
     }),
+    snapshotId: t.id({ description: 'A saved snapshot to make it from; see createSession.' }),
   }),
 });
 
@@ -146,7 +147,8 @@ builder.mutationFields((t) => ({
       'createSession and its one VM: same owner, time to live, quota, idempotency. InvalidInput ' +
       'where the template has more than one role.',
     args: { input: t.arg({ type: SpawnVmInput, required: true, description: 'What is wanted.' }) },
-    resolve: (_root, { input }, { verbs }) => verbs.spawnVm(parseInput(spawnVmInput, input)),
+    resolve: (_root, { input }, { verbs }) =>
+      verbs.spawnVm(parseInput(spawnVmInput, withSnapshot(input))),
   }),
   destroyVm: t.field({
     type: VmHandleNode,

@@ -27,6 +27,8 @@ export interface Config {
   /** YAML file of the pools made at the first start; undefined for the default ones. */
   readonly pools: string | undefined;
   readonly logLevel: LogLevel;
+  /** How much one owner may save of sessions. */
+  readonly saved: { readonly sets: number; readonly bytes: number | undefined };
   readonly simulator: { readonly speed: number; readonly seed: number };
   /** The Firecracker program; undefined for the one that is found, if any. */
   readonly firecracker: { readonly binary: string | undefined };
@@ -155,6 +157,8 @@ const environment = z.object({
   SNAPYARD_TOKENS: z.string().optional(),
   SNAPYARD_POOLS: z.string().optional(),
   SNAPYARD_LOG: z.enum(LOG_LEVELS).default('info'),
+  SNAPYARD_SAVED_SNAPSHOTS: wholeNumber(0, 1_000).default(5),
+  SNAPYARD_SAVED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
   SNAPYARD_SIMULATOR_SPEED: speed.default(100),
   SNAPYARD_SIMULATOR_SEED: wholeNumber(0, 2 ** 31 - 1).default(1),
   SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
@@ -200,6 +204,7 @@ export function readConfig(env: Environment = process.env): Config {
     tokens: read.SNAPYARD_TOKENS,
     pools: read.SNAPYARD_POOLS,
     logLevel: read.SNAPYARD_LOG,
+    saved: { sets: read.SNAPYARD_SAVED_SNAPSHOTS, bytes: read.SNAPYARD_SAVED_BYTES },
     simulator: { speed: read.SNAPYARD_SIMULATOR_SPEED, seed: read.SNAPYARD_SIMULATOR_SEED },
     qemu: { accel: read.SNAPYARD_QEMU_ACCEL, snapshotPath: read.IRONCLAW_SNAPSHOT_PATH },
     firecracker: { binary: pathOf(read.SNAPYARD_FIRECRACKER) },

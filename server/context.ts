@@ -110,6 +110,8 @@ function renewing(verbs: ControlPlane, slot: ReadSlot, operation: Operation): Co
     createSnapshots: (input) => renew(() => verbs.createSnapshots(input)),
     recreateSnapshots: (input) => renew(() => verbs.recreateSnapshots(input)),
     deleteSnapshots: (name) => renew(() => verbs.deleteSnapshots(name)),
+    saveSession: (input) => renew(() => verbs.saveSession(input)),
+    deleteSavedSnapshot: (id) => renew(() => verbs.deleteSavedSnapshot(id)),
     cancelJob: (id) => renew(() => verbs.cancelJob(id)),
     spawnVm: (input) => renew(() => verbs.spawnVm(input)),
     destroyVm: (id) => renew(() => verbs.destroyVm(id)),

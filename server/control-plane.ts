@@ -5,6 +5,7 @@ import { clusterVerbs } from './control-plane/cluster.ts';
 import { clusterPoolVerbs } from './control-plane/cluster-pool.ts';
 import { imageVerbs } from './control-plane/image.ts';
 import { jobVerbs } from './control-plane/job.ts';
+import { savedSessionVerbs } from './control-plane/saved-session.ts';
 import { sessionVerbs } from './control-plane/session.ts';
 import { snapshotVerbs } from './control-plane/snapshot.ts';
 import type { ControlPlaneParts } from './control-plane/verb.ts';
@@ -25,6 +26,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlaneFor {
       ...clusterPoolVerbs(own),
       ...clusterVerbs(own),
       ...snapshotVerbs(own),
+      ...savedSessionVerbs(own),
       ...jobVerbs(own),
       ...imageVerbs(own),
       ...vmHandleVerbs(own),

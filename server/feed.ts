@@ -65,7 +65,7 @@ export function createFeed({ store, world, hub }: FeedParts): FeedFor {
         place.about = pool.id;
         if (type === 'SESSION') throw new Error('the sessions of a pool are not watched as one');
         return streamOf(hub, (seat) =>
-          new UpdateReader(partsOf(seat), watchPool(type, pool.id)).read(),
+          new UpdateReader(partsOf(seat), watchPool(type, pool.id, seen)).read(),
         );
       },
       async updatesOfImage(name) {

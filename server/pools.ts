@@ -12,7 +12,10 @@ import { ensureImageFor, type Catalogue } from './image-builds.ts';
 import type { Capabilities } from './providers/provider.ts';
 
 /** What must be known of a provider to hand out what it makes. */
-export type ProviderTraits = Pick<Capabilities, 'goldenState' | 'wakes' | 'captureModes'>;
+export type ProviderTraits = Pick<
+  Capabilities,
+  'goldenState' | 'wakes' | 'captureModes' | 'savesSessions'
+>;
 
 /** The traits of a provider that this server has; undefined for one it has not. */
 export type FindTraits = (kind: ProviderKind) => ProviderTraits | undefined;

@@ -8,13 +8,14 @@ import { findImageUse } from '../db/image-use.ts';
 import { findJob, pageOfJobs } from '../db/job.ts';
 import { findPhases } from '../db/phase.ts';
 import { provisioningTimes } from '../db/provisioning.ts';
+import { findSeenSnapshot, pageOfSnapshots } from '../db/seen-snapshot.ts';
 import {
   findSeenSession,
   pageOfSessions,
   queuePosition,
   type SessionsSeen,
 } from '../db/session.ts';
-import { findCurrentSet, findSnapshot, pageOfSnapshots } from '../db/snapshot.ts';
+import { findCurrentSet } from '../db/snapshot.ts';
 import { findTemplate } from '../db/template.ts';
 import { findVm, findVmsOfCluster, findVmsOfSession, pageOfVms } from '../db/vm-handle.ts';
 import type { ProvisioningStats, Reads } from '../schema/context.ts';
@@ -50,8 +51,11 @@ export function readsFor(viewer: Viewer, slot: ReadSlot): Reads {
     sessions: (filter, page) => read((db) => pageOfSessions(db, { ...filter, seen }, page)),
     queuePosition: (session) => read((db) => queuePosition(db, session)),
     timeline: (subjectId) => read((db) => findPhases(db, subjectId)),
-    snapshot: (id) => read((db) => findSnapshot(db, id)),
-    snapshots: (filter, page) => read((db) => pageOfSnapshots(db, filter, page)),
+    snapshot: (id) => read((db) => findSeenSnapshot(db, id, seen)),
+    snapshots: ({ poolId, mine }, page) => {
+      const owner = mine === true ? viewer.name : undefined;
+      return read((db) => pageOfSnapshots(db, { poolId, owner, seen }, page));
+    },
     job: (id) => read((db) => findJob(db, id)),
     jobs: (filter, page) => read((db) => pageOfJobs(db, filter, page)),
     image: (id) => read((db) => findImage(db, id)),

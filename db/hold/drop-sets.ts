@@ -6,7 +6,7 @@ import type { Db } from '../connection.ts';
 import { findCurrentSet } from '../snapshot.ts';
 import { findAllTemplateSets, leaveSet } from '../template-set.ts';
 import type { Tx } from '../tx.ts';
-import { removeCluster } from './release.ts';
+import { removeCluster } from './remove.ts';
 
 /** Clusters that one transaction marks at most; pools that have template sets are smaller. */
 const BATCH = 64;

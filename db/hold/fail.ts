@@ -31,6 +31,8 @@ export function failWork(tx: Tx, cluster: Cluster, failure: WorkFailure, why: Wh
 function becomeError(tx: Tx, row: Cluster, reason: string, why: Why): void {
   const because = { ...why, reason };
   if (row.sessionId !== null) endFailed(tx, row.sessionId, reason, because);
+  // One that was made from what somebody saved goes with its session; the pool is not to blame.
+  if (findCluster(tx.db, row.id)?.removingAt !== null) return;
   const failuresInRow = row.failuresInRow + 1;
   const patch = {
     statusMessage: reason,

@@ -5,6 +5,7 @@ import { findCluster, moveCluster, type ClusterPatch } from '../cluster.ts';
 import { closePhase, openPhase } from '../phase.ts';
 import { findFirstWaiting, findSession, moveSession, type SessionPatch } from '../session.ts';
 import type { Tx } from '../tx.ts';
+import { serveWaiting } from './claim.ts';
 import { lock, recordServed } from './lock.ts';
 
 /** What a cluster that becomes free brings with it. */
@@ -26,15 +27,33 @@ export function handOver(tx: Tx, id: string, free: Free, why: Why): Cluster | un
   const owner = ownerOf(tx, cluster);
   if (owner === undefined) {
     const from = ['CREATING', 'RESETTING'] as const;
-    return moveCluster(
-      tx,
-      id,
-      { from, to: 'AVAILABLE', patch: { ...patch, sessionId: null } },
-      why,
-    );
+    const move = { from, to: 'AVAILABLE', patch: { ...patch, sessionId: null } } as const;
+    const isFree = moveCluster(tx, id, move, why) !== undefined;
+    return isFree ? giveWay(tx, id, free.wakes, why) : undefined;
   }
   const locked = lock(tx, cluster, owner.id, patch, why);
   if (locked !== undefined) settle(tx, owner, locked, free.wakes, why);
+  return locked;
+}
+
+/** Those who are served in one transaction: a cluster made is about ten rows. */
+const MOST_SERVED = 8;
+
+/**
+ * A session that wants what was saved cannot have a free cluster, but that makes room for the one
+ * it gets. If there was room anyway, the cluster goes to the first behind it.
+ */
+function giveWay(tx: Tx, id: string, wakes: boolean, why: Why): Cluster | undefined {
+  const poolId = findCluster(tx.db, id)?.poolId ?? '';
+  let next = findFirstWaiting(tx.db, poolId);
+  for (let served = 0; served < MOST_SERVED && next?.wantedSet != null; served += 1) {
+    if (serveWaiting(tx, poolId, 1) === 0) break;
+    next = findFirstWaiting(tx.db, poolId);
+  }
+  const cluster = findCluster(tx.db, id);
+  if (cluster?.removingAt !== null || next?.wantedSet !== null) return cluster;
+  const locked = lock(tx, cluster, next.id, {}, why);
+  if (locked !== undefined) settle(tx, next, locked, wakes, why);
   return locked;
 }
 
@@ -42,7 +61,8 @@ export function handOver(tx: Tx, id: string, free: Free, why: Why): Cluster | un
 function ownerOf(tx: Tx, cluster: Cluster): Session | undefined {
   const made = cluster.sessionId === null ? undefined : findSession(tx.db, cluster.sessionId);
   if (made?.status === 'PROVISIONING') return made;
-  return findFirstWaiting(tx.db, cluster.poolId);
+  const first = findFirstWaiting(tx.db, cluster.poolId);
+  return first?.wantedSet === null ? first : undefined;
 }
 
 /** Gives a session the cluster that is now locked for it. */
@@ -55,7 +75,9 @@ export function settle(tx: Tx, session: Session, cluster: Cluster, wakes: boolea
     ticket: null,
     expiresAt: Math.max(session.expiresAt ?? 0, tx.now + session.ttlMinutes * 60_000),
     strategy: madeForIt ? cluster.strategy : null,
-    fallbackReason: (madeForIt ? cluster.fallbackReason : null) ?? session.fallbackReason,
+    fallbackReason: madeForIt
+      ? (cluster.fallbackReason ?? session.fallbackReason)
+      : (session.fallbackReason ?? cluster.fallbackReason),
   };
   if (!wakes) return run(tx, session, cluster, patch, why);
   openPhase(tx, session.id, 'wake');

@@ -17,6 +17,7 @@ import { findVmsOfCluster, updateVm } from '../vm-handle.ts';
 import { makeFor } from './claim.ts';
 import { settle } from './hand-over.ts';
 import { lock } from './lock.ts';
+import { removeCluster } from './remove.ts';
 
 /** How a session ends. */
 export interface Ending {
@@ -40,21 +41,33 @@ export function release(tx: Tx, sessionId: string, ending: Ending, why: Why): Se
     endedAt: tx.now,
   };
   const ended = moveSession(tx, sessionId, { from: LIVE_SESSION_STATUSES, to, patch }, why);
-  if (ended !== undefined && session.clusterId !== null) free(tx, session.clusterId, why);
+  if (ended !== undefined) free(tx, session, why);
   return ended;
 }
 
-/** Takes a cluster from the session that held it, or for which it was being made. */
-function free(tx: Tx, clusterId: string, why: Why): void {
-  const cluster = findCluster(tx.db, clusterId);
+/** Takes its cluster from a session that held it, or for which it was being made. */
+function free(tx: Tx, session: Pick<Session, 'clusterId' | 'wantedSet'>, why: Why): void {
+  const { clusterId } = session;
+  const cluster = clusterId === null ? undefined : findCluster(tx.db, clusterId);
   if (cluster === undefined) return;
-  if (cluster.status !== 'LOCKED') {
-    updateCluster(tx, clusterId, { sessionId: null }, why);
-    forgetSession(tx, clusterId, why);
-    return;
-  }
-  const pool = getPool(tx.db, cluster.poolId);
-  const goes = goesAfterSession(tx, pool);
+  if (cluster.status === 'LOCKED') return freeLocked(tx, cluster, holdsSaved(session), why);
+  updateCluster(tx, cluster.id, { sessionId: null }, why);
+  forgetSession(tx, cluster.id, why);
+  if (holdsSaved(session)) removeCluster(tx, cluster.id, why);
+}
+
+/**
+ * Whether what somebody saved is on the session's cluster. Such a cluster goes with the session,
+ * whatever the pool does with others and however far its making has come: nobody else gets what
+ * is on it, and no reset has to be believed.
+ */
+function holdsSaved({ wantedSet }: Pick<Session, 'wantedSet'>): boolean {
+  return wantedSet !== null;
+}
+
+function freeLocked(tx: Tx, cluster: Cluster, isSaved: boolean, why: Why): void {
+  const { id: clusterId } = cluster;
+  const goes = isSaved || goesAfterSession(tx, getPool(tx.db, cluster.poolId));
   const patch = {
     sessionId: null,
     lockTime: null,
@@ -106,7 +119,6 @@ export function failWake(tx: Tx, sessionId: string, reason: string, why: Why): v
   const session = findSession(tx.db, sessionId);
   if (session?.status !== 'PROVISIONING' || session.clusterId === null) return;
   const failedWakes = session.failedWakes + 1;
-  const bad = session.clusterId;
   if (failedWakes >= WAKES_BEFORE_FAILURE) {
     const message = `${failedWakes} clusters could not be woken; the last: ${reason}`;
     return endFailed(tx, sessionId, message, why);
@@ -119,7 +131,7 @@ export function failWake(tx: Tx, sessionId: string, reason: string, why: Why): v
     fallbackReason: `${NOT_WOKEN}: ${reason}`,
   };
   updateSession(tx, sessionId, patch, { ...why, reason });
-  free(tx, bad, { ...why, reason });
+  free(tx, session, { ...why, reason });
   takeAnother(tx, sessionId, reason, why);
 }
 
@@ -127,7 +139,7 @@ function takeAnother(tx: Tx, sessionId: string, reason: string, why: Why): void 
   const session = findSession(tx.db, sessionId);
   if (session === undefined) return;
   const pool = getPool(tx.db, session.poolId);
-  const warm = findClaimable(tx.db, pool.id);
+  const warm = session.wantedSet === null ? findClaimable(tx.db, pool.id) : undefined;
   if (warm !== undefined) {
     const locked = lock(tx, warm, sessionId, {}, why);
     if (locked !== undefined) settle(tx, session, locked, true, why);
@@ -146,16 +158,4 @@ function takeAnother(tx: Tx, sessionId: string, reason: string, why: Why): void 
 /** Ends a session as failed, with what went wrong. */
 export function endFailed(tx: Tx, sessionId: string, statusMessage: string, why: Why): void {
   release(tx, sessionId, { to: 'FAILED', endReason: null, statusMessage }, why);
-}
-
-/**
- * Marks a cluster as being removed; it is never claimed again. A held one is left to its session,
- * after which it goes by itself. Undefined when it is held, or on its way out already.
- */
-export function removeCluster(tx: Tx, id: string, why: Why): Cluster | undefined {
-  const cluster = findCluster(tx.db, id);
-  if (cluster === undefined || cluster.removingAt !== null) return undefined;
-  if (cluster.status === 'LOCKED' || cluster.sessionId !== null) return undefined;
-  const patch = { removingAt: tx.now, jobId: null, fence: cluster.fence + 1, nextAttemptAt: null };
-  return updateCluster(tx, id, { ...patch, attempts: 0 }, why);
 }

@@ -3,6 +3,7 @@ import type { ClusterPool } from './cluster-pool.ts';
 import type { Image } from './image.ts';
 import { isUnfinished, type Job, type JobKind } from './job.ts';
 import { isLive, mayExtend, type Session } from './session.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { RoleSpec } from './template.ts';
 import { hasRole, seesOwner, type Viewer } from './viewer.ts';
 import type { VmHandle } from './vm-handle.ts';
@@ -13,13 +14,14 @@ import type { VmHandle } from './vm-handle.ts';
  */
 type Actions = readonly (readonly [mutation: string, allowed: boolean])[];
 
-/** What may be done to a session: its owner and admins end and extend it, admins capture it. */
+/** What may be done to a session: its owner and admins end, extend and save it, admins capture it. */
 export function sessionActions(session: Session, viewer: Viewer): string[] {
   if (!seesOwner(viewer, session.owner)) return [];
   const capturable = session.status === 'RUNNING' && hasRole(viewer, 'ADMIN');
   return allowed([
     ['extendSession', mayExtend(session)],
     ['releaseSession', isLive(session)],
+    ['saveSession', session.status === 'RUNNING'],
     ['createSnapshots', capturable],
     ['recreateSnapshots', capturable],
   ]);
@@ -74,6 +76,13 @@ export function vmHandleActions(
 ): string[] {
   if (session === undefined || !seesOwner(viewer, session.owner)) return [];
   return allowed([['destroyVm', vm.role === 'STANDALONE' && isLive(session)]]);
+}
+
+/** What may be done to a snapshot: golden states are the pool's, saved ones their owner's. */
+export function snapshotActions(snapshot: Snapshot, viewer: Viewer): string[] {
+  const { owner, status } = snapshot;
+  const isMine = owner !== null && seesOwner(viewer, owner);
+  return allowed([['deleteSavedSnapshot', isMine && status !== 'DELETING']]);
 }
 
 /** What may be done to a job. */

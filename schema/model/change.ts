@@ -71,7 +71,7 @@ export interface Change {
   readonly poolId: string;
   /** The session it concerns: itself, or the one that held the cluster or VM at that time. */
   readonly sessionId: string | null;
-  /** The owner of that session. */
+  /** Whose it is, where only its owner and admins may know of it: a session, a saved snapshot. */
   readonly owner: string | null;
 }
 

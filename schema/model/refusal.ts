@@ -30,14 +30,21 @@ export class PoolExhausted extends Refusal {
   }
 }
 
-/** The owner has as many live sessions in the pool as it allows. */
+/** The owner has as much as one owner may: live sessions in a pool, or saved snapshots. */
 export class QuotaExceeded extends Refusal {
   readonly code = 'QUOTA_EXCEEDED';
   readonly limit: number;
-  constructor(limit: number) {
-    super(`this owner already has ${limit} live session${limit === 1 ? '' : 's'} in the pool`);
+  /** Only where bytes are what there are too many of. */
+  readonly limitBytes: number | null;
+  constructor(limit: number, message = liveSessions(limit), limitBytes: number | null = null) {
+    super(message);
     this.limit = limit;
+    this.limitBytes = limitBytes;
   }
+}
+
+function liveSessions(limit: number): string {
+  return `this owner already has ${limit} live session${limit === 1 ? '' : 's'} in the pool`;
 }
 
 /** There is no such thing, or the viewer may not see it: the two answer alike. */

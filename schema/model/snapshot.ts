@@ -13,6 +13,11 @@ import type { Transitions } from './transitions.ts';
  *
  * A set belongs to a cluster (`clusterId`), which is reset to it, or to the pool (template set,
  * `clusterId` null), from which new clusters are made.
+ *
+ * A saved set is what somebody kept of a session: it belongs to the pool and has an `owner` and a
+ * `title`. It is never current, only its owner and admins know of it, and only sessions of its
+ * owner that ask for it are made from it; their clusters go with them. It stays when its session
+ * is forgotten, and goes with its pool.
  */
 export const SNAPSHOT_STATUSES = ['CREATING', 'READY', 'FAILED', 'DELETING'] as const;
 

@@ -5,6 +5,7 @@ import type { Tx } from '../../db/tx.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { InvalidInput, PoolExhausted, QuotaExceeded } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
+import { savedSetFor } from './saved-session.ts';
 import { asked, poolNamed, wakePool, type VerbParts } from './verb.ts';
 
 /** What a claim asks for. */
@@ -12,24 +13,28 @@ export interface Claim {
   readonly owner: string;
   readonly ttlMinutes?: number | null | undefined;
   readonly task?: string | null | undefined;
+  /** A snapshot that the owner saved; its whole set is what the cluster is made from. */
+  readonly snapshotId?: string | null | undefined;
 }
 
 /** Claims a cluster of a pool, within the owner's quota and the pool's longest time. */
 export function claimFrom(
-  { viewer, findTraits }: VerbParts,
+  parts: VerbParts,
   tx: Tx,
   pool: ClusterPool,
-  { owner, ttlMinutes, task }: Claim,
+  { owner, ttlMinutes, task, snapshotId }: Claim,
 ): Session {
+  const { viewer, findTraits } = parts;
   const ttl = ttlWithin(pool, ttlMinutes);
   assertQuota(tx, pool, owner);
   const traits = findTraits(pool.provider);
   if (traits === undefined) {
     throw new PoolExhausted(`provider ${pool.provider} is not available on this server`);
   }
+  const wantedSet = snapshotId == null ? null : savedSetFor(parts, tx, pool, { owner, snapshotId });
   const why = asked(viewer, 'CLAIM');
   const awake = wakePool(tx, pool, why);
-  const request = { owner, ttlMinutes: ttl, task: task ?? null, wakes: traits.wakes };
+  const request = { owner, ttlMinutes: ttl, task: task ?? null, wantedSet, wakes: traits.wakes };
   return claim(tx, awake, request, why);
 }
 

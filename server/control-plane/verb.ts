@@ -15,6 +15,14 @@ export interface AccessSource {
   find(session: Session): Promise<Partial<SessionAccess>>;
 }
 
+/** How much one owner may keep of sessions, in all pools together. */
+export interface SavedLimits {
+  /** Sets at once, those that are being taken included. */
+  readonly sets: number;
+  /** Beyond so many bytes no further set is taken; undefined for no such limit. */
+  readonly bytes: number | undefined;
+}
+
 /** What the verbs are made of. */
 export interface ControlPlaneParts {
   readonly store: Pick<Store, 'transact' | 'read'>;
@@ -25,6 +33,8 @@ export interface ControlPlaneParts {
   readonly images?: Pick<ImageStore, 'catalogue'> | undefined;
   /** Asks the registry for its tags; see `askTags`. */
   readonly imageTags?: (() => Promise<ImageTags>) | undefined;
+  /** How much owners may keep of sessions; the usual when left out. */
+  readonly savedLimits?: SavedLimits | undefined;
 }
 
 /** What one viewer's verbs are made of. */

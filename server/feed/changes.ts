@@ -127,7 +127,7 @@ export class ChangeReader {
     if (filter.poolId !== undefined && change.poolId !== filter.poolId) return false;
     if (filter.sessionId !== undefined && change.sessionId !== filter.sessionId) return false;
     if (filter.types !== undefined && !filter.types.includes(change.type)) return false;
-    if (change.type !== 'SESSION' || seen === 'ALL') return true;
+    if (change.owner === null || seen === 'ALL') return true;
     return seen !== 'NONE' && change.owner === seen.owner;
   }
 

@@ -2,7 +2,7 @@ import { changedInPool, lastChangeOf, type Changed } from '../../db/change-histo
 import type { Db } from '../../db/connection.ts';
 import { changedVersions, versionIdsAfter } from '../../db/image.ts';
 import { findJob } from '../../db/job.ts';
-import { findSession, queuePosition } from '../../db/session.ts';
+import { findSession, queuePosition, type SessionsSeen } from '../../db/session.ts';
 import { presentAfter } from '../../db/subject.ts';
 import type { Subject } from '../../schema/context.ts';
 import type { SubjectType } from '../../schema/model/change.ts';
@@ -56,9 +56,13 @@ export function watchSession(id: string): Watched {
   };
 }
 
-/** All things of one type in a pool. */
-export function watchPool(type: Exclude<SubjectType, 'SESSION'>, poolId: string): Watched {
-  const scope = { poolId, seen: 'NONE' } as const;
+/** All things of one type in a pool, as far as they are seen. */
+export function watchPool(
+  type: Exclude<SubjectType, 'SESSION'>,
+  poolId: string,
+  seen: SessionsSeen,
+): Watched {
+  const scope = { poolId, seen };
   return {
     type,
     isMany: true,

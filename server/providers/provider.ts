@@ -32,7 +32,10 @@ export interface Provider {
   wake(cluster: ClusterRef, session: SessionRef, step: Step): Promise<Sighting>;
   /** Puts the VMs back to the set, and says by which rung of its ladder. */
   ensureReset(cluster: ClusterRef, set: SetRef, step: Step): Promise<ResetResult>;
-  /** Captures a set, leaving out turn marks, and proves it complete. */
+  /**
+   * Captures a set, leaving out turn marks, and proves it complete. A cluster that is captured
+   * ONLINE goes on running.
+   */
   ensureSet(
     source: SetSource,
     set: SetRef,
@@ -60,6 +63,11 @@ export interface Capabilities {
   /** Whether a hand-over needs `wake`. */
   readonly wakes: boolean;
   readonly captureModes: readonly CaptureMode[];
+  /**
+   * Whether a cluster in use can be captured ONLINE without its user noticing more than a moment,
+   * as a set of the pool that other clusters can be made from.
+   */
+  readonly savesSessions: boolean;
   readonly streams: readonly StreamKind[];
   /** Steps of a kind that may run at once. */
   readonly parallel: Readonly<Record<StepKind, number>>;

@@ -11,6 +11,7 @@ import { updateSession } from '../../db/session.ts';
 import {
   deleteSet,
   findCurrentSet,
+  findSet,
   findSetsOfCluster,
   findTemplateSets,
   insertSet,
@@ -47,7 +48,8 @@ import {
  * Wants: every CREATING cluster made, proven, and handed to whoever waits for it.
  * Looks: at the row, the pool's template set, and what is outside under its name.
  * Decides: SNAPSHOT from a complete template set, else BOOTSTRAP; a snapshot path that fails falls
- * back to BOOTSTRAP, and the reason is kept.
+ * back to BOOTSTRAP, and the reason is kept. A cluster that must be made from one set, because
+ * somebody saved it, is made from that or not at all.
  * Acts: makes the VMs, captures the cluster's own golden set where clusters own theirs, proves
  * that the guests answer, and hands over.
  * After a crash: a note says what source was begun; the same source is resumed, what another left
@@ -92,7 +94,11 @@ function planFor(db: Db, id: string): Plan | undefined {
   const cluster = findCluster(db, id);
   if (cluster?.status !== 'CREATING' || cluster.removingAt !== null) return undefined;
   const roles = findTemplate(db, getPool(db, cluster.poolId).templateId)?.roles ?? [];
-  const set = findCurrentSet(db, cluster.poolId, null);
+  const { poolId, wantedSet } = cluster;
+  const set =
+    wantedSet === null
+      ? findCurrentSet(db, poolId, null)
+      : findSet(db, { poolId, set: wantedSet });
   const strategy = cluster.wantedStrategy ?? strategyFor(set, roles);
   if (strategy === 'BOOTSTRAP' || !isCompleteSet(set, roles)) {
     const source = { kind: 'IMAGE' } as const;
@@ -108,6 +114,7 @@ async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
   const plan = store.read((db) => planFor(db, id));
   if (plan === undefined) return;
   const { cluster } = plan;
+  assertFromWantedSet(plan);
   const { pool, ref } = store.read((db) => ({
     pool: getPool(db, cluster.poolId),
     ref: clusterRef(db, cluster),
@@ -117,10 +124,18 @@ async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
   if (step.notes.get(SOURCE) !== plan.name) await begin(deps, provider, plan, step);
   step.progress(plan.strategy === 'SNAPSHOT' ? 'creating VMs from snapshot' : 'bootstrap');
   await provider.ensureCluster(ref, plan.source, step);
-  if (provider.capabilities.goldenState === 'CLUSTER') {
+  // One from a wanted set goes with its session: nothing is ever put back to what is on it.
+  if (provider.capabilities.goldenState === 'CLUSTER' && cluster.wantedSet === null) {
     await captureOwnSet(deps, provider, cluster, step);
   }
   await finish(deps, plan, provider, await prove(provider, ref, step));
+}
+
+/** Whoever wants what was saved has no use for anything else. */
+function assertFromWantedSet({ cluster, source }: Plan): void {
+  if (cluster.wantedSet === null || source.kind === 'SET') return;
+  const reason = 'the saved snapshot it was to be made from is not there any more';
+  throw new ProviderError(reason, { retryable: false });
 }
 
 /** The note that says from which source the cluster is being made. */
@@ -232,7 +247,8 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
     const tried = failure.lostSet === true ? 'SNAPSHOT' : plan.strategy;
     record(tx, plan.cluster, tried, failure.reason);
     if (failure.lostSet === true) giveUpSet(tx, plan, { ...why, reason: failure.reason });
-    if (tried === 'SNAPSHOT') return fallBack(tx, plan.cluster, failure.reason, why);
+    const mayFallBack = tried === 'SNAPSHOT' && plan.cluster.wantedSet === null;
+    if (mayFallBack) return fallBack(tx, plan.cluster, failure.reason, why);
     const retry = retryInMs(failure, plan.cluster.attempts + 1);
     failWork(tx, plan.cluster, { reason: failure.reason, retryInMs: retry }, why);
   });

@@ -3,9 +3,10 @@ import { findMembers, moveCluster } from '../../db/cluster.ts';
 import { countMembers } from '../../db/cluster-count.ts';
 import { findPools, findPoolsToClear, getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
-import { addCluster, serveWaiting } from '../../db/hold/claim.ts';
-import { removeCluster } from '../../db/hold/release.ts';
+import { addCluster, canServeWaiting, serveWaiting } from '../../db/hold/claim.ts';
+import { removeCluster } from '../../db/hold/remove.ts';
 import { hasUnfinishedJob } from '../../db/job.ts';
+import { dropSavedSets } from '../../db/saved-set.ts';
 import { countWaiting } from '../../db/session.ts';
 import { findCurrentSet, findTemplateSets, insertSet, moveSnapshot } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
@@ -55,16 +56,11 @@ function findWork(deps: Deps, db: Db, now: number): Found {
 function isUnfit(deps: Deps, db: Db, pool: ClusterPool, now: number): boolean {
   const capabilities = deps.provider(pool.provider)?.capabilities;
   if (capabilities === undefined) return false;
-  if (pool.whenEmpty === 'PROVISION' && mayServe(db, pool)) return true;
+  if (canServeWaiting(db, pool)) return true;
   if (!wantsClusters(pool)) return false;
   const members = countMembers(db, pool.id);
   if (members > wantedSize(db, pool)) return shrinkable(db, pool, 1).length > 0;
   return lacksMembers(db, pool, members) || lacksSet(db, pool, capabilities, now);
-}
-
-function mayServe(db: Db, pool: ClusterPool): boolean {
-  if (pool.replenishPaused !== null || countWaiting(db, pool.id) === 0) return false;
-  return countMembers(db, pool.id) < pool.maxClusters;
 }
 
 /** A bootstrap job adds the missing ones itself, as it insists on how they are made. */
@@ -117,7 +113,7 @@ function shrink(tx: Tx, pool: ClusterPool, surplus: number): void {
   }
 }
 
-/** A deleted pool loses its clusters, those at work too, and its sets. */
+/** A deleted pool loses its clusters, those at work too, its sets, and what was saved of it. */
 function clearPool(tx: Tx, pool: ClusterPool): void {
   const statuses = ['CREATING', 'AVAILABLE', 'RESETTING', 'ERROR'] as const;
   for (const cluster of findMembers(tx.db, pool.id, statuses, BATCH)) {
@@ -128,6 +124,7 @@ function clearPool(tx: Tx, pool: ClusterPool): void {
     const patch = { current: false };
     moveSnapshot(tx, snapshot.id, { from, to: 'DELETING', patch }, { cause: 'ADMIN' });
   }
+  dropSavedSets(tx, pool.id, { cause: 'ADMIN' });
 }
 
 /** Clusters in ERROR whose wait is over: reset once more, or, when that failed too, made anew. */

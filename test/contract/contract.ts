@@ -344,6 +344,26 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
         stream.destroy();
       },
     ],
+    [
+      'saved in use goes on, and another has the same but no mark',
+      capabilities.savesSessions,
+      async () => {
+        const ref = newRef();
+        await create(ref, step(1));
+        await mark(ref, 'turn-1', step(1));
+        await handOver(ref, step(1));
+        await run(ref, ['tee', FILE], 'saved');
+        const set = setRef(ref, clusters + 1_000, 'POOL');
+        const use = { ...idle(ref), inUse: true };
+        await bench.wait(bench.provider.ensureSet(use, set, 'ONLINE', step(1)));
+        expect((await look(ref)).marks ?? ['turn-1']).toEqual(['turn-1']);
+        const [next, from] = [newRef(), { kind: 'SET', set } as const];
+        const made = await bench.wait(bench.provider.ensureCluster(next, from, step(1)));
+        expect(made.marks ?? []).toEqual([]);
+        await handOver(next, step(1));
+        expect((await run(next, ['cat', FILE])).stdout).toBe('saved');
+      },
+    ],
   ];
   const leftOut = cases.filter(([, applies]) => !applies).map(([name]) => name);
   test.each(cases.filter(([, applies]) => applies))('%s', (_name, _applies, body) => body());

@@ -18,7 +18,12 @@ const CLUSTERS = 20;
 const CLIENTS = 10;
 
 const [path = '', run = ''] = process.argv.slice(2);
-const findTraits: FindTraits = () => ({ goldenState: 'CLUSTER', wakes: false, captureModes: [] });
+const findTraits: FindTraits = () => ({
+  goldenState: 'CLUSTER',
+  wakes: false,
+  captureModes: [],
+  savesSessions: false,
+});
 const store = openStore(path, realWorld());
 const verbsFor = createControlPlane({ store, findTraits });
 

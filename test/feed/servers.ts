@@ -29,6 +29,7 @@ export const TRAITS: FindTraits = () => ({
   goldenState: 'CLUSTER',
   wakes: false,
   captureModes: ['ONLINE', 'OFFLINE'],
+  savesSessions: true,
 });
 
 /** One process: from its start to its end, however that comes. */

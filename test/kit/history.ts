@@ -2,7 +2,7 @@ import { changesAfter, trimChanges } from '../../db/change.ts';
 import { findCluster, findMembers, updateCluster } from '../../db/cluster.ts';
 import { findPoolByName } from '../../db/cluster-pool.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
-import { removeCluster } from '../../db/hold/release.ts';
+import { removeCluster } from '../../db/hold/remove.ts';
 import { moveJob } from '../../db/job.ts';
 import { acceptSet, deleteSet, insertSet, moveSet } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';

@@ -57,6 +57,7 @@ export class Invariants {
         ...brokenCounts(rows),
         ...brokenQueues(rows),
         ...this.#brokenSets(rows),
+        ...brokenSaved(rows),
         ...brokenMaking(rows),
         ...this.#brokenVersions(rows),
         ...this.#brokenFences(rows),
@@ -248,6 +249,24 @@ function brokenMaking({ clusters, snapshots }: AllRows): string[] {
     .filter((c) => c.status === 'AVAILABLE' && c.removingAt === null)
     .filter(({ poolId, madeFromSet: set }) => set !== null && saved.has(setId({ poolId, set })))
     .map(({ name }) => `cluster ${name} is free with what somebody saved`);
+}
+
+/** What somebody saved is never current, and on no cluster but one of a session of its owner. */
+function brokenSaved({ snapshots, clusters, sessions }: AllRows): string[] {
+  const saved = snapshots.filter(({ owner }) => owner !== null);
+  const current = saved.filter((row) => row.current);
+  const live = new Map(sessions.filter(isLive).map((session) => [session.id, session]));
+  const strange = clusters.filter(({ poolId, wantedSet, removingAt, sessionId }) => {
+    if (wantedSet === null || removingAt !== null) return false;
+    const holder = live.get(sessionId ?? '');
+    const rows = saved.filter((row) => row.poolId === poolId && row.set === wantedSet);
+    const isOwners = rows.every(({ owner }) => owner === holder?.owner);
+    return holder?.wantedSet !== wantedSet || !isOwners;
+  });
+  return [
+    ...current.map(({ name }) => `saved snapshot ${name} is current`),
+    ...strange.map(({ name }) => `cluster ${name} was made from what somebody saved`),
+  ];
 }
 
 /**

@@ -14,7 +14,7 @@ import type { ProviderKind } from '../../schema/model/provider-kind.ts';
 import type { Role, Viewer } from '../../schema/model/viewer.ts';
 import { createContexts, type Contexts } from '../../server/context.ts';
 import { createControlPlane } from '../../server/control-plane.ts';
-import type { AccessSource } from '../../server/control-plane/verb.ts';
+import type { AccessSource, SavedLimits } from '../../server/control-plane/verb.ts';
 import { createFeed } from '../../server/feed.ts';
 import { Hub } from '../../server/hub.ts';
 import { askTags } from '../../server/image-tags.ts';
@@ -58,10 +58,15 @@ const FOR_LONG = { withinMs: 3_600_000 };
 
 const TRAITS: FindTraits = (kind) => {
   if (kind === 'SIMULATOR') {
-    return { goldenState: 'CLUSTER', wakes: false, captureModes: ['ONLINE', 'OFFLINE'] };
+    return {
+      goldenState: 'CLUSTER',
+      wakes: false,
+      captureModes: ['ONLINE', 'OFFLINE'],
+      savesSessions: true,
+    };
   }
   if (kind !== 'QEMU') return undefined;
-  return { goldenState: 'POOL', wakes: true, captureModes: ['ONLINE'] };
+  return { goldenState: 'POOL', wakes: true, captureModes: ['ONLINE'], savesSessions: true };
 };
 
 /** Opens a database: in a folder of its own, or the one at this path again. */
@@ -71,6 +76,7 @@ export function openTestStore(
     path?: string;
     world?: VirtualWorld;
     access?: AccessSource;
+    savedLimits?: SavedLimits;
     keepsImages?: boolean;
   } = {},
 ): TestStore {
@@ -79,13 +85,13 @@ export function openTestStore(
   const world = options.world ?? virtualWorld({ seed: options.seed ?? 1 });
   const store = openStore(path, world);
   const hub = new Hub(store, world);
-  const { access } = options;
+  const { access, savedLimits } = options;
   const images = simulatedImages(world);
   const tags = askTags(images, world, unexpected);
   const kept = options.keepsImages === true ? { images, imageTags: tags } : {};
   const lost = new Set<ProviderKind>();
   const findTraits: FindTraits = (kind) => (lost.has(kind) ? undefined : TRAITS(kind));
-  const verbsFor = createControlPlane({ store, findTraits, access, ...kept });
+  const verbsFor = createControlPlane({ store, findTraits, access, savedLimits, ...kept });
   const feedFor = createFeed({ store, world, hub });
   const done = <T>(promise: Promise<T>) => world.finish(promise, FOR_LONG);
   return {

@@ -173,7 +173,7 @@ test('every mutation takes one input and answers a union with refusals', () => {
 
 test('every result union has one success, and refusals with code and message', () => {
   const unions = types.filter(isUnionType);
-  expect(unions).toHaveLength(8);
+  expect(unions).toHaveLength(10);
   for (const union of unions) {
     const refusals = union.getTypes().filter((type) => type.getInterfaces().some(isUserError));
     expect(union.getTypes().length - refusals.length, union.name).toBe(1);

@@ -13,9 +13,11 @@ import {
 } from '../../schema/model/refusal.ts';
 import { ADMIN, ALICE, ask, BOB, codesOf, dataOf } from '../kit/ask.ts';
 import { fakeRows } from '../kit/fake-context.ts';
-import { aJob, anImage, aPool, aSession, aVm } from '../kit/rows.ts';
+import { aJob, anImage, aPool, aSession, aSnapshot, aVm } from '../kit/rows.ts';
 
 const SESSION = globalId('Session', 'session1');
+const SNAPSHOT = globalId('Snapshot', 'snapshot1');
+const FROM_SAVED = { pool: 'cks', snapshotId: 'snapshot1' };
 const CLUSTER = globalId('Cluster', 'cluster1');
 const JOB = globalId('Job', 'job1');
 const VM = globalId('VmHandle', 'vm1');
@@ -50,6 +52,10 @@ const VERBS: [keyof ControlPlane, input: string, given: unknown][] = [
   ['recreateSnapshots', 'pool: "cks"', { pool: 'cks' }],
   ['recreateSnapshots', 'pool: "cks" baseCluster: true', { pool: 'cks', baseCluster: true }],
   ['deleteSnapshots', 'pool: "cks"', 'cks'],
+  ['saveSession', `sessionId: "${SESSION}" name: "é 1"`, { sessionId: 'session1', name: 'é 1' }],
+  ['deleteSavedSnapshot', `snapshotId: "${SNAPSHOT}"`, 'snapshot1'],
+  ['createSession', `pool: "cks" snapshotId: "${SNAPSHOT}"`, FROM_SAVED],
+  ['spawnVm', `pool: "cks" snapshotId: "${SNAPSHOT}"`, FROM_SAVED],
   ['cancelJob', `jobId: "${JOB}"`, 'job1'],
   ['spawnVm', 'pool: "micro" task: "try"', { pool: 'micro', task: 'try' }],
   ['destroyVm', `vmId: "${VM}"`, 'vm1'],
@@ -78,6 +84,7 @@ const ROWS = {
   ClusterPool: aPool(),
   Job: aJob(),
   VmHandle: aVm(),
+  Snapshot: aSnapshot(),
   Image: anImage(),
 };
 
@@ -249,3 +256,17 @@ test('no VM has a stream yet, and a VM of somebody else is unknown', async () =>
     openConsole: unknown,
   });
 });
+
+test.each(['', ' x', 'x ', 'a\nb', 'a\u202eb', 'a\u2028b', '\u0000', 'x'.repeat(61)])(
+  'a saved session is not named %j',
+  async (name) => {
+    const verbs = { saveSession: () => Promise.reject(new Error('was called')) };
+    const source = `mutation ($name: String!) {
+      saveSession(input: { sessionId: "${SESSION}", name: $name }) {
+        ... on InvalidInput { field }
+      }
+    }`;
+    const data = await dataOf(source, { verbs, variables: { name } });
+    expect(data).toEqual({ saveSession: { field: 'name' } });
+  },
+);

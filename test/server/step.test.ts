@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { findPoolByName, getPool } from '../../db/cluster-pool.ts';
 import { findCluster } from '../../db/cluster.ts';
 import { addCluster } from '../../db/hold/claim.ts';
-import { removeCluster } from '../../db/hold/release.ts';
+import { removeCluster } from '../../db/hold/remove.ts';
 import { findNotes } from '../../db/note.ts';
 import { findPhases } from '../../db/phase.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';

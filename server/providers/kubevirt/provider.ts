@@ -44,6 +44,7 @@ export const KUBEVIRT_CAPABILITIES: Capabilities = {
   wakes: false,
   // Consistent with any image; snapshots of what runs need a guest agent.
   captureModes: ['OFFLINE', 'ONLINE'],
+  savesSessions: false,
   streams: ['SERIAL', 'VNC', 'SSH'],
   // Most of the time of each is a guest's boot; what storage does of it, its controllers queue.
   parallel: { create: 12, wake: 1, reset: 12, capture: 4, remove: 8, look: 8 },

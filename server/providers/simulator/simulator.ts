@@ -123,6 +123,7 @@ function capabilitiesAt(speed: number): Capabilities {
     goldenState: 'CLUSTER',
     wakes: false,
     captureModes: ['ONLINE', 'OFFLINE'],
+    savesSessions: true,
     streams: ['SERIAL'],
     parallel: each(() => CLUSTERS_AT_WORK),
     deadlineMs: each(deadline),

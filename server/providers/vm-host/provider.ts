@@ -173,6 +173,7 @@ export function capabilitiesOf(settings: VmHostSettings): Capabilities {
     goldenState: 'POOL',
     wakes: true,
     captureModes: ['OFFLINE'],
+    savesSessions: false,
     streams: [],
     parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
     deadlineMs: {

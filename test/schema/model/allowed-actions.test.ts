@@ -4,13 +4,23 @@ import {
   jobActions,
   poolActions,
   sessionActions,
+  snapshotActions,
   vmHandleActions,
 } from '../../../schema/model/allowed-actions.ts';
 import { CLUSTER_STATUSES } from '../../../schema/model/cluster.ts';
 import { JOB_STATUSES, type JobKind } from '../../../schema/model/job.ts';
 import { SESSION_STATUSES } from '../../../schema/model/session.ts';
 import { ADMIN, ALICE, BOB, WATCHER } from '../../kit/ask.ts';
-import { aCluster, aJob, aPool, aSession, aTemplate, aVm, MADE_AT } from '../../kit/rows.ts';
+import {
+  aCluster,
+  aJob,
+  aPool,
+  aSession,
+  aSnapshot,
+  aTemplate,
+  aVm,
+  MADE_AT,
+} from '../../kit/rows.ts';
 
 const CAPTURES = ['createSnapshots', 'recreateSnapshots'];
 
@@ -21,14 +31,25 @@ test('a live session can be released, one with a cluster extended, a running one
   expect(owners).toEqual({
     PENDING: ['releaseSession'],
     PROVISIONING: ['extendSession', 'releaseSession'],
-    RUNNING: ['extendSession', 'releaseSession'],
+    RUNNING: ['extendSession', 'releaseSession', 'saveSession'],
     COMPLETED: [],
     FAILED: [],
   });
   const running = aSession();
-  expect(sessionActions(running, ADMIN)).toEqual(['extendSession', 'releaseSession', ...CAPTURES]);
+  const owns = ['extendSession', 'releaseSession', 'saveSession'];
+  expect(sessionActions(running, ADMIN)).toEqual([...owns, ...CAPTURES]);
   expect(sessionActions(running, BOB)).toEqual([]);
   expect(sessionActions(running, WATCHER)).toEqual([]);
+});
+
+test('what somebody saved can be deleted by its owner and admins, a golden state by nobody', () => {
+  const saved = aSnapshot({ owner: 'alice', title: 'mine' });
+  expect(snapshotActions(saved, ALICE)).toEqual(['deleteSavedSnapshot']);
+  expect(snapshotActions(saved, ADMIN)).toEqual(['deleteSavedSnapshot']);
+  expect(snapshotActions(saved, BOB)).toEqual([]);
+  expect(snapshotActions(saved, WATCHER)).toEqual([]);
+  expect(snapshotActions({ ...saved, status: 'DELETING' }, ALICE)).toEqual([]);
+  expect(snapshotActions(aSnapshot(), ADMIN)).toEqual([]);
 });
 
 test('a cluster that is free or in error can be reset and repaired', () => {
