@@ -32,6 +32,10 @@ const NEEDS: Record<string, Role> = {
   'Query.jobs': 'VIEWER',
   'Query.changeLog': 'VIEWER',
   'Query.provisioningStats': 'VIEWER',
+  'Query.image': 'VIEWER',
+  'Query.images': 'VIEWER',
+  'Query.imageCatalogue': 'VIEWER',
+  'Query.imageTags': 'VIEWER',
   'Mutation.createSession': 'USER',
   'Mutation.extendSession': 'USER',
   'Mutation.releaseSession': 'USER',
@@ -50,6 +54,11 @@ const NEEDS: Record<string, Role> = {
   'Mutation.recreateSnapshots': 'ADMIN',
   'Mutation.deleteSnapshots': 'ADMIN',
   'Mutation.cancelJob': 'ADMIN',
+  'Mutation.buildImage': 'ADMIN',
+  'Mutation.pullImage': 'ADMIN',
+  'Mutation.publishImage': 'ADMIN',
+  'Mutation.rollbackImage': 'ADMIN',
+  'Mutation.deleteImage': 'ADMIN',
   'Subscription.changes': 'VIEWER',
   'Subscription.sessionUpdated': 'VIEWER',
   'Subscription.clusterPoolUpdated': 'VIEWER',
@@ -57,6 +66,7 @@ const NEEDS: Record<string, Role> = {
   'Subscription.snapshotUpdated': 'VIEWER',
   'Subscription.vmHandleUpdated': 'VIEWER',
   'Subscription.jobUpdated': 'VIEWER',
+  'Subscription.imageUpdated': 'VIEWER',
 };
 
 const PRINCIPALS = ['nobody', 'VIEWER', 'USER', 'ADMIN'] as const;
@@ -75,6 +85,7 @@ const feed: Partial<Feed> = {
   changes: () => streamOf(),
   updates: () => Promise.resolve(streamOf()),
   updatesInPool: () => Promise.resolve(streamOf()),
+  updatesOfImage: () => Promise.resolve(streamOf()),
 };
 
 describe.each(PRINCIPALS)('%s', (principal) => {
