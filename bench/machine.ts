@@ -8,14 +8,20 @@ import { version as graphqlVersion } from 'graphql';
 /** The server has a core of its own, so that what it can do does not depend on the load's needs. */
 const CORES = { server: '0', load: '1' } as const;
 
-const canPin = availableParallelism() >= 2 && pinThisProcess();
+let isPinned: boolean | undefined;
+
+/** Whether the parts have cores of their own: from the first that asks, this process has its. */
+function canPin(): boolean {
+  isPinned ??= availableParallelism() >= 2 && pinThisProcess();
+  return isPinned;
+}
 
 /** A command line that runs on the core of this part, where the system can do that. */
 export function pinned(
   part: keyof typeof CORES,
   command: readonly [string, ...string[]],
 ): [string, ...string[]] {
-  return canPin ? ['taskset', '-c', CORES[part], ...command] : [...command];
+  return canPin() ? ['taskset', '-c', CORES[part], ...command] : [...command];
 }
 
 function pinThisProcess(): boolean {
@@ -27,7 +33,7 @@ function pinThisProcess(): boolean {
 /** The machine and what is installed, in lines. */
 export function describeMachine(): string[] {
   const [cpu] = cpus();
-  const cores = canPin
+  const cores = isPinned
     ? `server on core ${CORES.server}, load on core ${CORES.load}`
     : 'processes not pinned to cores';
   return [

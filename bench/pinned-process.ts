@@ -22,11 +22,15 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string>>;
   /** The file that gets what it writes to standard error. */
   readonly log: string;
+  /** Where the process and all that it starts may use every core. */
+  readonly everyCore?: boolean;
 }
 
 /** Starts a process and waits until it prints where it listens: `ready: <address>`. */
-export async function launch({ args, env = {}, log }: Launch): Promise<PinnedProcess> {
-  const [command, ...all] = pinned('server', [process.execPath, ...args]);
+export async function launch(start: Launch): Promise<PinnedProcess> {
+  const { args, env = {}, log, everyCore = false } = start;
+  const line: [string, ...string[]] = [process.execPath, ...args];
+  const [command, ...all] = everyCore ? line : pinned('server', line);
   const child = spawn(command, all, {
     stdio: ['ignore', 'pipe', openSync(log, 'w'), 'ipc'],
     env: { ...process.env, ...env },

@@ -34,7 +34,7 @@ test('a loop looks once for all nudges of a turn, when the turn is over', async 
   await loop.stop();
 });
 
-test('one that is awaited looks within the nudge, and not any more when it has stopped', async () => {
+test('one that is awaited looks within the nudge, until it has stopped', async () => {
   const { world, loop, looks } = await startedLoop(true);
   loop.nudge();
   expect(looks).toHaveLength(2);
