@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from './build-error.ts';
 import { type ArchiveEntry, writeCpio } from './cpio.ts';
-import type { KernelModule } from './kernel-modules.ts';
+import type { AgentWay, KernelModule } from './kernel-modules.ts';
 import { settleProgram } from './settle-program.ts';
+import { vsockProgram } from './vsock-program.ts';
 
 const FOLDERS = [
   'bin',
@@ -25,24 +26,32 @@ const FOLDERS = [
   'var/lib',
   'var/log',
 ];
-/** Stands in a script for the names of the modules. */
-const MODULES = '@MODULES@';
+/** Stand in a script for the names of the modules. */
+const MODULES: Readonly<Record<AgentWay, string>> = {
+  SERIAL: '@SERIAL_MODULES@',
+  VSOCK: '@VSOCK_MODULES@',
+};
 const PROGRAM = 0o755;
 const TEXT = 0o644;
 
 /** The guest's whole file system: busybox, what starts it, the agent, and the modules it needs. */
-export function initramfs(root: string, modules: readonly KernelModule[]): Buffer {
-  const names = modules.map(({ name }) => name).join(' ');
+export function initramfs(
+  root: string,
+  modules: Readonly<Record<AgentWay, readonly KernelModule[]>>,
+): Buffer {
+  const all = new Map(
+    Object.values(modules).flatMap((list) => list.map((each) => [each.name, each])),
+  );
   return writeCpio([
     ...FOLDERS.map((path): ArchiveEntry => ({ kind: 'FOLDER', path })),
     { kind: 'DEVICE', path: 'dev/console', major: 5, minor: 1 },
     { kind: 'DEVICE', path: 'dev/null', major: 1, minor: 3 },
     file('bin/busybox', busybox(root), PROGRAM),
     { kind: 'LINK', path: 'bin/sh', target: 'busybox' },
-    ...guestFiles().map(({ path, data }) => file(path, filledIn(data, names), PROGRAM)),
+    ...guestFiles().map(({ path, data }) => file(path, filledIn(data, modules), PROGRAM)),
     file('etc/passwd', Buffer.from('root:x:0:0:root:/root:/bin/sh\n'), TEXT),
     file('etc/group', Buffer.from('root:x:0:\n'), TEXT),
-    ...modules.map(({ name, data }) => file(`lib/modules/${name}.ko`, data, TEXT)),
+    ...[...all.values()].map(({ name, data }) => file(`lib/modules/${name}.ko`, data, TEXT)),
   ]);
 }
 
@@ -57,12 +66,18 @@ export function guestFiles(): { readonly path: string; readonly data: Buffer }[]
     { path: 'init', data: script('init.sh') },
     { path: 'lib/snapyard/agent', data: script('agent.sh') },
     { path: 'lib/snapyard/settle', data: settleProgram() },
+    { path: 'lib/snapyard/vsock', data: vsockProgram() },
   ];
 }
 
-function filledIn(data: Buffer, modules: string): Buffer {
-  if (!data.includes(MODULES)) return data;
-  return Buffer.from(data.toString('utf8').replace(MODULES, modules));
+function filledIn(
+  data: Buffer,
+  modules: Readonly<Record<AgentWay, readonly KernelModule[]>>,
+): Buffer {
+  if (!data.includes(MODULES.SERIAL)) return data;
+  const named = (way: AgentWay) => modules[way].map(({ name }) => name).join(' ');
+  const text = data.toString('utf8').replace(MODULES.SERIAL, named('SERIAL'));
+  return Buffer.from(text.replace(MODULES.VSOCK, named('VSOCK')));
 }
 
 function busybox(root: string): Buffer {

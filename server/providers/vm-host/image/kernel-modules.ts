@@ -4,8 +4,14 @@ import { zstdDecompressSync } from 'node:zlib';
 import { BuildError } from './build-error.ts';
 import { unpackXz } from './kernel.ts';
 
+/** How the host reaches the agent in a guest: by a port of a serial device, or by vsock. */
+export type AgentWay = 'SERIAL' | 'VSOCK';
+
 /** What the guest needs to find the agent's port, unless its kernel has it built in. */
-const WANTED = ['virtio_pci', 'virtio_console'];
+const WANTED: Readonly<Record<AgentWay, readonly string[]>> = {
+  SERIAL: ['virtio_pci', 'virtio_console'],
+  VSOCK: ['virtio_mmio', 'vmw_vsock_virtio_transport', 'virtio_rng'],
+};
 
 /** One module of the kernel, unpacked. */
 export interface KernelModule {
@@ -17,8 +23,18 @@ export interface KernelModule {
  * The modules that the guest loads, each after those it depends on. A module names what it
  * depends on in a section of its own, so no index has to be made first.
  */
-export function kernelModules(root: string, version: string): KernelModule[] {
+export function kernelModules(
+  root: string,
+  version: string,
+): Readonly<Record<AgentWay, readonly KernelModule[]>> {
   const files = moduleFiles(root, version);
+  return { SERIAL: withNeeded(files, WANTED.SERIAL), VSOCK: withNeeded(files, WANTED.VSOCK) };
+}
+
+function withNeeded(
+  files: ReadonlyMap<string, string>,
+  wanted: readonly string[],
+): readonly KernelModule[] {
   const found = new Map<string, KernelModule>();
   const need = (name: string): void => {
     const file = files.get(name);
@@ -27,7 +43,7 @@ export function kernelModules(root: string, version: string): KernelModule[] {
     dependencies(data).forEach(need);
     found.set(name, { name, data });
   };
-  WANTED.forEach(need);
+  wanted.forEach(need);
   return [...found.values()];
 }
 

@@ -1,3 +1,5 @@
+import { staticProgram } from './static-program.ts';
+
 /** What it is given at once: a moment as the kernel stores it, then letters of randomness. */
 export const SETTLE_SEED_LETTERS = 43;
 
@@ -17,8 +19,6 @@ const CODE = [
   'eb86', // goto again
   'b83c000000 31ff 0f05', // end: exit(0)
 ];
-const LOAD_ADDRESS = 0x400000n;
-const HEADERS = 120;
 
 /**
  * A Linux program of 255 bytes that waits in the guest for its wakes: starting one then would cost
@@ -29,24 +29,5 @@ const HEADERS = 120;
  * it was done, else 1. It ends when nobody can write to it any more.
  */
 export function settleProgram(): Buffer {
-  const code = Buffer.from(CODE.join('').replaceAll(' ', ''), 'hex');
-  const size = BigInt(HEADERS + code.length);
-  const head = Buffer.alloc(HEADERS);
-  head.write('\x7fELF\x02\x01\x01', 0, 'latin1');
-  head.writeUInt16LE(2, 16); // executable
-  head.writeUInt16LE(62, 18); // x86-64
-  head.writeUInt32LE(1, 20); // version
-  head.writeBigUInt64LE(LOAD_ADDRESS + BigInt(HEADERS), 24); // entry
-  head.writeBigUInt64LE(64n, 32); // program headers begin here
-  head.writeUInt16LE(64, 52); // size of this header
-  head.writeUInt16LE(56, 54); // size of a program header
-  head.writeUInt16LE(1, 56); // one of them
-  head.writeUInt32LE(1, 64); // load
-  head.writeUInt32LE(5, 68); // readable, executable
-  head.writeBigUInt64LE(LOAD_ADDRESS, 80);
-  head.writeBigUInt64LE(LOAD_ADDRESS, 88);
-  head.writeBigUInt64LE(size, 96); // in the file
-  head.writeBigUInt64LE(size, 104); // in memory
-  head.writeBigUInt64LE(0x1000n, 112); // alignment
-  return Buffer.concat([head, code]);
+  return staticProgram(CODE);
 }

@@ -25,7 +25,8 @@ HOOKS=/etc/snapyard/wake.d
 MOST=1048576
 PIECE=20000
 
-exec 3<> "$1"
+# A connection by vsock is there already, and ends: then so does the agent.
+[ "$1" = - ] || exec 3<> "$1"
 
 # Starting a program is what costs most in a wake: the one that takes up time and randomness is
 # there already. It ends when its pipe has no writer any more, so that nobody else may hold it.
@@ -154,5 +155,6 @@ while :; do
   while read -r id verb a b c d end <&3; do
     [ "$end" = . ] && answer "$id" "$verb" "$a" "$b" "$c" "$d"
   done
+  [ "$1" != - ] || exit 0
   sleep 0.1
 done

@@ -15,9 +15,27 @@ mount -t tmpfs -o size=8m,mode=0755 run /run
 mount -t tmpfs -o size=50%,mode=1777 tmp /tmp
 mkdir -p /run/snapyard /var/lib/snapyard/turns
 
-for module in @MODULES@; do insmod "/lib/modules/$module.ko"; done
+load() {
+  for module; do insmod "/lib/modules/$module.ko"; done
+}
 ip link set lo up
 echo golden > /proc/sys/kernel/hostname
+
+# Where the host reaches a guest by vsock it says so; elsewhere it is by a port of a serial device.
+read -r arguments < /proc/cmdline
+case " $arguments " in
+  *" snapyard.vsock="*)
+    load @VSOCK_MODULES@
+    cd /root
+    # One connection after the other: each gets an agent of its own, which ends with it.
+    while :; do
+      /lib/snapyard/vsock /lib/snapyard/agent -
+      sleep 0.01
+    done
+    ;;
+esac
+
+load @SERIAL_MODULES@
 
 # The port appears a moment after its driver.
 port=
