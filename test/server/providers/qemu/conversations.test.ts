@@ -103,6 +103,13 @@ describe('the agent', () => {
     expect(heard[0]).toMatch(/^\S+ wake \S+ \S+ micro-1 - \.$/);
   });
 
+  test('a guest that has not its own identity is not taken for awake', async () => {
+    const agent = new Agent(world, socket);
+    reply((line) => [`${line.split(' ')[0] ?? ''} unsettled identity`]);
+    const waking = agent.wake({ hostname: 'micro-1', machineId: null }, limit);
+    await expect(waking).rejects.toThrow('an identity of its own: identity');
+  });
+
   test('a guest that says more than it may is not believed', async () => {
     const agent = new Agent(world, socket);
     const piece = Buffer.alloc(20_000).toString('base64');
