@@ -196,18 +196,17 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
     await expectRefused(reset(ref, setRef(ref, 99, owner), step(2)));
   });
 
-  test.each(capabilities.captureModes)(
-    'captured %s, the cluster answers as before',
-    async (mode) => {
-      const ref = newRef();
-      await create(ref, step(1));
-      await handOver(ref, step(1));
-      await run(ref, ['tee', FILE], 'kept');
-      await capture(ref, step(2), mode);
-      expectAnswering(ref, await look(ref));
-      expect((await run(ref, ['cat', FILE])).stdout).toBe('kept');
-    },
-  );
+  // Where a set is of the pool, it is captured from the image, which knows but one way.
+  const modes = capabilities.goldenState === 'CLUSTER' ? capabilities.captureModes : [firstMode];
+  test.each(modes)('captured %s, the cluster answers as before', async (mode) => {
+    const ref = newRef();
+    await create(ref, step(1));
+    await handOver(ref, step(1));
+    await run(ref, ['tee', FILE], 'kept');
+    await capture(ref, step(2), mode);
+    expectAnswering(ref, await look(ref));
+    expect((await run(ref, ['cat', FILE])).stdout).toBe('kept');
+  });
 
   test('a set tells of every role, and captured twice is captured once', async () => {
     const ref = newRef();

@@ -13,7 +13,7 @@ import type { QemuVersion } from './availability.ts';
 import { CONSOLE, type Hardware, devices, qemuArguments } from './command-line.ts';
 import { Qmp } from './qmp.ts';
 import type { QemuSettings } from './settings.ts';
-import { captureDevices, loadDevices } from './transfer.ts';
+import { captureAll, captureDevices, loadAll, loadDevices } from './transfer.ts';
 
 /** What QEMU is found to be on this machine. */
 export interface QemuHere {
@@ -30,6 +30,7 @@ export class QemuHypervisor implements Hypervisor {
   readonly worksInFolder = false;
   readonly program: string;
   readonly version: string;
+  readonly capturesRunning = true;
   readonly #here: QemuHere;
 
   constructor(here: QemuHere) {
@@ -127,6 +128,14 @@ class QemuControl implements Control {
   /** From now on a guest that ends takes its process with it. */
   async booted(): Promise<void> {
     await this.#qmp.order('set-action', { shutdown: 'poweroff' });
+  }
+
+  captureAll(file: string, signal: AbortSignal): Promise<StoredFile> {
+    return captureAll(this.#transfer(), file, signal);
+  }
+
+  restoreAll(file: string, taken: StoredFile, signal: AbortSignal): Promise<void> {
+    return loadAll(this.#transfer(), file, taken, signal);
   }
 
   capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile> {

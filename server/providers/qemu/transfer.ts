@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { type Server, type Socket, createServer } from 'node:net';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { VmSite } from '../vm-host/hypervisor.ts';
@@ -17,58 +20,158 @@ interface Transfer {
   readonly ms: number;
 }
 
+/** What of a VM moves: its devices alone, where its memory is a file already, or all of it. */
+type Extent = 'DEVICES' | 'ALL';
+
+/** No guest of ours is large enough to be held up by this: without it QEMU saves the network. */
+const BYTES_PER_SECOND = 2 ** 36;
+const WRITE_AHEAD_BYTES = 8 * 1024 * 1024;
+
 /**
  * Takes the state of a stopped VM's devices into a file, hashed on the way. Its memory is not in
  * it: that is a file already. The way through a socket of ours works in every version of QEMU and
  * with a sandbox that lets it start no programs.
  */
 export async function captureDevices(
-  { world, vm, qmp, ms }: Transfer,
+  transfer: Transfer,
   file: string,
   signal: AbortSignal,
 ): Promise<StoredFile> {
+  return send(transfer, file, signal, () => prepare(transfer.qmp, 'DEVICES'));
+}
+
+/**
+ * Stops a VM that may run and takes all of it into a file. Everything that can be made ready is
+ * made ready before it is stopped; whoever calls lets it go on, however this ends.
+ */
+export async function captureAll(
+  transfer: Transfer,
+  file: string,
+  signal: AbortSignal,
+): Promise<StoredFile> {
+  const { qmp } = transfer;
+  try {
+    return await send(transfer, file, signal, async () => {
+      await prepare(qmp, 'ALL');
+      await qmp.order('stop');
+    });
+  } catch (error) {
+    await qmp.order('migrate_cancel').catch(() => null);
+    throw error;
+  }
+}
+
+async function send(
+  { world, vm, qmp, ms }: Transfer,
+  file: string,
+  signal: AbortSignal,
+  ready: () => Promise<void>,
+): Promise<StoredFile> {
   const { transfer } = vm.files;
+  await rm(transfer, { force: true });
   const server = createServer({ pauseOnConnect: true });
   const incoming = firstConnection(server);
   await new Promise<void>((resolve) => server.listen(transfer, resolve));
   try {
     const done = migrationEnd(qmp);
-    await prepare(qmp);
+    await ready();
     await qmp.order('migrate', { uri: `unix:${transfer}` });
     const limit = { what: `Capturing ${vm.record.name}`, ms, signal };
     const work = incoming.then((socket) => store(socket, file));
     const [stored] = await within(world, Promise.all([work, done]), limit);
     return stored;
+  } catch (error) {
+    throw told(`Capturing ${vm.record.name}`, error);
   } finally {
     server.close();
+    void incoming.then(
+      (socket) => socket.destroy(),
+      () => null,
+    );
   }
 }
 
 /** Gives a VM that waits for it the state of its devices. It is stopped when that is loaded. */
-export async function loadDevices(
-  { world, vm, qmp, ms }: Transfer,
+export function loadDevices(
+  transfer: Transfer,
   devices: Buffer,
   signal: AbortSignal,
+): Promise<void> {
+  return receive(transfer, 'DEVICES', signal, async (socket) => {
+    socket.end(devices);
+  });
+}
+
+/** Gives a VM that waits for it all that it is, and refuses a file that is not what was taken. */
+export function loadAll(
+  transfer: Transfer,
+  file: string,
+  taken: StoredFile,
+  signal: AbortSignal,
+): Promise<void> {
+  return receive(transfer, 'ALL', signal, async (socket) => {
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      if (!socket.write(chunk)) await drained(socket);
+    }
+    socket.end();
+    if (hash.digest('hex') === taken.sha256) return;
+    throw new ProviderError(`${file} is not what was captured`, { retryable: false });
+  });
+}
+
+/** Resolves when a stream takes more, or never will again. */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.once('drain', done);
+    stream.once('close', done);
+    if (stream.destroyed) done();
+  });
+}
+
+async function receive(
+  { world, vm, qmp, ms }: Transfer,
+  extent: Extent,
+  signal: AbortSignal,
+  give: (socket: Socket) => Promise<void>,
 ): Promise<void> {
   const { transfer } = vm.files;
   const limit = { what: `Restoring ${vm.record.name}`, ms, signal };
   const done = migrationEnd(qmp);
-  await prepare(qmp);
+  await prepare(qmp, extent);
   await qmp.order('migrate-incoming', { uri: `unix:${transfer}` });
   const socket = await connectWhen(world, transfer, vm.isUp, limit);
   try {
-    socket.end(devices);
-    await within(world, done, limit);
+    await within(world, Promise.all([give(socket), done]), limit);
+  } catch (error) {
+    throw told(limit.what, error);
   } finally {
     socket.destroy();
   }
 }
 
-/** Shared memory is not part of a migration, and its end is told as an event. */
-async function prepare(qmp: Qmp): Promise<void> {
-  const names = ['x-ignore-shared', 'events'];
-  const capabilities = names.map((capability) => ({ capability, state: true }));
+/** Memory that is a file already moves only where all is to move. The end is told as an event. */
+async function prepare(qmp: Qmp, extent: Extent): Promise<void> {
+  const capabilities = [
+    { capability: 'x-ignore-shared', state: extent === 'DEVICES' },
+    { capability: 'events', state: true },
+  ];
   await qmp.order('migrate-set-capabilities', { capabilities });
+  if (extent === 'DEVICES') return;
+  await qmp.order('migrate-set-parameters', { 'max-bandwidth': BYTES_PER_SECOND });
+}
+
+/** A disk that is full, a file that is gone, a process that ended: nothing of it is a bug. */
+function told(what: string, error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  return new ProviderError(`${what}: ${said}`, { retryable: true, cause: error });
 }
 
 async function migrationEnd(qmp: Qmp): Promise<void> {
@@ -77,7 +180,7 @@ async function migrationEnd(qmp: Qmp): Promise<void> {
     ({ name, data }) => name === 'MIGRATION' && ends.includes(String(data['status'])),
   );
   if (end?.data['status'] === 'completed') return;
-  throw new ProviderError('QEMU could not move the state of the devices', { retryable: true });
+  throw new ProviderError('QEMU could not move the state of the VM', { retryable: true });
 }
 
 function firstConnection(server: Server): Promise<Socket> {
@@ -89,17 +192,20 @@ function firstConnection(server: Server): Promise<Socket> {
 
 async function store(socket: Socket, path: string): Promise<StoredFile> {
   const hash = createHash('sha256');
-  const file = await open(path, 'wx', 0o600);
   let bytes = 0;
-  try {
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      await file.write(chunk);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
+  // What comes while one piece is written is written together: the VM waits for this.
+  const options = { flags: 'wx', mode: 0o600, highWaterMark: WRITE_AHEAD_BYTES };
+  const file = createWriteStream(path, options);
+  const written = finished(file);
+  // A file that cannot be written is told at the end, however early it is known.
+  written.catch(() => socket.destroy());
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (!file.write(chunk)) await drained(file);
+    if (file.destroyed) break;
   }
+  file.end();
+  await written;
   return { bytes, sha256: hash.digest('hex') };
 }

@@ -15,6 +15,8 @@ export interface Hypervisor {
   readonly program: string;
   /** The program's version, as it tells it. */
   readonly version: string;
+  /** Whether `captureAll` and `restoreAll` are there: a VM in use can be captured. */
+  readonly capturesRunning?: boolean;
   /** Whether a process works in its VM's folder: then a snapshot may hold paths relative to it. */
   readonly worksInFolder: boolean;
   /** Its command line: a pure function of the VM, so that it can be tested without one. */
@@ -96,6 +98,13 @@ export interface Control {
   capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile>;
   /** Puts a VM that was started for it where a snapshot was taken; it is paused then. */
   restore(files: SnapshotFiles, devices: Buffer, signal: AbortSignal): Promise<void>;
+  /**
+   * Stops a VM and writes all of it, its memory too, to one file, of which nothing is forced to
+   * the disk yet: the VM is to go on at once, which is the caller's to see to, however this ends.
+   */
+  captureAll?(file: string, signal: AbortSignal): Promise<StoredFile>;
+  /** Makes a VM that was started for it, on memory of its own, what such a file holds. */
+  restoreAll?(file: string, taken: StoredFile, signal: AbortSignal): Promise<void>;
   /** Asks the process to end. */
   quit(): Promise<void>;
   /** What the guest wrote to its console last. */

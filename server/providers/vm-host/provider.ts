@@ -7,6 +7,7 @@ import type { Capabilities, CapturedSnapshot, ClusterRef, ClusterSource } from '
 import type { OutsideObject, Provider, ResetResult, RunOptions, RunResult } from '../provider.ts';
 import type { SessionRef, SetRef, SetSource, Sighting, Step, VmRef } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
+import { type ClusterTurn, goOn } from './cluster-stream.ts';
 import { Clusters } from './clusters.ts';
 import { type Folders, removeLeftovers } from './folders.ts';
 import type { Host } from './host.ts';
@@ -14,7 +15,8 @@ import type { Hypervisor } from './hypervisor.ts';
 import { inventory } from './inventory.ts';
 import { Links } from './links.ts';
 import { refuseIntruder } from './ownership.ts';
-import { ensureSet, removeSet } from './sets.ts';
+import { removeSet } from './set-draft.ts';
+import { ensureSet } from './sets.ts';
 import type { VmHostSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
 import { Turns } from './turns.ts';
@@ -73,7 +75,7 @@ class VmHost implements Provider {
     this.#dirty = dirty;
     this.#unlock = unlock;
     this.#clusters = new Clusters(host);
-    this.capabilities = capabilitiesOf(host.settings);
+    this.capabilities = capabilitiesOf(host.settings, host.hypervisor);
   }
 
   async look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
@@ -104,7 +106,10 @@ class VmHost implements Provider {
     _mode: CaptureMode,
     step: Step,
   ): Promise<CapturedSnapshot[]> {
-    return this.#turn(set, () => ensureSet(this.#host, source, set, step));
+    // The cluster is held only while its VMs stand still, not while the set is made of them.
+    const turn: ClusterTurn = (work) =>
+      source.kind === 'CLUSTER' ? this.#turn(source.cluster, work) : work();
+    return this.#turn(set, () => ensureSet(this.#host, source, set, step, turn));
   }
 
   mark(cluster: ClusterRef, mark: string, step: Step): Promise<void> {
@@ -152,11 +157,16 @@ async function adopt(host: Host): Promise<void> {
   const running = listRecords(host.folders).filter(
     (record) => record.state !== 'MAKING' && isRunning(record),
   );
-  const links = await Promise.allSettled(running.map((record) => host.links.to(record)));
+  const links = await Promise.allSettled(running.map((record) => takeUp(host, record)));
   for (const [index, link] of links.entries()) {
     if (link.status === 'rejected')
       host.log(`${running[index]?.name ?? ''}: ${String(link.reason)}`);
   }
+}
+
+/** A VM that a control plane stopped and did not live to let go on, goes on now. */
+function takeUp(host: Host, record: VmRecord): Promise<unknown> {
+  return record.stoppedFor === null ? host.links.to(record) : goOn(host, record);
 }
 
 function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: VmRecord): void {
@@ -165,15 +175,18 @@ function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: Vm
 }
 
 /** What the provider can do, and how long it may take, with these settings. */
-export function capabilitiesOf(settings: VmHostSettings): Capabilities {
+export function capabilitiesOf(
+  settings: VmHostSettings,
+  { capturesRunning = false }: Pick<Hypervisor, 'capturesRunning'>,
+): Capabilities {
   const parallel = settings.parallel ?? Math.min(2, availableParallelism());
   const { bootMs, restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
   const restore = 4 * restoreMs + quitMs + orderMs;
   return {
     goldenState: 'POOL',
     wakes: true,
-    captureModes: ['OFFLINE'],
-    savesSessions: false,
+    captureModes: capturesRunning ? ['OFFLINE', 'ONLINE'] : ['OFFLINE'],
+    savesSessions: capturesRunning,
     streams: [],
     parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
     deadlineMs: {

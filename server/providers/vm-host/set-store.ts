@@ -144,7 +144,8 @@ function isStoredSnapshot(value: unknown): value is StoredSnapshot {
   );
 }
 
-function isStoredFile(value: unknown): value is StoredFile {
+/** Whether a value read from a file describes one. */
+export function isStoredFile(value: unknown): value is StoredFile {
   return (
     isRecord(value) && typeof value['bytes'] === 'number' && typeof value['sha256'] === 'string'
   );

@@ -1,21 +1,21 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { imageRef } from '../../../schema/model/image.ts';
 import type { RoleSpec } from '../../../schema/model/template.ts';
 import type { CapturedSnapshot, OutsideObject, SetRef } from '../provider.ts';
 import type { SetSource, Step } from '../provider.ts';
-import { ProviderError } from '../provider.ts';
-import { draftFolder, removeFolder, setFolder } from './folders.ts';
-import { imageFor, sizeOf } from './guest-machine.ts';
+import { bake } from './bake.ts';
+import { type ClusterTurn, takeStreams } from './cluster-stream.ts';
+import { draftFolder, setFolder } from './folders.ts';
+import { freeze } from './freeze.ts';
+import { imageFor } from './guest-machine.ts';
 import type { Host } from './host.ts';
-import { writeJson } from './json-file.ts';
 import { bootVm } from './make-vm.ts';
 import { refuseForeign } from './ownership.ts';
-import { type StoredSet, type StoredSnapshot, allocatedBytes, describeFile } from './set-store.ts';
-import { manifestFile, newSet, readDraft, readSet, snapshotFiles } from './set-store.ts';
-import { uuidFrom } from './uuid.ts';
 import { type RunningVm, removeVm } from './running-vm.ts';
-import { newRecord, readRecord, recordsOf } from './vm-record.ts';
+import { bakerRecord, beginDraft, dropDraft, publishDraft, removeSet } from './set-draft.ts';
+import { setObject } from './set-draft.ts';
+import { type StoredSet, type StoredSnapshot, allocatedBytes } from './set-store.ts';
+import { readSet, snapshotFiles } from './set-store.ts';
+import { readRecord } from './vm-record.ts';
 
 /** Captures a set and proves it complete; one that is there already is only told. */
 export async function ensureSet(
@@ -23,63 +23,30 @@ export async function ensureSet(
   source: SetSource,
   ref: SetRef,
   step: Step,
+  turn: ClusterTurn,
 ): Promise<CapturedSnapshot[]> {
   const known = readSet(host.folders, ref.id);
   if (known !== null) {
     refuseForeign({ ...known, name: known.object.name }, step);
     return tell(host, known);
   }
-  if (source.kind === 'CLUSTER') {
-    const reason = 'This provider captures sets from an image only, not from a running cluster yet';
-    throw new ProviderError(reason, { retryable: false });
-  }
-  return tell(host, await make(host, ref, step));
+  if (source.kind === 'IMAGE') return tell(host, await makeFromImage(host, ref, step));
+  const streams = await takeStreams(host, source, ref, step, turn);
+  return tell(host, await bake(host, streams, step));
 }
 
-/** Removes a set, complete or not. VMs that were restored from it keep what they have. */
-export async function removeSet(host: Host, object: OutsideObject, step: Step): Promise<void> {
-  const { folders, world } = host;
-  for (const record of recordsOf(folders, object)) {
-    refuseForeign(record, step);
-    await removeVm(host, record);
-  }
-  for (const [folder, set] of [
-    [setFolder(folders, object.id), readSet(folders, object.id)],
-    [draftFolder(folders, object.id), readDraft(folders, object.id)],
-  ] as const) {
-    if (set !== null) refuseForeign({ ...set, name: set.object.name }, step);
-    if (existsSync(folder)) await removeFolder(world, folders.sets, basename(folder));
-  }
-}
-
-async function make(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
-  const object = objectOf(ref);
-  const begun = newSet({
-    installation: step.installation,
-    object,
-    image: ref.roles.map((spec) => imageFor(host, spec).id).join(' '),
-    hypervisor: `${host.hypervisor.kind} ${host.hypervisor.version}`,
-    createdAt: host.world.now(),
-  });
+async function makeFromImage(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
+  const object = setObject(ref);
+  const image = ref.roles.map((spec) => imageRef(imageFor(host, spec))).join(' ');
   // What an earlier attempt left is of no use: a snapshot is taken in one go.
   await removeSet(host, object, step);
-  await step.note('vm.set', object.name);
-  const draft = draftFolder(host.folders, ref.id);
-  mkdirSync(draft, { mode: 0o700 });
-  writeJson(manifestFile(draft), begun);
+  const begun = await beginDraft(host, ref, image, step);
   try {
     const snapshots: StoredSnapshot[] = [];
     for (const spec of ref.roles) snapshots.push(await capture(host, object, spec, step));
-    step.progress('publish');
-    const complete = { ...begun, snapshots };
-    writeJson(manifestFile(draft), complete);
-    await syncPath(manifestFile(draft));
-    await syncPath(draft);
-    renameSync(draft, setFolder(host.folders, ref.id));
-    await syncPath(host.folders.sets);
-    return complete;
+    return await publishDraft(host, begun, snapshots, step);
   } catch (error) {
-    await rm(draft, { recursive: true, force: true });
+    await dropDraft(host, object);
     throw error;
   }
 }
@@ -91,30 +58,13 @@ async function capture(
   spec: RoleSpec,
   step: Step,
 ): Promise<StoredSnapshot> {
-  const { world, folders } = host;
+  const { folders } = host;
   const files = snapshotFiles(draftFolder(folders, object.id), spec.role);
-  const record = newRecord({
-    installation: step.installation,
-    fence: step.fence,
-    owner: object,
-    role: spec.role,
-    name: `set-${object.id}-${spec.role.charAt(0).toLowerCase()}`,
-    uuid: uuidFrom(world.secret(16)),
-    setId: null,
-    origin: 'COLD_BOOT',
-    machineId: '',
-  });
+  const record = bakerRecord(host, object, spec.role, step);
   try {
     const vm = await bootVm(host, record, spec, { kind: 'CAPTURED', file: files.memory }, step);
-    step.progress('capture');
     await quiesce(host, vm, step);
-    const devices = await vm.link.control.capture(files, step.signal);
-    await removeVm(host, vm.record);
-    step.progress('verify');
-    await syncPath(files.memory);
-    const memory = await describeFile(files.memory);
-    const machine = host.hypervisor.describeMachine(sizeOf(spec));
-    return { role: spec.role, machine, memory, devices };
+    return await freeze(host, vm, spec, files, step);
   } finally {
     const left = readRecord(folders, record.name);
     if (left !== null) await removeVm(host, left);
@@ -136,17 +86,4 @@ async function tell(host: Host, set: StoredSet): Promise<CapturedSnapshot[]> {
       return { role, sizeBytes: await allocatedBytes(folder, role), k8sVersion: null };
     }),
   );
-}
-
-function objectOf({ id, poolId, poolName, number }: SetRef): OutsideObject {
-  return { kind: 'SET', id, name: `${poolName}, set ${number}`, poolId };
-}
-
-async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

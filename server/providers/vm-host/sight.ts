@@ -43,7 +43,7 @@ async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<S
   return ask(host, record, signal).catch((error: unknown) => silent(record, error));
 }
 
-/** A paused VM answers through its process: its guest did before it was paused, and is not resumed. */
+/** A paused VM answers by its process: its guest did before it was paused, and is not resumed. */
 async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<Seen> {
   const limit: Limit = { what: `${record.name} is asked`, ms: host.settings.answerMs, signal };
   const { control, agent } = await within(host.world, host.links.to(record), limit);
@@ -54,6 +54,12 @@ async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<S
     return { vm: found(record, running), marks };
   }
   const wasPaused = status === 'paused' && record.state !== 'AWAKE';
+  const isAway = readRecord(host.folders, record.name)?.stoppedFor != null;
+  if (isAway) {
+    const message = 'The VM is being captured';
+    const away = { exists: true, phase: 'PAUSED', answers: true, message } as const;
+    return { vm: found(record, away), marks: record.marks };
+  }
   const message = wasPaused ? null : `The VM is ${status}`;
   const paused = { exists: true, phase: 'PAUSED', answers: wasPaused, message } as const;
   return { vm: found(record, paused), marks: record.marks };

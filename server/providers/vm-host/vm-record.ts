@@ -41,6 +41,8 @@ export interface VmRecord {
   readonly machineId: string;
   /** The turn marks in the guest when it last ran; exact while it is paused. */
   readonly marks: readonly string[];
+  /** The set for which it stands still, though it should run: it is to go on whatever happens. */
+  readonly stoppedFor: string | null;
 }
 
 /** What a new record needs to be told. */
@@ -51,7 +53,8 @@ export type NewVm = Pick<
 
 /** The record of a VM that is about to be made. */
 export function newRecord(vm: NewVm): VmRecord {
-  return { ...vm, format: FORMAT, process: null, state: 'MAKING', session: null, marks: [] };
+  const fresh = { process: null, state: 'MAKING', session: null, marks: [] } as const;
+  return { ...vm, ...fresh, format: FORMAT, stoppedFor: null };
 }
 
 /** What is known of the VM with this name; null when there is none. */
@@ -98,7 +101,9 @@ function isVmRecord(value: unknown): value is VmRecord {
     isRecord(value) &&
     value['format'] === FORMAT &&
     ['installation', 'name', 'uuid', 'machineId'].every((key) => typeof value[key] === 'string') &&
-    ['setId', 'session'].every((key) => value[key] === null || typeof value[key] === 'string') &&
+    ['setId', 'session', 'stoppedFor'].every(
+      (key) => value[key] === null || typeof value[key] === 'string',
+    ) &&
     typeof value['fence'] === 'number' &&
     isOutsideObject(value['owner']) &&
     isOneOf(VM_ROLES, value['role']) &&

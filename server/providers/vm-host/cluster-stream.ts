@@ -1,0 +1,182 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { imageRef } from '../../../schema/model/image.ts';
+import type { VmRole } from '../../../schema/model/template.ts';
+import type { SetRef, SetSource, Step, VmSpec } from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { draftFolder } from './folders.ts';
+import { imageFor, sizeOf } from './guest-machine.ts';
+import type { Host } from './host.ts';
+import { isRecord, readJson, writeJson } from './json-file.ts';
+import { refuseForeign, refuseIntruder } from './ownership.ts';
+import { isRunning } from './running-vm.ts';
+import { beginDraft, dropDraft, removeBakers, setObject, syncPath } from './set-draft.ts';
+import { type StoredFile, type StoredSet, isStoredFile, readDraft, readSet } from './set-store.ts';
+import { type VmRecord, readRecord, writeRecord } from './vm-record.ts';
+import { refuseIfGivenUp } from './within.ts';
+
+const GO_ON_ATTEMPTS = 5;
+const GO_ON_PAUSE_MS = 50;
+
+/** Does work at a cluster while nobody else does anything to it. */
+export type ClusterTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** All that a VM was at one moment: its memory and its devices, in one file. */
+export interface Stream {
+  readonly role: VmRole;
+  /** The VM it was taken of. */
+  readonly vm: string;
+  /** The fence of whoever held the cluster then: under another it is another's. */
+  readonly fence: number;
+  /** Everything that must be equal where it goes on, as one text. */
+  readonly machine: string;
+  readonly file: StoredFile;
+}
+
+/** A set that is begun, with what it will be baked from. */
+export interface Streams {
+  readonly begun: StoredSet;
+  readonly ref: SetRef;
+  readonly streams: readonly Stream[];
+}
+
+/**
+ * Takes what a set is to be made of from a cluster, whose VMs stand still for a fraction of a
+ * second and go on. What was taken by an earlier attempt is not taken again.
+ */
+export async function takeStreams(
+  host: Host,
+  source: SetSource & { readonly kind: 'CLUSTER' },
+  ref: SetRef,
+  step: Step,
+  turn: ClusterTurn,
+): Promise<Streams> {
+  if (host.hypervisor.capturesRunning !== true) throw cannotCapture(host);
+  const object = setObject(ref);
+  const draft = readDraft(host.folders, ref.id);
+  if (draft !== null) refuseForeign({ ...draft, name: object.name }, step);
+  await removeBakers(host, object, step);
+  const begun = await beginDraft(host, ref, imagesOf(host, source.cluster.vms), step);
+  try {
+    const take = (spec: VmSpec) => takeStream(host, ref, spec, source.inUse, step);
+    const streams = await turn(async () => {
+      const taken: Stream[] = [];
+      for (const spec of source.cluster.vms) taken.push(await take(spec));
+      return taken;
+    });
+    return { begun, ref, streams };
+  } catch (error) {
+    const isLasting = error instanceof ProviderError && !error.retryable;
+    if (isLasting) await dropDraft(host, object);
+    throw error;
+  }
+}
+
+/** Where the stream of a role lies until it is baked. */
+export function streamFile(host: Host, setId: string, role: VmRole): string {
+  return join(draftFolder(host.folders, setId), `${role.toLowerCase()}.stream`);
+}
+
+/**
+ * Lets a VM that was stopped to be captured go on. Nothing is more important: it is tried again,
+ * and a VM that still stands is found by the next control plane, because its record says so.
+ */
+export async function goOn(host: Host, record: VmRecord): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { control } = await host.links.to(record);
+      await control.resume();
+      if (record.state === 'PAUSED') await control.pause();
+      break;
+    } catch (error) {
+      if (!isRunning(record) || attempt === GO_ON_ATTEMPTS) throw error;
+      await host.world.sleep(GO_ON_PAUSE_MS);
+    }
+  }
+  writeRecord(host.folders, { ...record, stoppedFor: null });
+}
+
+async function takeStream(
+  host: Host,
+  ref: SetRef,
+  spec: VmSpec,
+  inUse: boolean,
+  step: Step,
+): Promise<Stream> {
+  const record = whole(host, spec, inUse, step);
+  const path = streamFile(host, ref.id, spec.role);
+  const known = readStream(path);
+  if (known?.vm === record.uuid && known.fence === step.fence) return known;
+  await rm(path, { force: true });
+  await step.note(`vm.stream.${spec.name}`, ref.id);
+  refuseIfGivenUp(step.signal, `Capturing ${spec.name}`);
+  step.progress('take');
+  const file = await captureStopped(host, record, path, ref.id, step);
+  await syncPath(path);
+  const machine = host.hypervisor.describeMachine(sizeOf(spec));
+  const stream = { role: spec.role, vm: record.uuid, fence: step.fence, machine, file };
+  writeJson(`${path}.json`, stream);
+  return stream;
+}
+
+/** The record says that the VM stands, and for what, from before it does until it goes on. */
+async function captureStopped(
+  host: Host,
+  record: VmRecord,
+  path: string,
+  setId: string,
+  { fence, signal }: Step,
+): Promise<StoredFile> {
+  const { control } = await host.links.to(record);
+  const stopped = writeRecord(host.folders, { ...record, fence, stoppedFor: setId });
+  const since = host.world.elapsed();
+  try {
+    if (control.captureAll === undefined) throw cannotCapture(host);
+    return await control.captureAll(path, signal);
+  } finally {
+    await goOn(host, stopped);
+    const ms = Math.round(host.world.elapsed() - since);
+    host.log(`${record.name} was away for ${ms} ms, to be captured`);
+  }
+}
+
+/** The VM as it can be captured: handed over where its cluster is in use, whole in any case. */
+function whole(host: Host, { name }: VmSpec, inUse: boolean, step: Step): VmRecord {
+  const record = readRecord(host.folders, name);
+  if (record !== null) refuseIntruder(record, step);
+  const states = inUse ? ['AWAKE'] : ['AWAKE', 'PAUSED'];
+  if (record !== null && states.includes(record.state) && isRunning(record)) return record;
+  const what = record === null ? 'does not exist' : 'is not as it must be to be captured';
+  throw new ProviderError(`${name} ${what}`, { retryable: false });
+}
+
+/** What the guests were made from, as far as that is still known. */
+function imagesOf(host: Host, vms: readonly VmSpec[]): string {
+  const images = vms.map((spec) => {
+    const setId = readRecord(host.folders, spec.name)?.setId ?? null;
+    const set = setId === null ? null : readSet(host.folders, setId);
+    return set?.image ?? imageRef(imageFor(host, spec));
+  });
+  return [...new Set(images)].join(' ');
+}
+
+/** What an earlier attempt took, if it took all of it. */
+function readStream(path: string): Stream | null {
+  const value = readJson(`${path}.json`);
+  return existsSync(path) && isStream(value) ? value : null;
+}
+
+function isStream(value: unknown): value is Stream {
+  return (
+    isRecord(value) &&
+    ['role', 'vm', 'machine'].every((key) => typeof value[key] === 'string') &&
+    typeof value['fence'] === 'number' &&
+    isStoredFile(value['file'])
+  );
+}
+
+function cannotCapture({ hypervisor }: Host): ProviderError {
+  const reason = `${hypervisor.kind} captures sets from an image only, not from a cluster`;
+  return new ProviderError(reason, { retryable: false });
+}
