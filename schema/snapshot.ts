@@ -211,10 +211,11 @@ builder.mutationFields((t) => ({
     authScopes: forUser,
     errors: refusals.saveSession,
     description:
-      'Saves a RUNNING session of the viewer, for admins any, while it goes on: a set of snapshots ' +
-      'that only its owner and admins see and only its owner starts from, by `snapshotId` of ' +
-      'createSession and spawnVm. Answers one of the set, CREATING; it is FAILED when the session ' +
-      'ends before it is taken. QuotaExceeded counts what the owner has saved in all pools. ' +
+      'Saves a RUNNING session of the viewer, for admins any, while it goes on: a set of ' +
+      'snapshots that only its owner and admins see and only its owner starts from, by ' +
+      '`snapshotId` of createSession and spawnVm. Answers one of the set, CREATING; it is FAILED ' +
+      'when the session ends before it is taken. QuotaExceeded counts what the owner has saved ' +
+      'in all pools. ' +
       'InvalidInput where the provider cannot capture what is in use.',
     args: { input: t.arg({ type: SaveSessionInput, required: true, description: 'The wish.' }) },
     resolve: (_root, { input }, { verbs }) => {

@@ -14,7 +14,7 @@ import type { VmHandle } from './vm-handle.ts';
  */
 type Actions = readonly (readonly [mutation: string, allowed: boolean])[];
 
-/** What may be done to a session: its owner and admins end, extend and save it, admins capture it. */
+/** What may be done to a session: owner and admins end, extend and save it, admins capture it. */
 export function sessionActions(session: Session, viewer: Viewer): string[] {
   if (!seesOwner(viewer, session.owner)) return [];
   const capturable = session.status === 'RUNNING' && hasRole(viewer, 'ADMIN');

@@ -135,7 +135,7 @@ describe('saveSession', () => {
     expect(rowOf(again)?.status).toBe('DELETING');
   });
 
-  it('counts what is being taken and what is ready, and two at once are not both last', async () => {
+  it('counts what is taken and what is ready; two at once are not both last', async () => {
     await kit.addPool({ maxSessionsPerOwner: 9 }, 3);
     const [first] = await kept('one');
     const sessions = [await claim(), await claim()];
@@ -259,7 +259,7 @@ describe('a claim of what was saved', () => {
     expect(members().filter(({ status }) => status === 'AVAILABLE')).toHaveLength(1);
   });
 
-  it('of others, of another pool, of a golden state or of what is not ready is refused', async () => {
+  it('of others, another pool, a golden state or what is not ready is refused', async () => {
     const golden = await goldenSet();
     const [saved, session] = await kept();
     const begun = await save(session, 'begun');
@@ -306,7 +306,7 @@ describe('a claim of what was saved', () => {
     expect(members()).toHaveLength(2);
   });
 
-  it('gives a cluster on to the first behind it when there is room for both', async () => {
+  it('gives a cluster on to the first behind it if there is room for both', async () => {
     const pool = await kit.addPool({ size: 2, whenEmpty: 'QUEUE' }, 2);
     const [saved, held] = await kept();
     await claim(bob);

@@ -171,7 +171,7 @@ it('fails, and blames no pool, when what was saved is lost', async () => {
   expect(onDisks(yard)).toEqual([]);
 });
 
-it('waits its turn in a queue, where a cluster that becomes free gives way to its own', async () => {
+it('waits its turn in a queue, where a cluster that is freed gives way to its own', async () => {
   const yard = runningYard();
   const saved = await kept(yard, 'QUEUE');
   const held = [await claim(yard, 'cks', 'bob'), await claim(yard, 'cks', 'carol')];
