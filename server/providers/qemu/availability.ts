@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Image, listImages } from '../vm-host/image-manifest.ts';
+import { BASE_IMAGE } from '../../../schema/model/image.ts';
+import { type Image, findImage } from '../vm-host/image-manifest.ts';
 import { DEFAULT_QEMU_SETTINGS } from './settings.ts';
 
 const execute = promisify(execFile);
@@ -17,13 +18,20 @@ export interface QemuVersion {
 
 /** Whether VMs can be made here, and if not, why and what to do about it. */
 export type QemuAvailability =
-  | { readonly available: true; readonly version: QemuVersion; readonly image: Image }
+  | {
+      readonly available: true;
+      readonly version: QemuVersion;
+      /** The base image; null where VMs are made of what a registry has. */
+      readonly image: Image | null;
+    }
   | { readonly available: false; readonly why: string; readonly fix: string };
 
-/** Finds out whether this machine has QEMU and an image of ours. Starts nothing. */
+/** Finds out whether this machine has QEMU, and what VMs are made of. Starts nothing. */
 export async function qemuAvailability(options: {
   readonly imageDir: string;
   readonly binary?: string;
+  /** Whether sets are fetched from a registry: an image on this machine is then no must. */
+  readonly fetches?: boolean;
 }): Promise<QemuAvailability> {
   const binary = options.binary ?? DEFAULT_QEMU_SETTINGS.binary;
   if (process.platform !== 'linux') {
@@ -37,8 +45,10 @@ export async function qemuAvailability(options: {
   if (version.major * 100 + version.minor < OLDEST) {
     return missing(`QEMU ${version.text} is too old`, 'install QEMU 7.2 or newer');
   }
-  const image = listImages(options.imageDir)[0];
-  if (image === undefined) return missing(`no image in ${options.imageDir}`, 'npm run qemu:image');
+  const image = findImage(options.imageDir, BASE_IMAGE) ?? null;
+  if (image === null && options.fetches !== true) {
+    return missing(`no image in ${options.imageDir}`, 'npm run qemu:image');
+  }
   return { available: true, version, image };
 }
 

@@ -1,6 +1,9 @@
 import type { World } from '../../world.ts';
 import type { Provider } from '../provider.ts';
 import { makeFolders } from '../vm-host/folders.ts';
+import type { ExchangeSettings } from '../vm-host/image/exchange.ts';
+import { openPrebuilt } from '../vm-host/prebuilt-set.ts';
+import type { PrebuiltSettings } from '../vm-host/registry/prebuilt.ts';
 import { createVmHost } from '../vm-host/provider.ts';
 import { DEFAULT_VM_HOST_SETTINGS, type VmHostSettings } from '../vm-host/settings.ts';
 import { lockState } from '../vm-host/state-lock.ts';
@@ -16,6 +19,8 @@ export interface QemuOptions {
   readonly snapshotDir?: string | undefined;
   /** Where images are found. */
   readonly imageDir: string;
+  /** What the settings say of sets that were captured elsewhere; left out, none are fetched. */
+  readonly prebuilt?: (PrebuiltSettings & { readonly exchange: ExchangeSettings }) | undefined;
   /** Only objects of this installation are listed; of all, where it is left out. */
   readonly installation?: string | undefined;
   readonly log?: ((line: string) => void) | undefined;
@@ -33,8 +38,9 @@ export async function createQemuProvider(options: QemuOptions): Promise<Provider
   const unlock = lockState(world, folders.state);
   try {
     const hypervisor = await findHypervisor({ world, stateDir: folders.state, settings, log });
+    const prebuilt = options.prebuilt && openPrebuilt(world, imagesDir, options.prebuilt);
     const host = { world, hypervisor, folders, unlock, imagesDir, installation, log, settings };
-    return await createVmHost(host);
+    return await createVmHost({ ...host, prebuilt });
   } catch (error) {
     unlock();
     throw error;

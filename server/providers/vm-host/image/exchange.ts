@@ -7,7 +7,7 @@ import type { World } from '../../../world.ts';
 import type { Published } from '../../image-store.ts';
 import { packBundle } from '../registry/pack.ts';
 import { resolveReference } from '../registry/reference.ts';
-import { type RegistrySettings, openRegistry } from '../registry/registry.ts';
+import { type Pulled, type RegistrySettings, openRegistry } from '../registry/registry.ts';
 import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
 import { type Image, versionFolder } from '../image-manifest.ts';
 import { type Captured, bundleOf } from './bundle.ts';
@@ -64,27 +64,40 @@ export class Exchange {
    * was when it is asked for again.
    */
   async fetch(reference: string, into: string, task: ExchangeTask): Promise<UnpackedBundle> {
+    const { layout, digest } = await this.pull(reference, task);
+    const unpacked = await this.unpack({ layout, digest }, into, task);
+    await rm(layout, { recursive: true, force: true });
+    return unpacked;
+  }
+
+  /** Fetches a bundle packed; what of it is here already is not fetched again. */
+  async pull(reference: string, task: ExchangeTask): Promise<Pulled> {
     const from = resolveReference(reference, this.#settings);
     const name = createHash('sha256').update(printReference(from)).digest('hex').slice(0, 32);
     const layout = join(this.#imagesDir, PULLS, name);
     mkdirSync(join(this.#imagesDir, PULLS), { recursive: true, mode: 0o700 });
-    const limits = {
+    task.progress(`fetch ${printReference(from)}`);
+    const registry = openRegistry(this.#settings, this.#world);
+    const transfer = { signal: task.signal, ms: this.#settings.transferMs };
+    return registry.pull(from, layout, this.#limits(), transfer);
+  }
+
+  /** Puts the files of a bundle that was fetched into a folder. */
+  unpack(
+    { layout, digest }: Pick<Pulled, 'layout' | 'digest'>,
+    into: string,
+    { signal, progress }: ExchangeTask,
+  ): Promise<UnpackedBundle> {
+    progress('unpack');
+    return unpackBundle(layout, digest, into, this.#limits(), { world: this.#world, signal });
+  }
+
+  #limits() {
+    return {
       architecture: ARCH,
       compressedBytes: this.#settings.pullLimitBytes,
       rawBytes: this.#settings.diskSizeBytes,
     };
-    const { signal } = task;
-    const registry = openRegistry(this.#settings, this.#world);
-    task.progress(`fetch ${printReference(from)}`);
-    const transfer = { signal, ms: this.#settings.transferMs };
-    const { digest } = await registry.pull(from, layout, limits, transfer);
-    task.progress('unpack');
-    const unpacked = await unpackBundle(layout, digest, into, limits, {
-      world: this.#world,
-      signal,
-    });
-    await rm(layout, { recursive: true, force: true });
-    return unpacked;
   }
 
   /** The tags of the repository of the settings, in order; none without one. */

@@ -109,7 +109,9 @@ describe.runIf(missing === null)('images (needs QEMU)', { timeout: 60_000 }, () 
     await expect(nothing).rejects.toThrow(`bad would be the same as base@${base.imageVersion}`);
     const orphan = store.ensureImage(
       {
-        ...{ name: 'bad', imageVersion: 1, parent: { name: 'lab', imageVersion: 99 } },
+        name: 'bad',
+        imageVersion: 1,
+        parent: { name: 'lab', imageVersion: 99 },
         from: { kind: 'RECIPE', recipe: RECIPE },
       },
       stepOf(1),

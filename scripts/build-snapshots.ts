@@ -1,0 +1,47 @@
+/**
+ * Builds the images of the catalogue, captures them running, packs them and sends them to a
+ * registry: `npm run build:snapshots -- --help` tells how. Where images are, and what they may
+ * come to, is said by the same settings as the server's.
+ */
+import { join, resolve } from 'node:path';
+import { readConfig } from '../server/config.ts';
+import { openCatalogue } from '../server/providers/vm-host/image/catalogue.ts';
+import { realWorld } from '../server/world.ts';
+import { USAGE, UsageError, readOptions } from './snapshot-options.ts';
+import { StepFailed, planSteps, runSteps } from './snapshot-run.ts';
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) console.error(`build:snapshots: ${error.message}\n${USAGE}`);
+  else console.error(`build:snapshots: ${messageOf(error)}`);
+  process.exitCode = 1;
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help')) return console.log(USAGE);
+  const config = readConfig();
+  const options = readOptions(argv, config.registry);
+  if (options.diskImage !== undefined) throw new UsageError('--disk-image: not in this version');
+  const catalogue = openCatalogue(config.images.catalogue, console.log);
+  const steps = planSteps(options, catalogue);
+  if (options.dryRun) {
+    return steps.forEach(({ name }, index) => console.log(`${index + 1}. ${name}`));
+  }
+  const { allowed, authFile, pullLimitBytes } = config.registry;
+  const places = { repository: options.registry, allowed, authFile };
+  const limits = { pullLimitBytes, diskSizeBytes: config.diskSizeBytes };
+  await runSteps(steps, {
+    world: realWorld(),
+    imagesDir: resolve(join(config.state, 'images')),
+    catalogue,
+    exchange: { ...places, ...limits, transferMs: config.images.pullMs },
+    accel: config.qemu.accel,
+    say: (line) => console.log(line),
+  });
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof StepFailed) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

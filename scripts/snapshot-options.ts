@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+import { IMAGE_NAME } from '../schema/model/image.ts';
+import { TAG, readRepository } from '../schema/model/registry-reference.ts';
+
+/** How the command is used. */
+export const USAGE = `npm run build:snapshots -- [options]
+  --disk-image FILE    begin with this disk image instead of the small Linux
+  --build-snapshots    also start each image and capture it running
+  --registry R         send to this repository, host/owner/name, instead of SNAPSHOT_REGISTRY
+  --tag T              the tag of the base image, instead of SNAPSHOT_TAG
+  --no-push            send nothing
+  --variant NAME       build this image of the catalogue too; may be given more than once;
+                       without it, all of them
+  --dry-run            say what would be done`;
+
+/** What the command is asked to do. */
+export interface SnapshotOptions {
+  readonly diskImage: string | undefined;
+  readonly buildSnapshots: boolean;
+  readonly registry: string | undefined;
+  readonly tag: string;
+  readonly push: boolean;
+  /** Undefined for all that the catalogue has. */
+  readonly variants: readonly string[] | undefined;
+  readonly dryRun: boolean;
+}
+
+/** A command line that cannot be followed; the message says why. */
+export class UsageError extends Error {}
+
+/** Reads the command line. What it does not say comes from the settings. */
+export function readOptions(
+  argv: readonly string[],
+  settings: { readonly repository: string | undefined; readonly tag: string },
+): SnapshotOptions {
+  const values = parsed(argv);
+  const registry = values.registry ?? settings.repository;
+  const tag = values.tag ?? settings.tag;
+  const push = values['no-push'] !== true;
+  const bad = values.variant?.find((name) => !IMAGE_NAME.test(name));
+  if (bad !== undefined) throw new UsageError(`"${bad}" cannot be the name of an image`);
+  if (!TAG.test(tag)) throw new UsageError(`"${tag}" cannot be a tag`);
+  if (push && registry === undefined) {
+    throw new UsageError('to send images, name --registry or set SNAPSHOT_REGISTRY; or --no-push');
+  }
+  if (registry !== undefined) refuseBadPlace(registry);
+  return {
+    diskImage: values['disk-image'],
+    buildSnapshots: values['build-snapshots'] === true,
+    registry,
+    tag,
+    push,
+    variants: values.variant && [...new Set(values.variant)],
+    dryRun: values['dry-run'] === true,
+  };
+}
+
+function refuseBadPlace(registry: string): void {
+  const place = readRepository(registry);
+  if ('wrong' in place) throw new UsageError(`"${registry}" ${place.wrong}`);
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        'disk-image': { type: 'string' },
+        'build-snapshots': { type: 'boolean' },
+        registry: { type: 'string' },
+        tag: { type: 'string' },
+        'no-push': { type: 'boolean' },
+        variant: { type: 'string', multiple: true },
+        'dry-run': { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The tag of an image beside that of the base: `win98-games` beside `win98-base`. */
+export function tagFor(tag: string, name: string): string {
+  return name === 'base' ? tag : `${tag.replace(/-base$/, '')}-${name}`;
+}

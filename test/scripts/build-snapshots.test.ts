@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { openCatalogue } from '../../server/providers/vm-host/image/catalogue.ts';
+import { readOptions, tagFor } from '../../scripts/snapshot-options.ts';
+import { planSteps } from '../../scripts/snapshot-run.ts';
+
+const execute = promisify(execFile);
+const NOWHERE = { repository: undefined, tag: 'win98-base' };
+const HOME = { repository: 'registry.example.org/lab/images', tag: 'win98-base' };
+const catalogue = openCatalogue(undefined, () => {});
+
+const namesOf = (argv: string[], settings: Parameters<typeof readOptions>[1] = HOME) =>
+  planSteps(readOptions(argv, settings), catalogue).map(({ name }) => name);
+
+test('without a word all of the catalogue is built and sent to the place of the settings', () => {
+  expect(namesOf([])).toEqual([
+    ...['base', 'games', 'productivity', 'ssh'].map((name) => `build ${name}`),
+    'push base as registry.example.org/lab/images:win98-base',
+    'push games as registry.example.org/lab/images:win98-games',
+    'push productivity as registry.example.org/lab/images:win98-productivity',
+    'push ssh as registry.example.org/lab/images:win98-ssh',
+  ]);
+});
+
+test('each option does what it says', () => {
+  const argv = ['--build-snapshots', '--variant', 'games', '--registry', 'other.org/a/b'];
+  expect(namesOf([...argv, '--tag', 'v1'], NOWHERE)).toEqual([
+    'build base',
+    'build games',
+    'capture base',
+    'capture games',
+    'push base as other.org/a/b:v1',
+    'push games as other.org/a/b:v1-games',
+  ]);
+  expect(namesOf(['--no-push', '--variant', 'ssh', '--variant', 'ssh'], NOWHERE)).toEqual([
+    'build base',
+    'build ssh',
+    'pack base',
+    'pack ssh',
+  ]);
+  expect(tagFor('v1.0.0', 'base')).toBe('v1.0.0');
+});
+
+test.each([
+  [['--registry'], 'argument missing'],
+  [['--push'], 'Unknown option'],
+  [['extra'], 'Unexpected argument'],
+  [['--tag', 'a b'], 'cannot be a tag'],
+  [['--variant', 'Games'], 'cannot be the name of an image'],
+  [['--registry', 'https://x.org/a/b'], 'begins with a protocol'],
+])('%j is refused', (argv, message) => {
+  expect(() => readOptions(argv, HOME)).toThrow(message);
+});
+
+test('a place to send to must be named, and a variant be in the catalogue', () => {
+  expect(() => readOptions([], NOWHERE)).toThrow('--no-push');
+  expect(() => namesOf(['--variant', 'none'])).toThrow('there is no image none');
+});
+
+test('the command: a dry run says the steps, an unknown flag ends with 1 and how it is used', async () => {
+  const script = 'scripts/build-snapshots.ts';
+  const dry = ['--dry-run', '--no-push', '--variant', 'games'];
+  const { stdout } = await execute(process.execPath, ['bin/run.js', script, ...dry]);
+  expect(stdout).toBe('1. build base\n2. build games\n3. pack base\n4. pack games\n');
+  const bad = execute(process.execPath, ['bin/run.js', script, '--nonsense']);
+  await expect(bad).rejects.toMatchObject({ code: 1 });
+  await expect(bad).rejects.toThrow(/build:snapshots: Unknown option '--nonsense'/);
+  await expect(bad).rejects.toThrow('--build-snapshots    also start');
+});
