@@ -1,13 +1,11 @@
 import { and, asc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Why } from '../schema/model/change.ts';
-import type { ClusterPool, ClusterPoolStats } from '../schema/model/cluster-pool.ts';
+import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import { logChange } from './change.ts';
-import { countByStatus } from './cluster-count.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindName, countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { idCondition, rowWriter } from './row.ts';
-import { countWaiting } from './session.ts';
 import { clusters, pools } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -139,20 +137,6 @@ export function takeNumbers(
   const pool = getPool(tx.db, poolId);
   write(tx.db, pool, { ...pool, [of]: pool[of] + howMany });
   return pool[of];
-}
-
-/** The counts of a pool; those by state add up to the total. */
-export function poolStats(db: Db, poolId: string): ClusterPoolStats {
-  const counts = countByStatus(db, poolId);
-  return {
-    totalClusters: Object.values(counts).reduce((sum, n) => sum + n, 0),
-    availableClusters: counts.AVAILABLE,
-    lockedClusters: counts.LOCKED,
-    resettingClusters: counts.RESETTING,
-    errorClusters: counts.ERROR,
-    creatingClusters: counts.CREATING,
-    queuedSessions: countWaiting(db, poolId),
-  };
 }
 
 /** Pools in order of their names. */

@@ -80,7 +80,8 @@ function freshWork(row: Cluster, to: ClusterStatus): ClusterPatch {
   if (row.status === to) return {};
   const fresh = { attempts: 0, nextAttemptAt: null, statusMessage: null, work: null };
   // How it was made before says nothing of how it will be made now.
-  return to === 'CREATING' ? { ...fresh, strategy: null, fallbackReason: null } : fresh;
+  const unmade = { strategy: null, fallbackReason: null, madeFromSet: null };
+  return to === 'CREATING' ? { ...fresh, ...unmade } : fresh;
 }
 
 /** Changes what is not its state; under `fence` only, when that is given. */

@@ -19,6 +19,12 @@ export interface PoolMeasure {
   readonly waiting: number;
   /** Since when the first in the queue waits. */
   readonly waitingSince: number | null;
+  /** Template sets that are current. */
+  readonly sets: number;
+  /** What they take on disk, as far as known. */
+  readonly setBytes: number;
+  /** When the oldest of them was ready. */
+  readonly oldestSet: number | null;
 }
 
 interface PoolRow {
@@ -29,7 +35,15 @@ interface PoolRow {
   readonly paused: 0 | 1;
   readonly waiting: number;
   readonly waitingSince: number | null;
+  /** Template sets that are current. */
+  readonly sets: number;
+  /** What they take on disk, as far as known. */
+  readonly setBytes: number;
+  /** When the oldest of them was ready. */
+  readonly oldestSet: number | null;
 }
+
+const currentOfPool = sql`WHERE pool_id = pools.id AND cluster_id IS NULL AND current = 1`;
 
 /** How the pools stand, by name; what lies beyond so many is left out. */
 export function measurePools(db: Db, limit: number): PoolMeasure[] {
@@ -37,7 +51,10 @@ export function measurePools(db: Db, limit: number): PoolMeasure[] {
     SELECT id, name, size, max_clusters AS maxClusters, replenish_paused IS NOT NULL AS paused,
       (SELECT count(*) FROM sessions WHERE pool_id = pools.id AND status = 'PENDING') AS waiting,
       (SELECT created_at FROM sessions WHERE pool_id = pools.id AND status = 'PENDING'
-        ORDER BY ticket LIMIT 1) AS waitingSince
+        ORDER BY ticket LIMIT 1) AS waitingSince,
+      (SELECT count(DISTINCT set_number) FROM snapshots ${currentOfPool}) AS sets,
+      (SELECT coalesce(sum(size_bytes), 0) FROM snapshots ${currentOfPool}) AS setBytes,
+      (SELECT min(ready_at) FROM snapshots ${currentOfPool}) AS oldestSet
     FROM pools WHERE deleted_at IS NULL ORDER BY name LIMIT ${limit}`);
   return rows.map(({ id, paused, ...row }) => ({
     ...row,

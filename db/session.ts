@@ -44,6 +44,7 @@ const insert = rowInserter<Session>(sessions, [
   'clusterLockTime',
   'servedFrom',
   'strategy',
+  'fallbackReason',
   'ticket',
   'task',
   'wantedSet',
@@ -64,6 +65,7 @@ export type NewSession = Pick<
   | 'clusterLockTime'
   | 'servedFrom'
   | 'strategy'
+  | 'fallbackReason'
   | 'ticket'
   | 'task'
   | 'wantedSet'
@@ -75,7 +77,6 @@ export type NewSession = Pick<
 /** What the table says of a new session by itself. */
 const AS_MADE = {
   statusMessage: null,
-  fallbackReason: null,
   failedWakes: 0,
   endedAt: null,
   endReason: null,

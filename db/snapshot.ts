@@ -105,50 +105,12 @@ export function moveSet(tx: Tx, key: SetKey, move: SnapshotMove, why: Why): Snap
   return findSet(tx.db, key).flatMap((row) => moveSnapshot(tx, row.id, move, why) ?? []);
 }
 
-/** What is known of a captured snapshot. */
-export type Captured = Pick<Snapshot, 'role' | 'sizeBytes' | 'k8sVersion'>;
-
-/**
- * A set has been captured: if it is complete it is READY and becomes the current one of its
- * owner. A set that lacks a role is refused: it would restore half a cluster.
- */
-export function acceptSet(tx: Tx, key: SetKey, captured: readonly Captured[], why: Why): void {
-  for (const row of findSet(tx.db, key)) {
-    const found = captured.find((one) => one.role === row.role);
-    if (found === undefined) throw new Error(`set ${key.set} has no snapshot of ${row.role}`);
-    const { sizeBytes, k8sVersion } = found;
-    const patch = { sizeBytes, k8sVersion, readyAt: tx.now, statusMessage: null };
-    moveSnapshot(tx, row.id, { from: ['CREATING'], to: 'READY', patch }, why);
-  }
-  switchSet(tx, key, why);
-}
-
 /** Removes the rows of a set whose outside objects are gone. */
 export function deleteSet(tx: Tx, key: SetKey, why: Why): void {
   for (const row of findSet(tx.db, key)) {
     tx.db.delete(snapshots).where(eq(snapshots.id, row.id)).run();
     const { id: subjectId, poolId, status: from, owner } = row;
     logChange(tx, { type: 'SNAPSHOT', subjectId, kind: 'DELETED', from, poolId, owner }, why);
-  }
-}
-
-/**
- * Makes a complete set the current one of its owner; the sets before it are to be deleted, those
- * that failed too, so that they do not pile up.
- */
-function switchSet(tx: Tx, key: SetKey, why: Why): void {
-  const rows = findSet(tx.db, key);
-  const [first] = rows;
-  if (first === undefined || first.owner !== null) return;
-  const { poolId, clusterId } = first;
-  const all =
-    clusterId === null ? findTemplateSets(tx.db, poolId) : findSetsOfCluster(tx.db, clusterId);
-  for (const old of all.filter((row) => row.set !== key.set)) {
-    const patch = { current: false };
-    moveSnapshot(tx, old.id, { from: ['READY', 'FAILED'], to: 'DELETING', patch }, why);
-  }
-  for (const row of rows) {
-    moveSnapshot(tx, row.id, { from: ['READY'], to: 'READY', patch: { current: true } }, why);
   }
 }
 
@@ -195,13 +157,15 @@ const currentOfPool = prepared((db) =>
     .prepare(),
 );
 
-/** The current set of a cluster, or of the pool itself; empty when there is none. */
+/**
+ * The current set of a cluster, or of the pool itself, of which it may have several, the newest;
+ * empty when there is none.
+ */
 export function findCurrentSet(db: Db, poolId: string, clusterId: string | null): Snapshot[] {
-  const rows =
-    clusterId === null
-      ? currentOfPool(db).all({ poolId })
-      : currentOfCluster(db).all({ clusterId });
-  return rows;
+  if (clusterId !== null) return currentOfCluster(db).all({ clusterId });
+  const rows = currentOfPool(db).all({ poolId });
+  const newest = Math.max(...rows.map(({ set }) => set));
+  return rows.filter(({ set }) => set === newest);
 }
 
 const atWorkStatement = prepared((db) =>

@@ -2,6 +2,7 @@ import { builder, forViewer } from './builder.ts';
 import { ClusterStatusEnum } from './cluster.ts';
 import { type Cluster, shownStatus } from './model/cluster.ts';
 import type { ClusterPoolStats } from './model/cluster-pool.ts';
+import { ageSeconds } from './model/snapshot.ts';
 
 /** Pools of more clusters are read through `clusters`: the list here is not paged. */
 const MAX_LISTED_CLUSTERS = 100;
@@ -27,6 +28,13 @@ export const ClusterPoolStatsObject = builder
       'How many clusters of a pool are in each state. The counts add up to totalClusters.',
     authScopes: forViewer,
     fields: (t) => ({
+      maxClusters: t.exposeInt('maxClusters', { description: 'The most clusters at once.' }),
+      activeVms: t.exposeInt('activeVms', { description: 'VMs that sessions have.' }),
+      snapshotAgesSeconds: t.intList({
+        description: 'The age of each current template set in whole seconds, the oldest set first.',
+        resolve: ({ setsReadyAt }, _args, { reads }) =>
+          setsReadyAt.map((at) => ageSeconds({ createdAt: at, readyAt: at }, reads.now())),
+      }),
       totalClusters: t.exposeInt('totalClusters', { description: 'All of them.' }),
       availableClusters: t.exposeInt('availableClusters', { description: 'AVAILABLE.' }),
       lockedClusters: t.exposeInt('lockedClusters', { description: 'LOCKED by a session.' }),

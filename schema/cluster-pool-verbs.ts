@@ -21,6 +21,9 @@ const MAX_TTL = 'Minutes a session may last at most, not below `sessionTtlMinute
 const MAX_WAIT = 'Seconds after which a session that still waits in the queue fails.';
 const MAX_SESSIONS = 'Live sessions that one owner may have here.';
 const MAX_AGE = 'Seconds after which a snapshot is stale, at least 60.';
+const TEMPLATE_SETS =
+  'How many template sets are current at once, 1-5; clusters are made from them in turn. 1 where ' +
+  'clusters own their golden states, as in SIMULATOR and KUBEVIRT pools; 2 when left out elsewhere.';
 
 const CreateClusterPoolInput = builder.inputType('CreateClusterPoolInput', {
   description: 'A new pool; what is left out gets a default.',
@@ -69,6 +72,7 @@ const CreateClusterPoolInput = builder.inputType('CreateClusterPoolInput', {
     maxWaitSeconds: t.int({ description: MAX_WAIT }),
     maxSessionsPerOwner: t.int({ description: MAX_SESSIONS }),
     snapshotMaxAgeSeconds: t.int({ description: MAX_AGE }),
+    templateSets: t.int({ description: TEMPLATE_SETS }),
   }),
 });
 
@@ -88,6 +92,7 @@ const UpdateClusterPoolInput = builder.inputType('UpdateClusterPoolInput', {
     maxWaitSeconds: t.int({ description: MAX_WAIT }),
     maxSessionsPerOwner: t.int({ description: MAX_SESSIONS }),
     snapshotMaxAgeSeconds: t.int({ description: MAX_AGE }),
+    templateSets: t.int({ description: TEMPLATE_SETS }),
   }),
 });
 

@@ -128,6 +128,10 @@ builder.objectFields(ClusterPoolNode, (t) => ({
   snapshotMaxAgeSeconds: t.exposeInt('snapshotMaxAgeSeconds', {
     description: 'Seconds after which a snapshot is stale.',
   }),
+  templateSets: t.exposeInt('templateSets', {
+    description:
+      'How many template sets it has current at once; clusters are made of each in turn.',
+  }),
 }));
 
 // Its clusters and what they are made from.
@@ -147,7 +151,7 @@ builder.objectFields(ClusterPoolNode, (t) => ({
   }),
   snapshotInfo: t.field({
     type: SnapshotInfoObject,
-    description: 'The golden state new clusters are made from.',
+    description: 'The golden state new clusters are made from; of several the newest.',
     resolve: ({ id }, _args, { reads }) => reads.templateSet(id),
   }),
   stats: t.field({

@@ -5,7 +5,14 @@ import { shownStatus } from './model/cluster.ts';
 import type { VmRole } from './model/template.ts';
 import type { VmHandle } from './model/vm-handle.ts';
 import { ALLOWED_ACTIONS, referred, VERSION } from './noun.ts';
-import { ClusterNode, ClusterPoolNode, JobNode, SessionNode, VmHandleNode } from './nouns.ts';
+import {
+  ClusterNode,
+  ClusterPoolNode,
+  JobNode,
+  SessionNode,
+  SnapshotNode,
+  VmHandleNode,
+} from './nouns.ts';
 import { connectionOf } from './page.ts';
 import { PhaseObject } from './phase.ts';
 import { refusals } from './refusal.ts';
@@ -97,6 +104,18 @@ builder.objectFields(ClusterNode, (t) => ({
     type: [VmHandleNode],
     description: 'All its VMs.',
     resolve: ({ id }, _args, { reads }) => reads.vmHandlesOfCluster(id),
+  }),
+}));
+
+// What it is made of.
+builder.objectFields(ClusterNode, (t) => ({
+  madeFrom: t.field({
+    type: [SnapshotNode],
+    description:
+      'The snapshots that its VMs were last made from; none when they were made from the image, ' +
+      'are not made yet, or the set is gone or not for the viewer to see.',
+    resolve: ({ poolId, madeFromSet: set }, _args, { reads }) =>
+      set === null ? [] : reads.snapshotSet({ poolId, set }),
   }),
 }));
 

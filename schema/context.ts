@@ -5,7 +5,7 @@ import type { Cursor } from './model/cursor.ts';
 import type { CatalogueEntry, Image } from './model/image.ts';
 import type { Job, JobStatus, Phase } from './model/job.ts';
 import type { ServedFrom, Session, SessionStatus } from './model/session.ts';
-import type { Snapshot } from './model/snapshot.ts';
+import type { SetKey, Snapshot } from './model/snapshot.ts';
 import type { Template } from './model/template.ts';
 import type { Viewer } from './model/viewer.ts';
 import type { VmHandle } from './model/vm-handle.ts';
@@ -70,6 +70,8 @@ export interface Reads {
   /** The timed steps of a session, cluster, job or image, in order. */
   timeline(subjectId: string): Phase[];
   snapshot(id: string): Snapshot | undefined;
+  /** The snapshots of one set; empty when the viewer may not see them. */
+  snapshotSet(key: SetKey): Snapshot[];
   snapshots(
     filter: { poolId?: string | undefined; mine?: boolean | undefined },
     page: PageArgs,

@@ -12,6 +12,7 @@ import './node.ts';
 import './provisioning-stats.ts';
 import './session.ts';
 import './snapshot.ts';
+import './snapshot-source.ts';
 import './template.ts';
 import './viewer.ts';
 import './vm-handle.ts';

@@ -6,6 +6,7 @@ import {
   READINESS_PROOFS,
   RECYCLE_POLICIES,
   WHEN_EMPTY,
+  MOST_TEMPLATE_SETS,
 } from './model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, PROVIDER_KINDS } from './model/provider-kind.ts';
 import { InvalidInput } from './model/refusal.ts';
@@ -94,6 +95,7 @@ const poolLimits = {
   maxWaitSeconds: z.int().min(1).max(MAX_SECONDS).nullish(),
   maxSessionsPerOwner: z.int().min(1).max(100_000).nullish(),
   snapshotMaxAgeSeconds: z.int().min(60).max(MAX_SECONDS).nullish(),
+  templateSets: z.int().min(1).max(MOST_TEMPLATE_SETS).nullish(),
 };
 
 /** Input of `createClusterPool`, and one entry of the pools file. */

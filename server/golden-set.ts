@@ -1,5 +1,6 @@
+import { acceptSet } from '../db/accept-set.ts';
 import { findCluster } from '../db/cluster.ts';
-import { acceptSet, findSet } from '../db/snapshot.ts';
+import { findSet } from '../db/snapshot.ts';
 import type { Tx } from '../db/tx.ts';
 import type { Why } from '../schema/model/change.ts';
 import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';

@@ -82,7 +82,7 @@ export function poolSettings(
     maxWaitSeconds: input.maxWaitSeconds ?? 600,
     maxSessionsPerOwner: input.maxSessionsPerOwner ?? null,
     snapshotMaxAgeSeconds: input.snapshotMaxAgeSeconds ?? defaults.snapshotMaxAgeSeconds,
-    templateSets: defaults.templateSets,
+    templateSets: input.templateSets ?? defaults.templateSets,
   };
 }
 
@@ -112,6 +112,7 @@ export function addPool(
     throw new InvalidInput(`readiness PROBE is for KUBEVIRT, not ${input.provider}`, 'readiness');
   }
   assertPoolBounds(settings);
+  assertTemplateSets(settings, traits);
   assertNameIsFree(tx, input.name);
   const wanted = poolTemplate(input);
   if (input.image != null) ensureImageFor(tx, input.image, catalogue, why);
@@ -120,6 +121,18 @@ export function addPool(
   const pool = insertPool(tx, { ...settings, awake, templateId: template.id }, why);
   if (input.image != null) pausePools(tx, input.image);
   return getPool(tx.db, pool.id);
+}
+
+/** Only what starts from sets of its pool can start from several in turn. */
+export function assertTemplateSets(
+  { provider, templateSets }: Pick<Settings, 'provider' | 'templateSets'>,
+  traits: Pick<ProviderTraits, 'goldenState'> | undefined,
+): void {
+  if (templateSets === 1 || traits?.goldenState === 'POOL') return;
+  const reason =
+    traits === undefined ? 'it is not available' : 'its clusters own their golden state';
+  const message = `templateSets must be 1 for provider ${provider}: ${reason}`;
+  throw new InvalidInput(message, 'templateSets');
 }
 
 function assertNameIsFree(tx: Tx, name: string): void {

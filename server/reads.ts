@@ -2,13 +2,14 @@ import type { Db } from '../db/connection.ts';
 import { lastSeq } from '../db/change.ts';
 import { pageOfChanges } from '../db/change-history.ts';
 import { findCluster, pageOfClusters } from '../db/cluster.ts';
-import { findPool, findPoolByName, pageOfPools, poolStats } from '../db/cluster-pool.ts';
+import { findPool, findPoolByName, pageOfPools } from '../db/cluster-pool.ts';
 import { findImage, pageOfImages } from '../db/image.ts';
 import { findImageUse } from '../db/image-use.ts';
 import { findJob, pageOfJobs } from '../db/job.ts';
 import { findPhases } from '../db/phase.ts';
+import { poolStats } from '../db/pool-stats.ts';
 import { provisioningTimes } from '../db/provisioning.ts';
-import { findSeenSnapshot, pageOfSnapshots } from '../db/seen-snapshot.ts';
+import { findSeenSet, findSeenSnapshot, pageOfSnapshots } from '../db/seen-snapshot.ts';
 import {
   findSeenSession,
   pageOfSessions,
@@ -52,6 +53,7 @@ export function readsFor(viewer: Viewer, slot: ReadSlot): Reads {
     queuePosition: (session) => read((db) => queuePosition(db, session)),
     timeline: (subjectId) => read((db) => findPhases(db, subjectId)),
     snapshot: (id) => read((db) => findSeenSnapshot(db, id, seen)),
+    snapshotSet: (key) => read((db) => findSeenSet(db, key, seen)),
     snapshots: ({ poolId, mine }, page) => {
       const owner = mine === true ? viewer.name : undefined;
       return read((db) => pageOfSnapshots(db, { poolId, owner, seen }, page));

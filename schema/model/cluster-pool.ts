@@ -44,6 +44,9 @@ export interface ClusterPool {
   readonly version: number;
 }
 
+/** How many template sets a pool may have current at once. */
+export const MOST_TEMPLATE_SETS = 5;
+
 /** What becomes of a cluster after its session. */
 export const RECYCLE_POLICIES = ['RESET', 'REPLACE'] as const;
 /** RESET restores it in place; REPLACE destroys it and makes another. */
@@ -112,4 +115,10 @@ export interface ClusterPoolStats {
   readonly errorClusters: number;
   readonly creatingClusters: number;
   readonly queuedSessions: number;
+  /** The most clusters at once. */
+  readonly maxClusters: number;
+  /** VMs that sessions have. */
+  readonly activeVms: number;
+  /** When each current template set was ready, in epoch milliseconds, the oldest set first. */
+  readonly setsReadyAt: readonly number[];
 }

@@ -9,7 +9,7 @@ import type { Why } from '../../schema/model/change.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import type { Job } from '../../schema/model/job.ts';
 import { Conflict, WrongState } from '../../schema/model/refusal.ts';
-import { addPool } from '../pools.ts';
+import { addPool, assertTemplateSets } from '../pools.ts';
 import { requestCancel } from './job.ts';
 import { asked, poolNamed, RESUMED, wakePool, type VerbParts } from './verb.ts';
 
@@ -38,13 +38,20 @@ export function clusterPoolVerbs(parts: VerbParts): PoolVerbs {
   };
 }
 
-function update({ viewer }: VerbParts, tx: Tx, input: UpdateClusterPoolInput): ClusterPool {
+function update(
+  { viewer, findTraits }: VerbParts,
+  tx: Tx,
+  input: UpdateClusterPoolInput,
+): ClusterPool {
   const pool = poolNamed(tx, input.name);
   if (input.ifVersion != null && input.ifVersion !== pool.version) {
     throw new Conflict(`the pool has version ${pool.version}, not ${input.ifVersion}`);
   }
   const patch = { ...patchOf(pool, input), ...RESUMED };
   assertPoolBounds({ ...pool, ...patch });
+  if (patch.templateSets !== pool.templateSets) {
+    assertTemplateSets({ ...pool, ...patch }, findTraits(pool.provider));
+  }
   return updatePool(tx, pool.id, patch, asked(viewer, 'ADMIN'));
 }
 
@@ -62,6 +69,7 @@ function patchOf(pool: ClusterPool, input: UpdateClusterPoolInput) {
     // Here null says something: that there is no limit any more.
     maxSessionsPerOwner: limit === undefined ? pool.maxSessionsPerOwner : limit,
     snapshotMaxAgeSeconds: input.snapshotMaxAgeSeconds ?? pool.snapshotMaxAgeSeconds,
+    templateSets: input.templateSets ?? pool.templateSets,
   } satisfies PoolPatch;
 }
 

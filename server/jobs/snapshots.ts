@@ -10,6 +10,7 @@ import {
   insertSet,
   moveSnapshot,
 } from '../../db/snapshot.ts';
+import { findCurrentSets } from '../../db/template-set.ts';
 import { findTemplate } from '../../db/template.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
@@ -38,7 +39,7 @@ function capture(tx: Tx, job: Job, surroundings: Surroundings): Outcome {
 /** One template set of the pool: from a session's cluster, or from the image. */
 function captureForPool(tx: Tx, job: Job, surroundings: Surroundings): Outcome {
   const sets = findSetsOfJob(tx.db, job.id);
-  if (sets.length > 0) return standingOf(sets);
+  if (sets.length > 0) return standingOf(tx, job, sets);
   if (!surroundings.first) return { kind: 'FAILED', error: 'the set was deleted' };
   const current = findCurrentSet(tx.db, job.poolId, null);
   const renews = job.kind === 'RECREATE_SNAPSHOTS' || job.sessionId !== null;
@@ -51,14 +52,26 @@ function captureForPool(tx: Tx, job: Job, surroundings: Surroundings): Outcome {
   return { kind: 'WORKING', progress: 0.1, message: 'capturing' };
 }
 
-function standingOf(sets: readonly Snapshot[]): Outcome {
+function standingOf(tx: Tx, job: Job, sets: readonly Snapshot[]): Outcome {
   const failed = sets.find(({ status }) => status === 'FAILED');
   if (failed !== undefined) {
     return { kind: 'FAILED', error: failed.statusMessage ?? 'the set could not be captured' };
   }
-  if (sets.every(({ current }) => current)) return { kind: 'DONE' };
+  if (sets.every(({ current }) => current)) {
+    if (job.kind === 'RECREATE_SNAPSHOTS') renewOlder(tx, job, sets);
+    return { kind: 'DONE' };
+  }
   const message = sets[0]?.statusMessage ?? 'capturing';
   return { kind: 'WORKING', progress: 0.5, message };
+}
+
+/** Where a pool has several sets the others follow, one by one, as if they were stale. */
+function renewOlder(tx: Tx, job: Job, [made]: readonly Snapshot[]): void {
+  const why = { cause: 'JOB', jobId: job.id, actor: job.actor } as const;
+  const current = findCurrentSets(tx.db, job.poolId).flat();
+  for (const { id } of current.filter(({ set }) => set < (made?.set ?? 0))) {
+    moveSnapshot(tx, id, { from: ['READY'], to: 'READY', patch: { outdated: true } }, why);
+  }
 }
 
 function addSet(

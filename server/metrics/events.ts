@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from '@prometheus-io/client';
 import { NOT_WOKEN } from '../../db/hold/release.ts';
 import type { Logged, ProvisioningMeasure } from '../../db/measure.ts';
+import { NO_SET, NOT_PREBUILT } from '../making.ts';
 import type { PoolNames } from './pool-names.ts';
 
 /** From what a warm claim takes to what a cluster made from an image may. */
@@ -37,6 +38,7 @@ export class EventMetrics {
     this.#times = {
       answer: time('answer'),
       claim: time('claim'),
+      spawn: time('spawn'),
       making: time('making'),
       reset: time('reset'),
     };
@@ -79,6 +81,7 @@ export class EventMetrics {
       const labels = { pool, served_from: servedFrom };
       this.#counters.served.inc({ ...labels, fallback: reason === null ? 'no' : 'yes' });
       this.#times.claim.observe(labels, seconds);
+      this.#times.spawn.observe({ pool, origin: ORIGIN[servedFrom] }, seconds);
     } else {
       this.#times.making.observe({ pool, strategy: servedFrom }, seconds);
     }
@@ -92,8 +95,18 @@ export class EventMetrics {
 function fallbackOf({ servedFrom, forSession, succeeded, reason }: ProvisioningMeasure) {
   if (succeeded === 0) return servedFrom === 'SNAPSHOT' ? 'SNAPSHOTS_FAILED' : undefined;
   if (forSession === 0 || reason === null) return undefined;
-  return reason.startsWith(NOT_WOKEN) ? 'WAKE_FAILED' : undefined;
+  return FALLBACKS.find(([beginning]) => reason.startsWith(beginning))?.[1];
 }
+
+/** How reasons of sessions begin, and what each is counted as. */
+const FALLBACKS = [
+  [NOT_WOKEN, 'WAKE_FAILED'],
+  [NOT_PREBUILT, 'NOT_PREBUILT'],
+  [NO_SET, 'NO_SNAPSHOT'],
+] as const;
+
+/** Where the VMs of a session come from. */
+const ORIGIN = { POOL: 'WARM', SNAPSHOT: 'SNAPSHOT', BOOTSTRAP: 'COLD_BOOT' } as const;
 
 const COUNTERS = {
   claims: {
@@ -149,6 +162,12 @@ const TIMES = {
     name: 'snapyard_claim_duration_seconds',
     help: 'From the claim to RUNNING, the queue included, by what it was served from.',
     labelNames: ['pool', 'served_from'],
+    buckets: SECONDS,
+  },
+  spawn: {
+    name: 'snapyard_vm_spawn_duration_seconds',
+    help: 'From the claim to VMs that answer, by where they come from.',
+    labelNames: ['pool', 'origin'],
     buckets: SECONDS,
   },
   making: {

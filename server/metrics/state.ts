@@ -54,6 +54,9 @@ export class StateMetrics {
       paused: gauge('paused'),
       waiting: gauge('waiting'),
       wait: gauge('wait'),
+      sets: gauge('sets'),
+      setBytes: gauge('setBytes'),
+      setAge: gauge('setAge'),
       jobs: gauge('jobs'),
       subscribers: gauge('subscribers'),
       groups: gauge('groups'),
@@ -89,6 +92,14 @@ export class StateMetrics {
     waiting.inc({ pool }, measure.waiting);
     const waitedMs = measure.waitingSince === null ? 0 : Math.max(0, now - measure.waitingSince);
     wait.set({ pool }, waitedMs / 1_000);
+    this.#showSets(measure, pool, now);
+  }
+
+  #showSets({ sets, setBytes, oldestSet }: PoolMeasure, pool: string, now: number): void {
+    this.#gauges.sets.inc({ pool }, sets);
+    this.#gauges.setBytes.inc({ pool }, setBytes);
+    const ageMs = oldestSet === null ? 0 : Math.max(0, now - oldestSet);
+    this.#gauges.setAge.set({ pool }, ageMs / 1_000);
   }
 
   #showJobs(jobs: readonly JobMeasure[]): void {
@@ -142,6 +153,21 @@ const GAUGES = {
   wait: {
     name: 'snapyard_queue_oldest_wait_seconds',
     help: 'How long the first in the queue has waited.',
+    labelNames: ['pool'],
+  },
+  sets: {
+    name: 'snapyard_template_sets_count',
+    help: 'Template sets of a pool that are current.',
+    labelNames: ['pool'],
+  },
+  setBytes: {
+    name: 'snapyard_template_sets_bytes',
+    help: 'What they take on disk, as far as known.',
+    labelNames: ['pool'],
+  },
+  setAge: {
+    name: 'snapyard_template_sets_oldest_age_seconds',
+    help: 'Age of the oldest of them; 0 when there is none.',
     labelNames: ['pool'],
   },
   jobs: {

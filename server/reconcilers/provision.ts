@@ -11,11 +11,9 @@ import { updateSession } from '../../db/session.ts';
 import {
   deleteSet,
   findCurrentSet,
-  findSet,
   findSetsOfCluster,
   findTemplateSets,
   insertSet,
-  moveSnapshot,
 } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import type { Tx } from '../../db/tx.ts';
@@ -23,16 +21,10 @@ import { recordSighting } from '../../db/vm-handle.ts';
 import type { Why } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
-import { isCompleteSet, strategyFor, type Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet } from '../golden-set.ts';
-import { clusterObject, clusterRef, providerOf, setObject, setRef, workAt } from '../outside.ts';
-import {
-  ProviderError,
-  type ClusterSource,
-  type Provider,
-  type Sighting,
-  type Step,
-} from '../providers/provider.ts';
+import { fallbackOf, giveUpSet, hasAnotherSet, planFor, SOURCE, type Plan } from '../making.ts';
+import { clusterObject, clusterRef, providerOf, setObject, workAt } from '../outside.ts';
+import { ProviderError, type Provider, type Sighting, type Step } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
   retryInMs,
@@ -46,9 +38,9 @@ import {
 
 /**
  * Wants: every CREATING cluster made, proven, and handed to whoever waits for it.
- * Looks: at the row, the pool's template set, and what is outside under its name.
- * Decides: SNAPSHOT from a complete template set, else BOOTSTRAP; a snapshot path that fails falls
- * back to BOOTSTRAP, and the reason is kept. A cluster that must be made from one set, because
+ * Looks: at the row, the pool's template sets, and what is outside under its name.
+ * Decides: SNAPSHOT from the template set whose turn it is, else BOOTSTRAP; a snapshot path that
+ * fails falls back to another set or to BOOTSTRAP, and the reason is kept. A cluster that must be made from one set, because
  * somebody saved it, is made from that or not at all.
  * Acts: makes the VMs, captures the cluster's own golden set where clusters own theirs, proves
  * that the guests answer, and hands over.
@@ -81,34 +73,6 @@ function waitsForSet(db: Db, cluster: Cluster): boolean {
   return !sets.some((s) => s.current) && sets.some((s) => s.status === 'CREATING');
 }
 
-interface Plan {
-  readonly cluster: Cluster;
-  readonly strategy: ProvisioningStrategy;
-  readonly source: ClusterSource;
-  /** What the note says when this source has been begun. */
-  readonly name: string;
-  readonly snapshots: readonly Snapshot[];
-}
-
-function planFor(db: Db, id: string): Plan | undefined {
-  const cluster = findCluster(db, id);
-  if (cluster?.status !== 'CREATING' || cluster.removingAt !== null) return undefined;
-  const roles = findTemplate(db, getPool(db, cluster.poolId).templateId)?.roles ?? [];
-  const { poolId, wantedSet } = cluster;
-  const set =
-    wantedSet === null
-      ? findCurrentSet(db, poolId, null)
-      : findSet(db, { poolId, set: wantedSet });
-  const strategy = cluster.wantedStrategy ?? strategyFor(set, roles);
-  if (strategy === 'BOOTSTRAP' || !isCompleteSet(set, roles)) {
-    const source = { kind: 'IMAGE' } as const;
-    return { cluster, strategy: 'BOOTSTRAP', source, name: 'image', snapshots: [] };
-  }
-  const ref = setRef(db, set, undefined);
-  const source = { kind: 'SET', set: ref } as const;
-  return { cluster, strategy, source, name: `set ${ref.id}`, snapshots: set };
-}
-
 async function make(deps: Deps, id: string, turn: Turn): Promise<void> {
   const { store } = deps;
   const plan = store.read((db) => planFor(db, id));
@@ -138,8 +102,6 @@ function assertFromWantedSet({ cluster, source }: Plan): void {
   throw new ProviderError(reason, { retryable: false });
 }
 
-/** The note that says from which source the cluster is being made. */
-const SOURCE = 'provision.source';
 /** The note that says since when; kept when another source is tried. */
 const SINCE = 'provision.since';
 
@@ -200,14 +162,18 @@ async function captureOwnSet(
 
 async function finish(
   deps: Deps,
-  { cluster, strategy, snapshots }: Plan,
+  plan: Plan,
   provider: Provider,
   sighting: Sighting,
 ): Promise<void> {
+  const { cluster, strategy, snapshots } = plan;
   await deps.store.transact((tx) => {
     const why = { cause: 'REPLENISH', jobId: cluster.jobId } as const;
     closePhase(tx, cluster.id);
-    const patch = { strategy, statusMessage: null, lastHealthCheck: tx.now };
+    const madeFromSet = snapshots[0]?.set ?? null;
+    const fallbackReason = cluster.fallbackReason ?? fallbackOf(tx.db, plan, provider.capabilities);
+    const made = { strategy, madeFromSet, fallbackReason };
+    const patch = { ...made, statusMessage: null, lastHealthCheck: tx.now };
     const free = { fence: cluster.fence, patch, wakes: provider.capabilities.wakes };
     if (handOver(tx, cluster.id, free, why) === undefined) return;
     recordSighting(tx, cluster.id, sighting.vms, why, (vm) => ({
@@ -242,34 +208,33 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
   await deps.store.transact((tx) => {
     const plan = planFor(tx.db, id);
     if (plan === undefined) return;
-    const why = { cause: failure.cause, jobId: plan.cluster.jobId };
+    const { cluster } = plan;
+    const why = { cause: failure.cause, jobId: cluster.jobId };
     // The set may have been given up in the meantime, but it was a set that was tried.
     const tried = failure.lostSet === true ? 'SNAPSHOT' : plan.strategy;
-    record(tx, plan.cluster, tried, failure.reason);
-    if (failure.lostSet === true) giveUpSet(tx, plan, { ...why, reason: failure.reason });
-    const mayFallBack = tried === 'SNAPSHOT' && plan.cluster.wantedSet === null;
-    if (mayFallBack) return fallBack(tx, plan.cluster, failure.reason, why);
-    const retry = retryInMs(failure, plan.cluster.attempts + 1);
-    failWork(tx, plan.cluster, { reason: failure.reason, retryInMs: retry }, why);
+    record(tx, cluster, tried, failure.reason);
+    if (failure.lostSet === true) giveUpSet(tx, cluster, { ...why, reason: failure.reason });
+    if (tried === 'SNAPSHOT' && cluster.wantedSet === null) {
+      return fallBack(tx, cluster, failure.reason, why);
+    }
+    const retry = retryInMs(failure, cluster.attempts + 1);
+    failWork(tx, cluster, { reason: failure.reason, retryInMs: retry }, why);
   });
 }
 
-/** Nothing is made any more of a set that is lost, and a job that wants one takes it anew. */
-function giveUpSet(tx: Tx, { cluster, name, snapshots }: Plan, why: Why): void {
-  if (findNotes(tx.db, cluster.id).get(SOURCE) !== name) return;
-  const patch = { current: false, statusMessage: why.reason ?? null };
-  for (const { id } of snapshots) {
-    moveSnapshot(tx, id, { from: ['READY'], to: 'FAILED', patch }, why);
-  }
-}
-
-/** The snapshot path failed: the next pass bootstraps, and the reason stays with the cluster. */
+/**
+ * The snapshot path failed: the next pass takes another set where the one that was tried has left,
+ * and bootstraps where it has not or there is no other. The reason stays with the cluster.
+ */
 function fallBack(tx: Tx, cluster: Cluster, reason: string, why: Why): void {
   closePhase(tx, cluster.id, reason);
-  const fallbackReason = `made by BOOTSTRAP because its snapshots failed: ${reason}`;
-  const patch = { wantedStrategy: 'BOOTSTRAP', fallbackReason, attempts: 0 } as const;
+  const strategy = hasAnotherSet(tx.db, cluster) ? 'SNAPSHOT' : 'BOOTSTRAP';
+  const way = strategy === 'SNAPSHOT' ? 'from another snapshot set' : 'by BOOTSTRAP';
+  const fallbackReason = `made ${way} because its snapshots failed: ${reason}`;
+  const wantedStrategy = strategy === 'BOOTSTRAP' ? strategy : cluster.wantedStrategy;
+  const patch = { wantedStrategy, fallbackReason, attempts: 0 } as const;
   updateCluster(tx, cluster.id, patch, { ...why, reason: fallbackReason }, cluster.fence);
   if (cluster.sessionId === null) return;
-  const told = { strategy: 'BOOTSTRAP', fallbackReason } as const;
+  const told = { strategy, fallbackReason } as const;
   updateSession(tx, cluster.sessionId, told, { ...why, reason: fallbackReason });
 }

@@ -8,13 +8,12 @@ import { removeCluster } from '../../db/hold/remove.ts';
 import { hasUnfinishedJob } from '../../db/job.ts';
 import { dropSavedSets } from '../../db/saved-set.ts';
 import { countWaiting } from '../../db/session.ts';
-import { findCurrentSet, findTemplateSets, insertSet, moveSnapshot } from '../../db/snapshot.ts';
-import { findTemplate } from '../../db/template.ts';
+import { findCurrentSet, findTemplateSets, moveSnapshot } from '../../db/snapshot.ts';
+import { leaveSet } from '../../db/template-set.ts';
 import type { Tx } from '../../db/tx.ts';
 import { isRestorable, type Cluster } from '../../schema/model/cluster.ts';
-import { errorRetryMs, wantsClusters, type ClusterPool } from '../../schema/model/cluster-pool.ts';
-import { isCompleteSet } from '../../schema/model/snapshot.ts';
-import type { Capabilities } from '../providers/provider.ts';
+import { wantsClusters, type ClusterPool } from '../../schema/model/cluster-pool.ts';
+import { beginSet, lacksSet, mayTurnOver, surplusSet, toReplace, turnOver } from '../turnover.ts';
 import type { Deps, Found, Reconciler, Work } from './reconciler.ts';
 
 /** Clusters that one transaction marks at most. */
@@ -25,8 +24,9 @@ const MOST_ADDED = 20;
 const WHY = { cause: 'REPLENISH' } as const;
 
 /**
- * Wants: every pool at its size, those who wait served as far as the pool allows, a golden state
- * where all start from one, nothing in ERROR longer than it must, and nothing of deleted pools.
+ * Wants: every pool at its size, those who wait served as far as the pool allows, fresh sets and
+ * clusters of them where all start from sets of the pool, nothing in ERROR longer than it must,
+ * and nothing of deleted pools.
  * Looks: at the pool's counts.
  * Acts: only marks rows; other reconcilers make, reset and remove what they say.
  * After a crash: the rows say how far it came.
@@ -59,8 +59,11 @@ function isUnfit(deps: Deps, db: Db, pool: ClusterPool, now: number): boolean {
   if (canServeWaiting(db, pool)) return true;
   if (!wantsClusters(pool)) return false;
   const members = countMembers(db, pool.id);
-  if (members > wantedSize(db, pool)) return shrinkable(db, pool, 1).length > 0;
-  return lacksMembers(db, pool, members) || lacksSet(db, pool, capabilities, now);
+  const old = toReplace(db, pool, capabilities);
+  const isTooLarge = members > wantedSize(db, pool, old);
+  if (isTooLarge && shrinkable(db, pool, 1).length > 0) return true;
+  if (lacksMembers(db, pool, members) || mayTurnOver(db, pool, old)) return true;
+  return lacksSet(db, pool, capabilities, now) || surplusSet(db, pool, now) !== undefined;
 }
 
 /** A bootstrap job adds the missing ones itself, as it insists on how they are made. */
@@ -78,16 +81,23 @@ function bringToSize(deps: Deps, tx: Tx, poolId: string): void {
   const served = serveWaiting(tx, poolId, MOST_ADDED);
   if (!wantsClusters(pool)) return;
   if (lacksSet(tx.db, pool, capabilities, tx.now)) beginSet(tx, pool, capabilities);
+  leaveSet(tx, surplusSet(tx.db, pool, tx.now) ?? [], WHY);
   const members = countMembers(tx.db, poolId);
   const missing = Math.min(pool.size - members, MOST_ADDED - served);
   if (lacksMembers(tx.db, pool, members)) grow(tx, pool, missing);
-  const surplus = members - wantedSize(tx.db, pool);
+  const old = toReplace(tx.db, pool, capabilities);
+  if (old !== undefined) turnOver(tx, getPool(tx.db, poolId), old);
+  const surplus = countMembers(tx.db, poolId) - wantedSize(tx.db, pool, old);
   if (surplus > 0) shrink(tx, pool, surplus);
 }
 
-/** A cluster that somebody gave up is no surplus while another waits who would have one made. */
-function wantedSize(db: Db, pool: ClusterPool): number {
-  return pool.size + (pool.whenEmpty === 'PROVISION' ? countWaiting(db, pool.id) : 0);
+/**
+ * A cluster that somebody gave up is no surplus while another waits who would have one made, nor
+ * is the one that is to replace another that is still there.
+ */
+function wantedSize(db: Db, pool: ClusterPool, old: Cluster | undefined): number {
+  const awaited = pool.whenEmpty === 'PROVISION' ? countWaiting(db, pool.id) : 0;
+  return pool.size + awaited + (old === undefined ? 0 : 1);
 }
 
 function grow(tx: Tx, pool: ClusterPool, missing: number): void {
@@ -144,23 +154,4 @@ function retryCluster(tx: Tx, cluster: Cluster): void {
     return;
   }
   moveCluster(tx, cluster.id, { from, to: 'CREATING', patch: { fence } }, why);
-}
-
-/** Whether a pool whose clusters all start from one set has none, and none is being taken. */
-function lacksSet(db: Db, pool: ClusterPool, capabilities: Capabilities, now: number): boolean {
-  if (capabilities.goldenState !== 'POOL' || pool.replenishPaused !== null) return false;
-  const roles = findTemplate(db, pool.templateId)?.roles ?? [];
-  if (isCompleteSet(findCurrentSet(db, pool.id, null), roles)) return false;
-  const sets = findTemplateSets(db, pool.id);
-  if (sets.some(({ status }) => status === 'CREATING')) return false;
-  const failed = sets.filter(({ status }) => status === 'FAILED');
-  const last = Math.max(0, ...failed.map(({ createdAt }) => createdAt));
-  return failed.length === 0 || last + errorRetryMs(failed.length) <= now;
-}
-
-function beginSet(tx: Tx, pool: ClusterPool, { captureModes }: Capabilities): void {
-  const roles = findTemplate(tx.db, pool.templateId)?.roles ?? [];
-  const mode = captureModes[0] ?? 'OFFLINE';
-  const source = { clusterId: null, sourceClusterId: null, sourceSessionId: null };
-  insertSet(tx, { poolId: pool.id, ...source, jobId: null, mode }, roles, WHY);
 }

@@ -5,13 +5,15 @@ import type { Db } from '../../db/connection.ts';
 import { failWork } from '../../db/hold/fail.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
 import { closePhase } from '../../db/phase.ts';
-import { findCurrentSet } from '../../db/snapshot.ts';
+import { findCurrentSet, findSnapshot } from '../../db/snapshot.ts';
+import { chooseSet } from '../../db/template-set.ts';
 import { findTemplate } from '../../db/template.ts';
 import { recordSighting } from '../../db/vm-handle.ts';
 import { isResetting, type Cluster } from '../../schema/model/cluster.ts';
 import { isCompleteSet, type Snapshot } from '../../schema/model/snapshot.ts';
+import { fallbackOfSet } from '../making.ts';
 import { clusterRef, providerOf, setRef, workAt } from '../outside.ts';
-import type { Provider, Sighting } from '../providers/provider.ts';
+import { ProviderError, type Provider, type Sighting } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
   retryInMs,
@@ -50,10 +52,10 @@ function resettingCluster(db: Db, id: string): Cluster | undefined {
   return cluster !== undefined && isResetting(cluster, 'RESET') ? cluster : undefined;
 }
 
-/** The set that a cluster is reset to: its own, or the pool's where all start from that. */
+/** The set that a cluster is reset to: its own, or one of the pool's where all start from those. */
 function goldenSet(db: Db, cluster: Cluster, provider: Provider): Snapshot[] {
-  const owner = provider.capabilities.goldenState === 'CLUSTER' ? cluster.id : null;
-  return findCurrentSet(db, cluster.poolId, owner);
+  if (provider.capabilities.goldenState === 'POOL') return chooseSet(db, cluster) ?? [];
+  return findCurrentSet(db, cluster.poolId, cluster.id);
 }
 
 async function putBack(deps: Deps, id: string, turn: Turn): Promise<void> {
@@ -62,19 +64,31 @@ async function putBack(deps: Deps, id: string, turn: Turn): Promise<void> {
   if (cluster === undefined) return;
   const pool = store.read((db) => getPool(db, cluster.poolId));
   const provider = providerOf(deps, pool.provider);
-  const set = store.read((db) => {
+  const { set, first } = store.read((db) => {
     const rows = goldenSet(db, cluster, provider);
     const roles = findTemplate(db, pool.templateId)?.roles ?? [];
     const owner = rows[0]?.clusterId == null ? undefined : cluster;
-    return isCompleteSet(rows, roles) ? setRef(db, rows, owner) : undefined;
+    const isWhole = isCompleteSet(rows, roles);
+    return { first: rows[0], set: isWhole ? setRef(db, rows, owner) : undefined };
   });
-  if (set === undefined) return createAnew(deps, cluster);
+  if (set === undefined || first === undefined) return createAnew(deps, cluster);
   const ref = store.read((db) => clusterRef(db, cluster));
   const step = makeStep(deps, { id, fence: cluster.fence, cluster }, turn);
   step.progress('reset');
-  const { rung } = await provider.ensureReset(ref, set, step);
-  const sighting = await prove(provider, ref, step);
-  await finish(deps, cluster, provider, rung, sighting);
+  try {
+    const { rung } = await provider.ensureReset(ref, set, step);
+    const sighting = await prove(provider, ref, step);
+    await finish(deps, cluster, provider, { rung, first, sighting });
+  } catch (error) {
+    throw orRetryable(deps, first, error);
+  }
+}
+
+/** A failure at a set that has left meanwhile says nothing of the one that is tried next. */
+function orRetryable(deps: Deps, { id }: Snapshot, error: unknown): unknown {
+  if (!(error instanceof ProviderError) || error.retryable) return error;
+  if (deps.store.read((db) => findSnapshot(db, id)?.current)) return error;
+  return new ProviderError(error.reason, { retryable: true, cause: error });
 }
 
 async function createAnew(deps: Deps, cluster: Cluster): Promise<void> {
@@ -85,17 +99,24 @@ async function createAnew(deps: Deps, cluster: Cluster): Promise<void> {
   });
 }
 
+/** What a reset did, and to which set. */
+interface Done {
+  readonly rung: string;
+  readonly first: Snapshot;
+  readonly sighting: Sighting;
+}
+
 async function finish(
   deps: Deps,
   cluster: Cluster,
   provider: Provider,
-  rung: string,
-  sighting: Sighting,
+  { rung, first, sighting }: Done,
 ): Promise<void> {
   await deps.store.transact((tx) => {
     const why = { cause: 'RESET', reason: rung, jobId: cluster.jobId } as const;
     closePhase(tx, cluster.id);
-    const patch = { lastReset: tx.now, lastHealthCheck: tx.now, statusMessage: null };
+    const made = { madeFromSet: first.set, fallbackReason: fallbackOfSet(first) };
+    const patch = { ...made, lastReset: tx.now, lastHealthCheck: tx.now, statusMessage: null };
     const free = { fence: cluster.fence, patch, wakes: provider.capabilities.wakes };
     if (handOver(tx, cluster.id, free, why) === undefined) return;
     recordSighting(tx, cluster.id, sighting.vms, why);

@@ -88,6 +88,8 @@ function fakeReads(rows: FakeRows, viewer: Viewer): Reads {
     queuePosition: ({ ticket }) => ticket,
     timeline: () => rows.phases,
     snapshot: (id) => byId(rows.snapshots, id),
+    snapshotSet: ({ poolId, set }) =>
+      rows.snapshots.filter((one) => one.poolId === poolId && one.set === set),
     snapshots: ({ poolId }, page) => cut(rows.snapshots.filter(inPool(poolId)), page),
     job: (id) => byId(rows.jobs, id),
     jobs: ({ poolId, status }, page) =>
@@ -136,6 +138,9 @@ function countStates(clusters: readonly Cluster[]) {
     errorClusters: count('ERROR'),
     creatingClusters: count('CREATING'),
     queuedSessions: 0,
+    maxClusters: clusters.length,
+    activeVms: count('LOCKED'),
+    setsReadyAt: [],
   };
 }
 

@@ -34,6 +34,8 @@ export interface YardOptions {
   /** Whether the seed also chooses the order of what is ready at the same time. */
   readonly shuffle?: boolean;
   readonly faults?: SimulatorFaults;
+  /** Whether the simulator stands for a provider of micro-VMs: the pools are of QEMU then. */
+  readonly micro?: boolean;
   /** Where images are kept; nowhere when left out. */
   readonly images?: (world: VirtualWorld) => ImageStore;
   readonly imageDeadlines?: ImageDeadlines;
@@ -58,7 +60,7 @@ export interface Yard {
   as(name: string, role?: Viewer['role']): ControlPlane;
   /** Lets time pass until the promise settles, and answers as it does. */
   done<T>(promise: Promise<T>): Promise<T>;
-  /** Makes a pool of the simulator. */
+  /** Makes a pool of the simulator, whatever that stands for. */
   addPool(input: Omit<CreateClusterPoolInput, 'provider'>): Promise<void>;
   members(pool: string): Cluster[];
   /** Lets time pass until all members of the pool are in one of these states. */
@@ -121,7 +123,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const provider = options.wrapProvider?.(simulator) ?? simulator;
   const fault = (error: unknown, about: string) =>
     void faults.push(`${about}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
-  const find = (kind: string) => (kind === 'SIMULATOR' ? provider : undefined);
+  const find = (kind: string) => (kind === simulator.kind ? provider : undefined);
   const traits = (kind: string) => find(kind)?.capabilities;
   const images = options.images?.(world);
   const { imageDeadlines } = options;
@@ -148,7 +150,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
     as: (name, role = 'ADMIN') => controlPlane({ name, role }),
     done: (promise) => world.finish(promise, FOR_LONG),
     addPool: async (input) => {
-      const wanted = { ...input, provider: 'SIMULATOR' } as const;
+      const wanted = { ...input, provider: simulator.kind };
       const why = { cause: 'ADMIN' } as const;
       const added = store.transact((tx) => void addPool(tx, wanted, traits, why));
       await world.finish(added, FOR_LONG);
@@ -180,11 +182,16 @@ async function bury(world: VirtualWorld, graves: readonly Grave[]): Promise<void
 
 function simulatorOf(
   { world, outside }: Remains,
-  { speed = 1, seed = 1, faults }: YardOptions,
+  { speed = 1, seed = 1, faults, micro = false }: YardOptions,
   installation: string,
 ): Simulator {
-  return createSimulator({ world, speed, seed, worldFile: null, outside, installation, faults });
+  const standsFor = micro ? MICRO : undefined;
+  const of = { world, outside, installation, faults, standsFor };
+  return createSimulator({ ...of, speed, seed, worldFile: null });
 }
+
+/** Micro-VMs start from the sets of their pool, and are woken when they are handed out. */
+const MICRO = { kind: 'QEMU', goldenState: 'POOL', wakes: true } as const;
 
 /** What a process would have left that had been killed at one moment. */
 export interface Crashed {

@@ -213,6 +213,11 @@ describe('what it shows', () => {
     ]);
     expect(of('snapyard_cluster_provisioning_duration_seconds_count')).toEqual([1]);
     expect(of('snapyard_claim_duration_seconds_count', { served_from: 'SNAPSHOT' })).toEqual([1]);
+    const origins = ['WARM', 'SNAPSHOT', 'COLD_BOOT'];
+    const spawns = origins.map((origin) =>
+      of('snapyard_vm_spawn_duration_seconds_count', { origin }),
+    );
+    expect(spawns).toEqual([[1], [1], [1]]);
     expect(of('snapyard_jobs_finished_total')).toEqual([1]);
     const states = ['RUNNING', 'PROVISIONING', 'PENDING'];
     const claims = states.map((status) => of('snapyard_claims_total', { status }));
@@ -221,6 +226,21 @@ describe('what it shows', () => {
     for (let limit = 40; limit < 80; limit += 1) {
       expect([limit, countClaims(yard, limit)]).toEqual([limit, { RUNNING: 1, PROVISIONING: 2 }]);
     }
+  });
+
+  it('tells of the sets of pools of micro-VMs, and of cold boots for want of one', async () => {
+    const measured = new Measured({ micro: true, speed: 100 });
+    const { yard } = measured;
+    await yard.addPool({ name: 'p', size: 1, lazy: true });
+    await served(yard, await claim(yard, 'p', 'first'));
+    await yard.world.advance(60_000);
+    const page = await measured.page();
+    const of = (name: string, labels: Record<string, string> = {}) => valuesOf(page, name, labels);
+    expect(of('snapyard_fallbacks_total', { reason: 'NO_SNAPSHOT' })).toEqual([1]);
+    expect(of('snapyard_template_sets_count', { pool: 'p' })).toEqual([2]);
+    const bytes = snapshotsOf(yard, 'p').reduce((sum, one) => sum + (one.sizeBytes ?? 0), 0);
+    expect(of('snapyard_template_sets_bytes')).toEqual([bytes]);
+    expect(of('snapyard_template_sets_oldest_age_seconds')[0]).toBeGreaterThan(50);
   });
 
   it('tells of wakes that failed', async () => {

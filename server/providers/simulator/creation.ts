@@ -79,7 +79,8 @@ export async function untilGone(sim: Simulation, act: Act, target: Target): Prom
 export function usableSet(sim: Simulation, id: string, name: string, step: Step): SimulatedSet {
   const set = findSet(sim, id);
   if (set === undefined || set.goneAt !== null) {
-    throw new ProviderError(`no such snapshot set: ${name}`, { retryable: false });
+    const lostSet = set === undefined;
+    throw new ProviderError(`no such snapshot set: ${name}`, { retryable: false, lostSet });
   }
   refuseForeign(set, step);
   if (sim.now() < set.readyAt) {

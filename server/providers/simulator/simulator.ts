@@ -1,3 +1,4 @@
+import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { World } from '../../world.ts';
 import {
@@ -39,7 +40,16 @@ export interface SimulatorOptions {
   /** Whose objects are looked at and listed; all when left out. */
   readonly installation?: string | undefined;
   readonly faults?: SimulatorFaults | undefined;
+  /** The kind it stands for and what of it is so; clusters that own their sets when left out. */
+  readonly standsFor?: StandsFor | undefined;
 }
+
+/** What a simulator pretends to be: a provider of micro-VMs, say, that start from pools' sets. */
+export interface StandsFor extends Pick<Capabilities, 'goldenState' | 'wakes'> {
+  readonly kind: ProviderKind;
+}
+
+const ITSELF: StandsFor = { kind: 'SIMULATOR', goldenState: 'CLUSTER', wakes: false };
 
 /** A provider whose VMs exist only on paper, and what can be made to happen to them. */
 export interface Simulator extends Provider {
@@ -92,7 +102,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     },
   };
   return {
-    ...provider(sim),
+    ...provider(sim, options.standsFor ?? ITSELF),
     ...mishaps(sim),
     watch: (onDirty) => {
       watchers.add(onDirty);
@@ -108,7 +118,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
 }
 
 /** What the simulator can do at a speed. */
-function capabilitiesAt(speed: number): Capabilities {
+function capabilitiesAt(speed: number, { goldenState, wakes }: StandsFor): Capabilities {
   const deadline = (kind: StepKind) =>
     Math.max(SHORTEST_DEADLINE_MS, Math.round(DEADLINE_MS[kind] / speed));
   const each = <T>(of: (kind: StepKind) => T): Record<StepKind, T> => ({
@@ -120,8 +130,8 @@ function capabilitiesAt(speed: number): Capabilities {
     look: of('look'),
   });
   return {
-    goldenState: 'CLUSTER',
-    wakes: false,
+    goldenState,
+    wakes,
     captureModes: ['ONLINE', 'OFFLINE'],
     savesSessions: true,
     streams: ['SERIAL'],
@@ -130,10 +140,10 @@ function capabilitiesAt(speed: number): Capabilities {
   };
 }
 
-function provider(sim: Simulation): Omit<Provider, 'watch' | 'close'> {
+function provider(sim: Simulation, standsFor: StandsFor): Omit<Provider, 'watch' | 'close'> {
   return {
-    kind: 'SIMULATOR',
-    capabilities: capabilitiesAt(sim.speed),
+    kind: standsFor.kind,
+    capabilities: capabilitiesAt(sim.speed, standsFor),
     look: async (cluster, signal) => look(sim, 'look', cluster, signal),
     list: async (signal) => list(sim, signal),
     ensureCluster: async (cluster, source, step) => {
