@@ -1,0 +1,81 @@
+import { cpSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
+import { createQemuImageStore } from '../../../../server/providers/qemu/image-store.ts';
+import { BUILT_IN_CATALOGUE } from '../../../../server/providers/vm-host/image/built-in-catalogue.ts';
+import { realWorld } from '../../../../server/world.ts';
+import { baseImage, microRef, microSet, qemuOn } from '../../../kit/qemu.ts';
+import { stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
+import { stepOf } from '../../../kit/simulator.ts';
+
+const missing = await whyNoVms();
+if (missing !== null) console.info(`no SSH servers are tested here: ${missing}`);
+
+const KEY = '/etc/dropbear/dropbear_ed25519_host_key';
+
+/** Builds the image with an SSH server into a folder. */
+async function buildSsh(folder: string): Promise<void> {
+  const { recipe } = BUILT_IN_CATALOGUE.find(({ name }) => name === 'ssh') ?? {};
+  if (recipe === undefined) throw new Error('there is no image with an SSH server');
+  const base = baseImage();
+  cpSync(base.folder, join(folder, basename(base.folder)), { recursive: true });
+  const store = await createQemuImageStore({
+    world: realWorld(),
+    stateDir: folder,
+    imageDir: folder,
+    catalogue: undefined,
+    exchange: {
+      repository: undefined,
+      allowed: [],
+      authFile: undefined,
+      pullLimitBytes: 2 ** 30,
+      diskSizeBytes: 2 ** 30,
+      transferMs: 10_000,
+    },
+    settings: { accel: 'tcg' },
+  });
+  const parent = { name: base.name, imageVersion: base.imageVersion };
+  const from = { kind: 'RECIPE', recipe } as const;
+  await store.ensureImage({ name: 'ssh', imageVersion: 1, parent, from }, stepOf(1));
+}
+
+describe.runIf(missing === null)('an SSH server (needs QEMU)', { timeout: 120_000 }, () => {
+  const folder = stateFolder();
+  let provider: Provider;
+
+  beforeAll(async () => {
+    await buildSsh(folder);
+    provider = await qemuOn(folder, { imageDir: folder });
+  }, 120_000);
+  afterAll(() => tearDown(provider, folder));
+
+  const sh = async (cluster: ClusterRef, script: string) => {
+    const { signal } = stepOf(1);
+    const vm = { cluster, role: 'STANDALONE' } as const;
+    return (await provider.run(vm, ['sh', '-c', script], { signal })).stdout.trim();
+  };
+
+  test('each clone has host keys of its own, and serves with them', async () => {
+    const set = microSet(1);
+    const withSsh = <Role extends object>(role: Role) => ({ ...role, image: 'ssh@1' });
+    const ofSsh = { ...set, roles: set.roles.map(withSsh) };
+    await provider.ensureSet({ kind: 'IMAGE' }, ofSsh, 'OFFLINE', stepOf(1));
+    const keys: string[] = [];
+    for (const name of ['ssh-1', 'ssh-2', 'ssh-3']) {
+      const micro = microRef(name);
+      const ref = { ...micro, vms: micro.vms.map(withSsh) };
+      await provider.ensureCluster(ref, { kind: 'SET', set: ofSsh }, stepOf(1));
+      const session = { id: `session-${name}`, owner: 'ada' };
+      await provider.wake(ref, session, stepOf(2));
+      const key = await sh(ref, `dropbearkey -y -f ${KEY} | grep ^ssh-ed25519`);
+      // A wake that is asked for again, as after a crash, leaves it as it is.
+      await provider.wake(ref, session, stepOf(2));
+      expect(await sh(ref, `dropbearkey -y -f ${KEY} | grep ^ssh-ed25519`)).toBe(key);
+      expect(await sh(ref, 'pidof dropbear | wc -w')).toBe('1');
+      keys.push(key.split(' ')[1] ?? '');
+    }
+    expect(keys.every((key) => key.length > 60)).toBe(true);
+    expect(new Set(keys).size).toBe(3);
+  });
+});
