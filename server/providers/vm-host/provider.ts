@@ -15,6 +15,7 @@ import type { Hypervisor } from './hypervisor.ts';
 import { inventory } from './inventory.ts';
 import { Links } from './links.ts';
 import { refuseIntruder } from './ownership.ts';
+import { type Prebuilt, fetchMs } from './prebuilt-set.ts';
 import { removeSet } from './set-draft.ts';
 import { ensureSet } from './sets.ts';
 import type { VmHostSettings } from './settings.ts';
@@ -33,6 +34,8 @@ export interface VmHostOptions {
   readonly unlock: () => void;
   /** Where images are found. */
   readonly imagesDir: string;
+  /** Where sets that were captured elsewhere come from; left out, all are captured here. */
+  readonly prebuilt?: Prebuilt | undefined;
   /** Only objects of this installation are listed; of all, where it is left out. */
   readonly installation?: string | undefined;
   readonly log: (line: string) => void;
@@ -44,11 +47,11 @@ export interface VmHostOptions {
  * outlives us. Takes up the VMs it finds in its folders.
  */
 export async function createVmHost(options: VmHostOptions): Promise<Provider> {
-  const { world, hypervisor, folders, imagesDir, log, settings, unlock } = options;
+  const { world, hypervisor, folders, imagesDir, prebuilt, log, settings, unlock } = options;
   await removeLeftovers(folders);
   const dirty = new Set<(clusterId: string) => void>();
   const links = new Links(world, settings, hypervisor, folders, (record) => tell(dirty, record));
-  const host = { world, settings, hypervisor, folders, imagesDir, links, log };
+  const host = { world, settings, hypervisor, folders, imagesDir, prebuilt, links, log };
   await adopt(host);
   return new VmHost(host, options.installation, dirty, unlock);
 }
@@ -75,7 +78,7 @@ class VmHost implements Provider {
     this.#dirty = dirty;
     this.#unlock = unlock;
     this.#clusters = new Clusters(host);
-    this.capabilities = capabilitiesOf(host.settings, host.hypervisor);
+    this.capabilities = capabilitiesOf(host.settings, host.hypervisor, fetchMs(host.prebuilt));
   }
 
   async look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
@@ -178,6 +181,7 @@ function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: Vm
 export function capabilitiesOf(
   settings: VmHostSettings,
   { capturesRunning = false }: Pick<Hypervisor, 'capturesRunning'>,
+  fetching = 0,
 ): Capabilities {
   const parallel = settings.parallel ?? Math.min(2, availableParallelism());
   const { bootMs, restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
@@ -193,7 +197,7 @@ export function capabilitiesOf(
       create: bootMs + restore,
       wake: wakeMs + 2 * orderMs,
       reset: restore,
-      capture: bootMs + restore,
+      capture: fetching + bootMs + restore,
       remove: quitMs + 2 * orderMs,
       look: 2 * answerMs,
     },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { VmRole } from '../../../schema/model/template.ts';
 import { VM_ROLES } from '../../../schema/model/template.ts';
-import { type OutsideObject, ProviderError } from '../provider.ts';
+import { type OutsideObject, ProviderError, type SnapshotMaking } from '../provider.ts';
 import { type Folders, draftFolder, setFolder } from './folders.ts';
 import { isRecord, readJson } from './json-file.ts';
 import { isOutsideObject } from './vm-record.ts';
@@ -38,6 +38,8 @@ export interface StoredSet {
   readonly hypervisor: string;
   readonly createdAt: number;
   readonly snapshots: readonly StoredSnapshot[];
+  /** What it is made of, where there was a choice. */
+  readonly made?: SnapshotMaking | undefined;
 }
 
 /** A set as it is begun: without snapshots. */

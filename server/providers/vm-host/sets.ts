@@ -1,4 +1,3 @@
-import { imageRef } from '../../../schema/model/image.ts';
 import type { RoleSpec } from '../../../schema/model/template.ts';
 import type { CapturedSnapshot, OutsideObject, SetRef } from '../provider.ts';
 import type { SetSource, Step } from '../provider.ts';
@@ -6,10 +5,10 @@ import { bake } from './bake.ts';
 import { type ClusterTurn, takeStreams } from './cluster-stream.ts';
 import { draftFolder, setFolder } from './folders.ts';
 import { freeze } from './freeze.ts';
-import { imageFor } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import { bootVm } from './make-vm.ts';
 import { refuseForeign } from './ownership.ts';
+import { originOf, takeOver } from './prebuilt-set.ts';
 import { type RunningVm, removeVm } from './running-vm.ts';
 import { bakerRecord, beginDraft, dropDraft, publishDraft, removeSet } from './set-draft.ts';
 import { setObject } from './set-draft.ts';
@@ -37,14 +36,16 @@ export async function ensureSet(
 
 async function makeFromImage(host: Host, ref: SetRef, step: Step): Promise<StoredSet> {
   const object = setObject(ref);
-  const image = ref.roles.map((spec) => imageRef(imageFor(host, spec))).join(' ');
   // What an earlier attempt left is of no use: a snapshot is taken in one go.
   await removeSet(host, object, step);
+  const { image, roles, imagesDir, captured, made } = await originOf(host, ref, step);
   const begun = await beginDraft(host, ref, image, step);
+  const source = { ...host, imagesDir };
   try {
     const snapshots: StoredSnapshot[] = [];
-    for (const spec of ref.roles) snapshots.push(await capture(host, object, spec, step));
-    return await publishDraft(host, begun, snapshots, step);
+    if (captured !== null) snapshots.push(...(await takeOver(host, captured, ref)));
+    else for (const spec of roles) snapshots.push(await capture(source, object, spec, step));
+    return await publishDraft(host, { ...begun, made }, snapshots, step);
   } catch (error) {
     await dropDraft(host, object);
     throw error;
@@ -83,7 +84,8 @@ async function tell(host: Host, set: StoredSet): Promise<CapturedSnapshot[]> {
   const folder = setFolder(host.folders, set.object.id);
   return Promise.all(
     set.snapshots.map(async ({ role }) => {
-      return { role, sizeBytes: await allocatedBytes(folder, role), k8sVersion: null };
+      const sizeBytes = await allocatedBytes(folder, role);
+      return { role, sizeBytes, k8sVersion: null, made: set.made };
     }),
   );
 }
