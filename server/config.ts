@@ -37,8 +37,12 @@ export interface Config {
     /** Where snapshots are kept instead of in the state folder. */
     readonly snapshotPath: string | undefined;
   };
-  /** How long one attempt at an image may take. */
-  readonly images: { readonly buildMs: number; readonly pullMs: number };
+  /** How long one attempt at an image may take, and which can be built besides the built-in. */
+  readonly images: {
+    readonly buildMs: number;
+    readonly pullMs: number;
+    readonly catalogue: string | undefined;
+  };
   readonly kubevirt: KubevirtConfig;
   /** Where images of VMs come from and go to. */
   readonly registry: RegistryConfig;
@@ -164,6 +168,7 @@ const environment = z.object({
   SNAPYARD_QEMU_ACCEL: z.enum(ACCELERATORS).default('auto'),
   SNAPYARD_FIRECRACKER: z.string().optional(),
   SNAPYARD_IMAGE_BUILD_MINUTES: wholeNumber(1, 1_440).default(10),
+  SNAPYARD_IMAGES: z.string().optional(),
   SNAPYARD_IMAGE_PULL_MINUTES: wholeNumber(1, 1_440).default(20),
   SNAPYARD_KUBECONFIG: z.string().optional(),
   SNAPYARD_KUBE_CONTEXT: z.string().optional(),
@@ -211,6 +216,7 @@ export function readConfig(env: Environment = process.env): Config {
     images: {
       buildMs: read.SNAPYARD_IMAGE_BUILD_MINUTES * 60_000,
       pullMs: read.SNAPYARD_IMAGE_PULL_MINUTES * 60_000,
+      catalogue: read.SNAPYARD_IMAGES,
     },
     kubevirt: kubevirtConfig(read, env),
     registry: {
