@@ -22,8 +22,8 @@ const MAX_WAIT = 'Seconds after which a session that still waits in the queue fa
 const MAX_SESSIONS = 'Live sessions that one owner may have here.';
 const MAX_AGE = 'Seconds after which a snapshot is stale, at least 60.';
 const TEMPLATE_SETS =
-  'How many template sets are current at once, 1-5; clusters are made from them in turn. 1 where ' +
-  'clusters own their golden states, as in SIMULATOR and KUBEVIRT pools; 2 when left out elsewhere.';
+  'How many template sets are current at once, 1-5; clusters are made from them in turn. 1 in ' +
+  'SIMULATOR and KUBEVIRT pools, whose clusters own their golden states; else 2 when left out.';
 
 const CreateClusterPoolInput = builder.inputType('CreateClusterPoolInput', {
   description: 'A new pool; what is left out gets a default.',

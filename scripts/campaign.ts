@@ -7,7 +7,7 @@
  * by which it changes something and at every commit, for each seed in another order;
  * `npm run check:kubevirt-faults -- --seeds 3` lets every fault of a simulated KubeVirt strike at
  * every moment, and for each seed many of them a pool of twenty clusters;
- * `npm run check:spawns -- --seeds 1` spawns a thousand micro-VMs of a pool whose sets are replaced;
+ * `npm run check:spawns -- --seeds 1` spawns a thousand VMs while sets are replaced;
  * `npm run check:hostile -- --documents 10000 --seed 1` sends so many documents in bad faith.
  */
 import { spawnSync } from 'node:child_process';

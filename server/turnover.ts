@@ -73,7 +73,7 @@ export function beginSet(
   insertSet(tx, { poolId: pool.id, ...source, jobId: null, mode }, roles, WHY);
 }
 
-/** The set that leaves because the pool is to have fewer now; undefined when it has not too many. */
+/** The set that leaves because the pool is to have fewer now; undefined when it has no more. */
 export function surplusSet(db: Db, pool: ClusterPool, now: number): Snapshot[] | undefined {
   const sets = findCurrentSets(db, pool.id);
   return firstToLeave(sets, pool, sets.length - pool.templateSets, now)[0];

@@ -40,8 +40,8 @@ import {
  * Wants: every CREATING cluster made, proven, and handed to whoever waits for it.
  * Looks: at the row, the pool's template sets, and what is outside under its name.
  * Decides: SNAPSHOT from the template set whose turn it is, else BOOTSTRAP; a snapshot path that
- * fails falls back to another set or to BOOTSTRAP, and the reason is kept. A cluster that must be made from one set, because
- * somebody saved it, is made from that or not at all.
+ * fails falls back to another set or to BOOTSTRAP, and the reason is kept. A cluster that must be
+ * made from one set, because somebody saved it, is made from that or not at all.
  * Acts: makes the VMs, captures the cluster's own golden set where clusters own theirs, proves
  * that the guests answer, and hands over.
  * After a crash: a note says what source was begun; the same source is resumed, what another left

@@ -182,7 +182,7 @@ describe('a pool of micro-VMs', () => {
     expect(await spawned(yard, 'b')).toMatchObject({ fallbackReason: null });
   });
 
-  it('serves ten spawns at once with ten clusters, and destroys each after its session', async () => {
+  it('serves ten spawns at once with ten clusters, and destroys each afterwards', async () => {
     const yard = await microPool();
     await fresh(yard, 2);
     const ten = Array.from({ length: 10 }, (_, n) => n);
