@@ -87,10 +87,15 @@ export default {
     refuse('server-no-browser-packages', { path: '^server/' }, { path: BROWSER }),
     refuse(
       'concrete-provider-only-in-main',
-      { path: '^(schema|db|server|client)/', pathNot: '^server/(main\\.ts$|providers/)' },
+      { path: '^(schema|db|server|client)/', pathNot: '^server/((main|open-providers)\\.ts$|providers/)' },
       { path: '^server/providers/[^/]+/' },
     ),
     refuse('main-only-for-tests', { pathNot: '^(test|bin)/' }, { path: '^server/main\\.ts$' }),
+    refuse(
+      'providers-opened-by-main-only',
+      { pathNot: '^server/main\\.ts$' },
+      { path: '^server/open-providers\\.ts$' },
+    ),
 
     mayImportOnly('client-only-model', '^client/', ['^client/', '^schema/model/']),
     refuse('client-no-node', { path: '^client/' }, { dependencyTypes: ['core'] }),

@@ -14,26 +14,18 @@ import { Http } from './http/http.ts';
 import { Hub } from './hub.ts';
 import { createLoops } from './loops.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openImages, openProviders } from './open-providers.ts';
 import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
 import type { ImageStore } from './providers/image-store.ts';
 import { type Provider, ProviderError } from './providers/provider.ts';
-import {
-  kubevirtAvailability,
-  type KubevirtAvailability,
-} from './providers/kubevirt/availability.ts';
-import { DEFAULT_KUBEVIRT_SETTINGS } from './providers/kubevirt/settings.ts';
-import { firecrackerAvailability } from './providers/firecracker/availability.ts';
-import { qemuAvailability } from './providers/qemu/availability.ts';
-import { createQemuProvider } from './providers/qemu/provider.ts';
-import { createSimulator } from './providers/simulator/simulator.ts';
 import { watchTokens } from './token-file.ts';
 import { logTransitions } from './transition-log.ts';
 import { realWorld, type World } from './world.ts';
 
 /**
  * The composition root: reads the settings, opens what there is, in the order in which each needs
- * the one before, and takes it down in the opposite order. The only place that picks providers.
+ * the one before, and takes it down in the opposite order. `open-providers.ts` is the part that picks providers.
  */
 
 /** What stands below the API. */
@@ -86,8 +78,9 @@ function openLog(config: Config): Logger {
 async function serve(config: Config, log: Logger): Promise<void> {
   const world = realWorld();
   const store = openStore(config.db, world);
-  const providers = await openProviders(config, world, log, store);
-  const images = openImages();
+  const below = { config, world, log, installation: store.installation.id, say };
+  const providers = await openProviders(below);
+  const images = await openImages(below);
   const ground = { config, world, log, store, providers, images };
   const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
   if (store.installation.wasPutBack) {
@@ -126,116 +119,6 @@ async function serve(config: Config, log: Logger): Promise<void> {
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-async function openProviders(
-  config: Config,
-  world: World,
-  log: Logger,
-  store: Store,
-): Promise<ReadonlyMap<ProviderKind, Provider>> {
-  const providers = new Map<ProviderKind, Provider>();
-  const installation = store.installation.id;
-  const worldFile = `${config.db}.simulator`;
-  providers.set(
-    'SIMULATOR',
-    createSimulator({ world, ...config.simulator, worldFile, installation }),
-  );
-  const qemu = await openQemu(config, world, log, installation);
-  if (qemu !== undefined) providers.set('QEMU', qemu);
-  const firecracker = await openFirecracker(config, world, log, installation);
-  if (firecracker !== undefined) providers.set('FIRECRACKER', firecracker);
-  const kubevirt = await openKubevirt(config, world, log, installation);
-  if (kubevirt !== undefined) providers.set('KUBEVIRT', kubevirt);
-  return providers;
-}
-
-/** Where there is an account for a cluster; the cluster itself is asked when a pool uses it. */
-async function openKubevirt(
-  { kubevirt }: Config,
-  world: World,
-  log: Logger,
-  installation: string,
-): Promise<Provider | undefined> {
-  const availability = findAccount(kubevirt.access);
-  if (!availability.available) return undefined;
-  const settings = { ...DEFAULT_KUBEVIRT_SETTINGS, ...kubevirt.settings };
-  // With what it needs it is large: others do not load it.
-  const { createKubevirtProvider } = await import('./providers/kubevirt/provider.ts');
-  const { account } = availability;
-  log.info({ account }, 'KUBEVIRT pools may be made');
-  return createKubevirtProvider({
-    world,
-    installation,
-    settings,
-    log: (line) => log.info(line),
-  });
-}
-
-function findAccount(access: Config['kubevirt']['access']): KubevirtAvailability {
-  try {
-    return kubevirtAvailability(access);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigurationError(`SNAPYARD_KUBECONFIG: ${access.named} cannot be read: ${reason}`);
-  }
-}
-
-/** Real VMs where this host can have them; where not, one line says how to get them. */
-async function openQemu(
-  config: Config,
-  world: World,
-  log: Logger,
-  installation: string,
-): Promise<Provider | undefined> {
-  const imageDir = join(config.state, 'images');
-  const availability = await qemuAvailability({ imageDir });
-  if (!availability.available) {
-    say(`No real VMs here: ${availability.why}. To get them: ${availability.fix}`);
-    return undefined;
-  }
-  return createQemuProvider({
-    world,
-    stateDir: config.state,
-    imageDir,
-    installation,
-    log: (line) => log.info(line),
-    snapshotDir: config.qemu.snapshotPath,
-    settings: { accel: config.qemu.accel },
-  });
-}
-
-/** Few machines have it: what is missing is told only where it was asked for. */
-async function openFirecracker(
-  { state, qemu, firecracker: { binary } }: Config,
-  world: World,
-  log: Logger,
-  installation: string,
-): Promise<Provider | undefined> {
-  const imageDir = join(state, 'images');
-  const availability = await firecrackerAvailability({ imageDir, binary });
-  if (!availability.available) {
-    const { why, fix } = availability;
-    if (binary !== undefined) say(`No Firecracker VMs here: ${why}. To get them: ${fix}`);
-    return undefined;
-  }
-  const { createFirecrackerProvider } = await import('./providers/firecracker/provider.ts');
-  const { snapshotPath } = qemu;
-  return createFirecrackerProvider({
-    world,
-    // A folder of its own: each provider locks its own.
-    stateDir: join(state, 'firecracker'),
-    imageDir,
-    installation,
-    log: (line) => log.info(line),
-    snapshotDir: snapshotPath === undefined ? undefined : join(snapshotPath, 'firecracker'),
-    settings: binary === undefined ? {} : { binary },
-  });
-}
-
-/** No provider of this host keeps images yet. */
-function openImages(): ImageStore | undefined {
-  return undefined;
 }
 
 function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: Metrics): Http {

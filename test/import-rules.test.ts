@@ -47,6 +47,7 @@ const PLANTED: [rule: string, from: string, to: string][] = [
   ['concrete-provider-only-in-main', 'server/loop.ts', '#server/providers/x/b.ts'],
   ['main-only-for-tests', 'server/a.ts', '#server/main.ts'],
   ['main-only-for-tests', 'scripts/a.ts', '#server/main.ts'],
+  ['providers-opened-by-main-only', 'server/a.ts', '#server/open-providers.ts'],
   ['client-only-model', 'client/a.ts', '#schema/session.ts'],
   ['client-only-model', 'client/a.tsx', '#server/hub.ts'],
   ['client-no-node', 'client/a.ts', 'node:fs'],
