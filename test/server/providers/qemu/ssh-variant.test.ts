@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
 import { createQemuImageStore } from '../../../../server/providers/qemu/image-store.ts';
-import { BUILT_IN_CATALOGUE } from '../../../../server/providers/vm-host/image/built-in-catalogue.ts';
 import { realWorld } from '../../../../server/world.ts';
 import { baseImage, microRef, microSet, qemuOn } from '../../../kit/qemu.ts';
 import { stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
@@ -16,8 +15,6 @@ const KEY = '/etc/dropbear/dropbear_ed25519_host_key';
 
 /** Builds the image with an SSH server into a folder. */
 async function buildSsh(folder: string): Promise<void> {
-  const { recipe } = BUILT_IN_CATALOGUE.find(({ name }) => name === 'ssh') ?? {};
-  if (recipe === undefined) throw new Error('there is no image with an SSH server');
   const base = baseImage();
   cpSync(base.folder, join(folder, basename(base.folder)), { recursive: true });
   const store = await createQemuImageStore({
@@ -35,6 +32,8 @@ async function buildSsh(folder: string): Promise<void> {
     },
     settings: { accel: 'tcg' },
   });
+  const { recipe } = store.catalogue().find(({ name }) => name === 'ssh') ?? {};
+  if (recipe === undefined) throw new Error('there is no image with an SSH server');
   const parent = { name: base.name, imageVersion: base.imageVersion };
   const from = { kind: 'RECIPE', recipe } as const;
   await store.ensureImage({ name: 'ssh', imageVersion: 1, parent, from }, stepOf(1));
