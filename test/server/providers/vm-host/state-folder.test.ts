@@ -128,4 +128,6 @@ test.runIf(missing === null)(
 test.runIf(missing === null)('an image is missing until one is there (needs QEMU)', async () => {
   const none = await qemuAvailability({ imageDir: folder });
   expect(none).toMatchObject({ available: false, fix: 'npm run qemu:image' });
+  const fetching = await qemuAvailability({ imageDir: folder, fetches: true });
+  expect(fetching).toMatchObject({ available: true, image: null });
 });
