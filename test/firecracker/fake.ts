@@ -31,7 +31,6 @@ interface Answer {
 const { values } = parseArgs({
   options: {
     fake: { type: 'string', default: '' },
-    version: { type: 'boolean', default: false },
     'api-sock': { type: 'string', default: '/run/firecracker.socket' },
     id: { type: 'string', default: 'anonymous-instance' },
     level: { type: 'string', default: 'Info' },
@@ -40,8 +39,7 @@ const { values } = parseArgs({
 const release = readFileSync(join(values.fake, 'release'), 'utf8').trim();
 const machine = new Machine(release, () => process.exit(0));
 
-if (values.version) process.stdout.write(`Firecracker v${release}\n\n`);
-else serve();
+serve();
 
 function serve(): void {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(values.id)) throw new Error(`Invalid instance ID: ${values.id}`);

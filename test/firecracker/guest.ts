@@ -156,7 +156,7 @@ function program(
       if (first !== undefined) files[first] = input;
       return said(input);
     case 'rm':
-      if (first !== undefined) delete files[first];
+      if (first !== undefined) Reflect.deleteProperty(files, first);
       return said('');
     case 'hostname':
       return said(files[HOSTNAME] ?? '');

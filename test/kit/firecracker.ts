@@ -14,17 +14,24 @@ import type { Fault } from '../firecracker/fake.ts';
 import { FIXTURE } from '../firecracker/fixture.ts';
 
 const FAKE = fileURLToPath(new URL('../firecracker/fake.ts', import.meta.url));
+const COMPILED = fileURLToPath(
+  new URL('../../node_modules/.cache/fake-firecracker', import.meta.url),
+);
 const PROGRAM = 0o755;
 
 /** The installation whose VMs tests make. */
 export const INSTALLATION = 'installation-1';
 
-/** A fake Firecracker as a program on the disk, and an image for it. */
-export interface FakeFirecracker {
-  readonly folder: string;
+/** A Firecracker program, images for it, and a folder for its VMs. */
+export interface FirecrackerPlace {
   readonly binary: string;
   readonly imageDir: string;
   readonly stateDir: string;
+}
+
+/** A fake Firecracker as a program on the disk, and an image for it. */
+export interface FakeFirecracker extends FirecrackerPlace {
+  readonly folder: string;
   /** From now on it is of this release: of processes that run already too, as far as they ask. */
   setRelease(release: string): void;
   /** What goes wrong from now on, by call. */
@@ -34,31 +41,44 @@ export interface FakeFirecracker {
 
 /** Puts a fake Firecracker in a folder of its own, with a path short enough for sockets. */
 export function fakeFirecracker(release = FIXTURE.release): FakeFirecracker {
-  const folder = mkdtempSync(join(tmpdir(), 'fc-'));
-  const binary = join(folder, 'firecracker');
-  const imageDir = join(folder, 'images');
-  // The shell becomes the program: one process, with the start time of the first.
-  const cache = `NODE_COMPILE_CACHE=${join(folder, 'cache')}`;
-  const command = `${cache} exec ${process.execPath} ${FAKE} --fake ${folder} "$@"`;
-  const script = `#!/bin/sh\n${command}\n`;
-  writeFileSync(binary, script, { mode: PROGRAM });
-  writeImage(imageDir);
-  const fake: FakeFirecracker = {
+  const fake = existingFake(mkdtempSync(join(tmpdir(), 'fc-')));
+  writeFileSync(fake.binary, program(fake.folder), { mode: PROGRAM });
+  writeImage(fake.imageDir);
+  fake.setRelease(release);
+  return fake;
+}
+
+/** The fake that was put in a folder. */
+export function existingFake(folder: string): FakeFirecracker {
+  return {
     folder,
-    binary,
-    imageDir,
+    binary: join(folder, 'firecracker'),
+    imageDir: join(folder, 'images'),
     stateDir: join(folder, 's'),
     setRelease: (text) => writeFileSync(join(folder, 'release'), text),
     setFaults: (faults) => writeFileSync(join(folder, 'faults.json'), JSON.stringify(faults)),
     close: () => rmSync(folder, { recursive: true }),
   };
-  fake.setRelease(release);
-  return fake;
 }
 
-/** A provider before a fake Firecracker. */
+/**
+ * The shell tells the version itself, and else becomes the program: one process, with the start
+ * time of the first. What the program is compiled to is kept for the next.
+ */
+function program(folder: string): string {
+  const release = `"Firecracker v$(cat ${join(folder, 'release')})"`;
+  const run = `${process.execPath} ${FAKE} --fake ${folder} "$@"`;
+  return [
+    '#!/bin/sh',
+    `[ "$1" != --version ] || exec echo ${release}`,
+    `NODE_COMPILE_CACHE=${COMPILED} exec ${run}`,
+    '',
+  ].join('\n');
+}
+
+/** A provider before a Firecracker program. */
 export function firecrackerOn(
-  { binary, stateDir, imageDir }: FakeFirecracker,
+  { binary, stateDir, imageDir }: FirecrackerPlace,
   { settings, ...options }: Partial<FirecrackerOptions> = {},
 ): Promise<Provider> {
   return createFirecrackerProvider({
