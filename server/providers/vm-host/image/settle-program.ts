@@ -1,9 +1,7 @@
 import { staticProgram } from './static-program.ts';
 
-/** What it is given at once: a moment as the kernel stores it, then letters of randomness. */
-export const SETTLE_SEED_LETTERS = 43;
-
-// What the program does, instruction by instruction; there is no compiler in the build.
+// What the program does, instruction by instruction; there is no compiler in the build. It is given
+// 59 bytes at once: 16 of a moment as the kernel stores it, then 43 letters of randomness.
 const CODE = [
   '4883ec50', // sub rsp, 80
   '31ed', // again: ebp = 0, the bytes that have come
