@@ -9,6 +9,7 @@ import manifest from '../package.json' with { type: 'json' };
 
 const GUIDES = [
   'docs/pools-file.md',
+  'docs/firecracker.md',
   'docs/client.md',
   'docs/kubevirt.md',
   'docs/kubevirt-snapshots.md',
