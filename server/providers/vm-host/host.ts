@@ -2,7 +2,7 @@ import type { World } from '../../world.ts';
 import type { Folders } from './folders.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { Links } from './links.ts';
-import type { Prebuilt } from './prebuilt-set.ts';
+import type { Prebuilt } from './prebuilt.ts';
 import type { VmHostSettings } from './settings.ts';
 
 /** What every part of a host of VMs works with. */

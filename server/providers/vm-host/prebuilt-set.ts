@@ -12,8 +12,9 @@ import { type FetchedImage, imageOf } from './image/bundle.ts';
 import { Exchange, type ExchangeSettings } from './image/exchange.ts';
 import { keepFetched } from './image/fetched-version.ts';
 import { inWorkFolder } from './image/work-folder.ts';
-import { type Image, findImage } from './image-manifest.ts';
+import { findImage } from './image-manifest.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
+import type { FetchedSet, Prebuilt } from './prebuilt.ts';
 import { type Fetched, type PrebuiltSettings, decidePrebuilt } from './registry/prebuilt.ts';
 import { syncPath } from './set-draft.ts';
 import { type StoredSnapshot, describeFile, snapshotFiles } from './set-store.ts';
@@ -21,22 +22,6 @@ import { Turns } from './turns.ts';
 
 const FOLDER = '.prebuilt';
 const BUNDLE = 'bundle.json';
-
-/** Where sets that were captured elsewhere come from. */
-export interface Prebuilt {
-  readonly settings: PrebuiltSettings;
-  readonly transferMs: number;
-  /** Fetches the image of an address with its snapshots into a folder, or finds it there. */
-  readonly fetch: (reference: string, step: Step) => Promise<FetchedSet>;
-}
-
-/** What was fetched, and the folder in which it is. */
-export interface FetchedSet {
-  readonly folder: string;
-  readonly digest: string;
-  readonly image: Image;
-  readonly snapshots: readonly StoredSnapshot[];
-}
 
 /** What a set is made of. */
 export interface Origin {
@@ -49,13 +34,6 @@ export interface Origin {
   /** Snapshots that can be used as they are; null where guests have to be started. */
   readonly captured: FetchedSet | null;
   readonly made: SnapshotMaking;
-}
-
-/** How long fetching may take before a set is made; nothing where nothing is fetched. */
-export function fetchMs(prebuilt: Prebuilt | undefined): number {
-  const isAsked = prebuilt?.settings.wanted === true && prebuilt.settings.repository !== undefined;
-  // Two short questions come before the transfer, and each may take as long.
-  return isAsked ? 3 * prebuilt.transferMs : 0;
 }
 
 /** Opens what the settings name. What was fetched is kept beside the images. */

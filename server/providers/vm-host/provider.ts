@@ -15,7 +15,7 @@ import type { Hypervisor } from './hypervisor.ts';
 import { inventory } from './inventory.ts';
 import { Links } from './links.ts';
 import { refuseIntruder } from './ownership.ts';
-import { type Prebuilt, fetchMs } from './prebuilt-set.ts';
+import { type Prebuilt, fetchMs } from './prebuilt.ts';
 import { removeSet } from './set-draft.ts';
 import { ensureSet } from './sets.ts';
 import type { VmHostSettings } from './settings.ts';

@@ -105,7 +105,7 @@ export async function publishVersion(imagesDir: string, draft: Image): Promise<I
 }
 
 /** The bytes of the file in which more than one layer are joined. */
-export function joinedBytes({ layers }: ImageBoot): number {
+function joinedBytes({ layers }: ImageBoot): number {
   return layers.length < 2 ? 0 : layers.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
