@@ -58,7 +58,7 @@ test('a place to send to must be named, and a variant be in the catalogue', () =
   expect(() => namesOf(['--variant', 'none'])).toThrow('there is no image none');
 });
 
-test('the command: a dry run says the steps, an unknown flag ends with 1 and how it is used', async () => {
+test('a dry run says the steps, an unknown flag ends with 1 and how it is used', async () => {
   const script = 'scripts/build-snapshots.ts';
   const dry = ['--dry-run', '--no-push', '--variant', 'games'];
   const { stdout } = await execute(process.execPath, ['bin/run.js', script, ...dry]);

@@ -85,7 +85,7 @@ describe.runIf(missing === null)('prebuilt sets (needs QEMU)', { timeout: 60_000
     await tearDown(provider, home);
   });
 
-  test('where it cannot be had the base image is used, and where that is not there, both are told', async () => {
+  test('where it cannot be had the base image is used, or both are told to be missing', async () => {
     const folder = stateFolder();
     const nowhere = { repository: '127.0.0.1:9/lab/images' };
     const without = await on(folder, nowhere);
@@ -113,7 +113,7 @@ describe.runIf(missing === null)('prebuilt sets (needs QEMU)', { timeout: 60_000
     await tearDown(provider, folder);
   });
 
-  test('an image travels: published, its tags listed, fetched as a version of another name', async () => {
+  test('an image travels: published, listed, fetched as a version of another name', async () => {
     const store = (imageDir: string) =>
       createQemuImageStore({ world, stateDir: imageDir, imageDir, catalogue: undefined, exchange });
     const here = await store(images);

@@ -22,7 +22,7 @@ function leave(name: string, when = LONG_AGO): void {
   utimesSync(join(images, name), when, when);
 }
 
-test('what a build that died has left is removed, what is in use or just begun is not', async () => {
+test('what a dead build has left is removed, what is in use or just begun is not', async () => {
   leave('.work-dead');
   leave('.gone-half');
   leave('.work-young', new Date());
