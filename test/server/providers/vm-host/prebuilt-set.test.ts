@@ -85,7 +85,7 @@ describe.runIf(missing === null)('prebuilt sets (needs QEMU)', { timeout: 60_000
     await tearDown(provider, home);
   });
 
-  test('where it cannot be had the base image is used, or both are told to be missing', async () => {
+  test('where it cannot be had the base image is used, or both are told', async () => {
     const folder = stateFolder();
     const nowhere = { repository: '127.0.0.1:9/lab/images' };
     const without = await on(folder, nowhere);
