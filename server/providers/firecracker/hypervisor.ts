@@ -244,7 +244,7 @@ function besideEachOther(file: string): SnapshotFiles {
 }
 
 /** How a version is told to load a snapshot. */
-export function loadOrder(
+function loadOrder(
   version: FirecrackerVersion,
   files: SnapshotFiles,
   socketPath: string,

@@ -13,9 +13,9 @@ export interface FirecrackerVersion {
 }
 
 /** The releases whose API was read for this provider; others may have another one. */
-export const OLDEST = '1.12';
+const OLDEST = '1.12';
 /** The newest of them. */
-export const NEWEST = '1.17';
+const NEWEST = '1.17';
 
 /** The version in a text such as `Firecracker v1.16.1`; null when there is none. */
 export function parseVersion(said: string): FirecrackerVersion | null {
