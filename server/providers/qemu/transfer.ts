@@ -197,13 +197,18 @@ async function store(socket: Socket, path: string): Promise<StoredFile> {
   const options = { flags: 'wx', mode: 0o600, highWaterMark: WRITE_AHEAD_BYTES };
   const file = createWriteStream(path, options);
   const written = finished(file);
-  // A file that cannot be written is told at the end, however early it is known.
+  // Without its file the state goes nowhere: QEMU need not send the rest.
   written.catch(() => socket.destroy());
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    if (!file.write(chunk)) await drained(file);
-    if (file.destroyed) break;
+  try {
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      if (!file.write(chunk)) await drained(file);
+    }
+  } catch (error) {
+    const reason = file.errored ?? error;
+    file.destroy();
+    throw reason;
   }
   file.end();
   await written;

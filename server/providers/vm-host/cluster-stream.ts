@@ -134,6 +134,10 @@ async function captureStopped(
   try {
     if (control.captureAll === undefined) throw cannotCapture(host);
     return await control.captureAll(path, signal);
+  } catch (error) {
+    // Half of it is of no use, and where the disk is full it is in the way.
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await goOn(host, stopped);
     const ms = Math.round(host.world.elapsed() - since);

@@ -6,7 +6,7 @@ import { ProviderError } from '../provider.ts';
 import type { Host } from './host.ts';
 import { bootVm, restoreVm, warmUp } from './make-vm.ts';
 import { refuseIntruder } from './ownership.ts';
-import { MemoryProofs, type StoredSet, readSet } from './set-store.ts';
+import { type MemoryProofs, type StoredSet, readSet } from './set-store.ts';
 import { sightingOf } from './sight.ts';
 import { uuidFrom } from './uuid.ts';
 import { isRunning, removeVm } from './running-vm.ts';
@@ -18,10 +18,11 @@ const MARK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** Makes, wakes, resets and marks clusters. */
 export class Clusters {
   readonly #host: Host;
-  readonly #proofs = new MemoryProofs();
+  readonly #proofs: MemoryProofs;
 
-  constructor(host: Host) {
+  constructor(host: Host, proofs: MemoryProofs) {
     this.#host = host;
+    this.#proofs = proofs;
   }
 
   /** Finds the VMs as they should be, or makes them: paused, after their guests have answered. */
@@ -189,7 +190,7 @@ export class Clusters {
     const set = readSet(this.#host.folders, ref.id);
     if (set?.installation === step.installation) return set;
     const reason = `There is no set ${ref.number} of ${ref.poolName}`;
-    throw new ProviderError(reason, { retryable: false });
+    throw new ProviderError(reason, { retryable: false, lostSet: true });
   }
 
   #reach(record: VmRecord, signal: AbortSignal) {

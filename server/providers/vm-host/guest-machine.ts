@@ -23,7 +23,7 @@ export function refuseOtherMachine(host: Host, size: MachineSize, stored: Stored
   const here = host.hypervisor.describeMachine(size);
   if (stored.machine === here) return;
   const reason = `The snapshot was captured on another machine (${stored.machine}), not ${here}`;
-  throw new ProviderError(`${reason}; capture a new set`, { retryable: false });
+  throw new ProviderError(`${reason}; capture a new set`, { retryable: false, lostSet: true });
 }
 
 /** The image that a role starts from: the version it names, or the newest of a name. */
@@ -47,5 +47,5 @@ export function snapshotOf(set: StoredSet, spec: RoleSpec): StoredSnapshot {
   const found = set.snapshots.find(({ role }) => role === spec.role);
   if (found !== undefined) return found;
   const reason = `${set.object.name} holds no snapshot of ${spec.role}`;
-  throw new ProviderError(reason, { retryable: false });
+  throw new ProviderError(reason, { retryable: false, lostSet: true });
 }

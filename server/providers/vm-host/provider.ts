@@ -17,6 +17,8 @@ import { Links } from './links.ts';
 import { refuseIntruder } from './ownership.ts';
 import { type Prebuilt, fetchMs } from './prebuilt.ts';
 import { removeSet } from './set-draft.ts';
+import { proveSets } from './prove-sets.ts';
+import { MemoryProofs } from './set-store.ts';
 import { ensureSet } from './sets.ts';
 import type { VmHostSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
@@ -65,6 +67,8 @@ class VmHost implements Provider {
   readonly #unlock: () => void;
   readonly #clusters: Clusters;
   readonly #turns = new Turns();
+  readonly #proving: Promise<void>;
+  #isClosing = false;
 
   constructor(
     host: Host,
@@ -77,7 +81,9 @@ class VmHost implements Provider {
     this.#installation = installation;
     this.#dirty = dirty;
     this.#unlock = unlock;
-    this.#clusters = new Clusters(host);
+    const proofs = new MemoryProofs();
+    this.#clusters = new Clusters(host, proofs);
+    this.#proving = proveSets(host, proofs, () => this.#isClosing);
     this.capabilities = capabilitiesOf(host.settings, host.hypervisor, fetchMs(host.prebuilt));
   }
 
@@ -143,8 +149,9 @@ class VmHost implements Provider {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#dirty.clear();
-    await this.#turns.idle();
+    await Promise.all([this.#turns.idle(), this.#proving]);
     await this.#host.links.close();
     this.#unlock();
   }

@@ -90,7 +90,7 @@ export async function readDevices(folder: string, snapshot: StoredSnapshot): Pro
  * hundred megabytes are read once for each version of the file that is found.
  */
 export class MemoryProofs {
-  readonly #proven = new Set<string>();
+  readonly #proofs = new Map<string, Promise<void>>();
 
   async prove(folder: string, snapshot: StoredSnapshot): Promise<void> {
     const path = snapshotFiles(folder, snapshot.role).memory;
@@ -99,11 +99,20 @@ export class MemoryProofs {
     });
     if (found.size !== snapshot.memory.bytes) throw damaged(path, 'has another size');
     const version = `${found.ino} ${found.mtimeMs} ${snapshot.memory.sha256}`;
-    if (this.#proven.has(version)) return;
-    const { sha256 } = await describeFile(path);
-    if (sha256 !== snapshot.memory.sha256) throw damaged(path, 'is not what was captured');
-    this.#proven.add(version);
+    const known = this.#proofs.get(version) ?? compare(path, snapshot.memory);
+    this.#proofs.set(version, known);
+    try {
+      await known;
+    } catch (error) {
+      this.#proofs.delete(version);
+      throw error;
+    }
   }
+}
+
+async function compare(path: string, memory: StoredFile): Promise<void> {
+  const { sha256 } = await describeFile(path);
+  if (sha256 !== memory.sha256) throw damaged(path, 'is not what was captured');
 }
 
 /** The size and the hash of a file. */
@@ -120,8 +129,10 @@ export async function allocatedBytes(folder: string, role: VmRole): Promise<numb
   return (ram.blocks + state.blocks) * 512;
 }
 
+/** No repeat helps: whoever wanted it takes another set, and this one is given up. */
 function damaged(path: string, how: string, cause?: unknown): ProviderError {
-  return new ProviderError(`The snapshot is damaged: ${path} ${how}`, { retryable: false, cause });
+  const reason = `The snapshot is damaged: ${path} ${how}`;
+  return new ProviderError(reason, { retryable: false, lostSet: true, cause });
 }
 
 function isStoredSet(value: unknown): value is StoredSet {

@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider, Step } from '../../../../server/providers/provider.ts';
+import { ProviderError } from '../../../../server/providers/provider.ts';
 import { readJson } from '../../../../server/providers/vm-host/json-file.ts';
 import { microRef, microSet, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
@@ -131,4 +133,28 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
     await save(ref, 6, step);
     expect(step.told[0]).toBe('take');
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    'goes on when the disk is full, and nothing half-made stays (needs root)',
+    async () => {
+      await provider.close();
+      const disk = mkdtempSync(join(tmpdir(), 'disk-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]);
+      try {
+        provider = await qemuOn(folder, { snapshotDir: disk });
+        await expect(save(microRef('used'), 7)).rejects.toThrow(/ENOSPC|no space/);
+        expect(await isBeating(microRef('used'))).toBe(true);
+        expect(readdirSync(join(disk, `.new-${microSet(7).id}`))).toEqual(['manifest.json']);
+        const fromImage = { kind: 'IMAGE' } as const;
+        const made = provider.ensureSet(fromImage, microSet(8), 'OFFLINE', stepOf(1));
+        await expect(made).rejects.toBeInstanceOf(ProviderError);
+        expect(readdirSync(disk)).toEqual([`.new-${microSet(7).id}`]);
+        expect(readdirSync(join(folder, 'vms')).filter((name) => name.includes('set'))).toEqual([]);
+      } finally {
+        await provider.close();
+        execFileSync('umount', [disk]);
+        provider = await qemuOn(folder);
+      }
+    },
+  );
 });

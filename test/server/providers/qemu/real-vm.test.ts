@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider, RunResult } from '../../../../server/providers/provider.ts';
@@ -125,18 +126,30 @@ describe.runIf(missing === null)('real VMs (needs QEMU)', { timeout: 60_000 }, (
     await remove(ref);
   });
 
-  test('a damaged snapshot is refused, whichever half is damaged', async () => {
+  test('a damaged set is refused and told to be lost, whatever of it is damaged', async () => {
     const path = (file: string) => join(folder, 'sets', set.id, file);
+    const lost = async (why: string) => {
+      const outcome: unknown = await restored().catch((error: unknown) => error);
+      expect(outcome).toMatchObject({ lostSet: true, retryable: false });
+      expect(String(outcome)).toContain(why);
+    };
     const devices = readFileSync(path('standalone.state'));
     const damaged = Buffer.from(devices);
     damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
     writeFileSync(path('standalone.state'), damaged);
-    await expect(restored()).rejects.toThrow('is damaged');
+    await lost('is damaged');
     writeFileSync(path('standalone.state'), devices);
     const manifest = readFileSync(path('manifest.json'), 'utf8');
     writeFileSync(path('manifest.json'), manifest.replace(/QEMU \S+ on/, 'another on'));
-    await expect(restored()).rejects.toThrow('another machine');
+    await lost('another machine');
+    rmSync(path('manifest.json'));
+    await lost('There is no set 1');
     writeFileSync(path('manifest.json'), manifest);
+    renameSync(path('standalone.ram'), path('aside'));
+    await lost('is missing');
+    writeFileSync(path('standalone.ram'), 'short');
+    await lost('has another size');
+    renameSync(path('aside'), path('standalone.ram'));
     expect(readdirSync(join(folder, 'vms'))).toEqual([]);
     await remove(await restored());
   });

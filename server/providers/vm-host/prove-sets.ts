@@ -1,0 +1,24 @@
+import { ProviderError } from '../provider.ts';
+import { listNames, setFolder } from './folders.ts';
+import type { Host } from './host.ts';
+import { type MemoryProofs, readSet } from './set-store.ts';
+
+/**
+ * Compares the memory of every set with what was captured, one after the other, before somebody
+ * waits for a VM that is made of it. What is damaged is told; whoever takes it is refused then.
+ */
+export async function proveSets(
+  host: Host,
+  proofs: MemoryProofs,
+  isOver: () => boolean,
+): Promise<void> {
+  const { folders } = host;
+  for (const id of listNames(folders.sets)) {
+    for (const snapshot of readSet(folders, id)?.snapshots ?? []) {
+      if (isOver()) return;
+      await proofs.prove(setFolder(folders, id), snapshot).catch((error: unknown) => {
+        host.log(error instanceof ProviderError ? error.reason : String(error));
+      });
+    }
+  }
+}
