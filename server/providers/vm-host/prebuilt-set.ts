@@ -60,10 +60,8 @@ export async function originOf(host: Host, ref: SetRef, step: Step): Promise<Ori
   const named = ref.roles.find(({ image }) => image !== null);
   if (host.prebuilt === undefined) return fromHere(host, ref, null);
   const { settings, fetch } = host.prebuilt;
-  if (named !== undefined) {
-    const reason = `The pool is made from ${named.image ?? ''}, which is on this machine`;
-    return fromHere(host, ref, settings.wanted ? reason : null);
-  }
+  // What the registry's tag names is not the image that this pool names.
+  if (named !== undefined) return fromHere(host, ref, null);
   const hasBase = findImage(host.imagesDir, BASE_IMAGE) !== undefined;
   let decision = decidePrebuilt(settings, hasBase);
   let set: FetchedSet | null = null;

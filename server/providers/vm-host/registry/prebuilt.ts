@@ -22,7 +22,7 @@ export type PrebuiltDecision =
       readonly reason: null;
       readonly digest: string;
     }
-  /** The reason says why it is not the prebuilt one though that was wanted; null if it was not. */
+  /** The reason says why it is not the prebuilt one though one was named; null if none was. */
   | { readonly kind: 'USE'; readonly source: 'IMAGE'; readonly reason: string | null }
   | { readonly kind: 'ERROR'; readonly reason: string; readonly retryable: boolean };
 
@@ -38,21 +38,24 @@ export function decidePrebuilt(
 ): PrebuiltDecision {
   const { wanted, repository, tag } = settings;
   if (!wanted) return baseImage(hasBaseImage, null, false);
-  if (repository === undefined) {
-    return baseImage(hasBaseImage, 'SNAPSHOT_REGISTRY is not set, so nothing was fetched', false);
-  }
+  // Nobody named a registry: what is made here is what was wanted, and no fallback.
+  if (repository === undefined) return baseImage(hasBaseImage, null, false);
   const reference = `${repository}:${tag}`;
   if (fetched === undefined) return { kind: 'FETCH', reference };
   if (fetched.kind === 'HERE') {
     return { kind: 'USE', source: 'PREBUILT', reason: null, digest: fetched.digest };
   }
-  const reason = `The prebuilt image ${reference} could not be used: ${fetched.reason}`;
-  return baseImage(hasBaseImage, reason, fetched.retryable);
+  const { reason, retryable } = fetched;
+  const told = reason.includes(reference) ? reason : `${reference}: ${reason}`;
+  return baseImage(hasBaseImage, told, retryable);
 }
 
 function baseImage(isThere: boolean, reason: string | null, retryable: boolean): PrebuiltDecision {
   if (isThere) return { kind: 'USE', source: 'IMAGE', reason };
-  const why = reason ?? 'USE_PREBUILT_SNAPSHOT is false, so nothing was fetched';
-  const what = 'there is no base image on this machine either (npm run qemu:image builds it)';
-  return { kind: 'ERROR', reason: `${why}; ${what}`, retryable };
+  const what = 'there is no base image on this machine (npm run qemu:image builds it)';
+  const why =
+    reason === null
+      ? 'nothing was fetched, which USE_PREBUILT_SNAPSHOT and SNAPSHOT_REGISTRY decide'
+      : `the prebuilt snapshot could not be used: ${reason}`;
+  return { kind: 'ERROR', reason: `${what}; ${why}`, retryable };
 }

@@ -90,14 +90,14 @@ describe.runIf(missing === null)('prebuilt sets (needs QEMU)', { timeout: 60_000
     const nowhere = { repository: '127.0.0.1:9/lab/images' };
     const without = await on(folder, nowhere);
     await expect(make(without, 1)).rejects.toThrow(
-      /could not be used: .*; there is no base image on this machine either/,
+      /there is no base image on this machine .*; the prebuilt snapshot could not be used: ./,
     );
     await without.close();
     const provider = await on(folder, { ...nowhere, imageDir: images });
     const [captured] = await make(provider, 1);
     expect(captured?.made?.source).toBe('IMAGE');
     expect(captured?.made?.image).toMatch(/^base@/);
-    expect(captured?.made?.reason).toContain('could not be used');
+    expect(captured?.made?.reason).toContain(`${nowhere.repository}:`);
     await tearDown(provider, folder);
   });
 

@@ -18,12 +18,12 @@ const FETCH = { kind: 'FETCH', reference: `${repository}:${tag}` } as const;
 const PREBUILT = { kind: 'USE', source: 'PREBUILT', reason: null, digest: HERE.digest } as const;
 const base = (reason: string | null) => ({ kind: 'USE', source: 'IMAGE', reason }) as const;
 const error = (why: string, retryable: boolean) => {
-  const nothing = 'there is no base image on this machine either (npm run qemu:image builds it)';
-  return { kind: 'ERROR', reason: `${why}; ${nothing}`, retryable } as const;
+  const nothing = 'there is no base image on this machine (npm run qemu:image builds it)';
+  return { kind: 'ERROR', reason: `${nothing}; ${why}`, retryable } as const;
 };
-const OFF_WHY = 'USE_PREBUILT_SNAPSHOT is false, so nothing was fetched';
-const NOWHERE_WHY = 'SNAPSHOT_REGISTRY is not set, so nothing was fetched';
-const failed = (why: string) => `The prebuilt image ${repository}:${tag} could not be used: ${why}`;
+const UNFETCHED = 'nothing was fetched, which USE_PREBUILT_SNAPSHOT and SNAPSHOT_REGISTRY decide';
+const failed = (why: string) => `${repository}:${tag}: ${why}`;
+const unusable = (why: string) => `the prebuilt snapshot could not be used: ${failed(why)}`;
 
 type Row = [string, typeof ON | typeof NOWHERE, boolean, Fetched | undefined, PrebuiltDecision];
 
@@ -34,13 +34,13 @@ test.each<Row>([
   ['also without a base image', ON, false, HERE, PREBUILT],
   ['a registry that is down: base', ON, true, DOWN, base(failed(DOWN.reason))],
   ['a damaged image: base', ON, true, BAD, base(failed(BAD.reason))],
-  ['down and no base: try again', ON, false, DOWN, error(failed(DOWN.reason), true)],
-  ['damaged and no base: give up', ON, false, BAD, error(failed(BAD.reason), false)],
-  ['no registry: base', NOWHERE, true, undefined, base(NOWHERE_WHY)],
-  ['no registry, no base', NOWHERE, false, undefined, error(NOWHERE_WHY, false)],
+  ['down and no base: try again', ON, false, DOWN, error(unusable(DOWN.reason), true)],
+  ['damaged and no base: give up', ON, false, BAD, error(unusable(BAD.reason), false)],
+  ['no registry: base, and no fallback', NOWHERE, true, undefined, base(null)],
+  ['no registry, no base', NOWHERE, false, undefined, error(UNFETCHED, false)],
   ['switched off: base, as ordered', OFF, true, undefined, base(null)],
   ['switched off: what is here is not taken either', OFF, true, HERE, base(null)],
-  ['switched off, no base', OFF, false, undefined, error(OFF_WHY, false)],
+  ['switched off, no base', OFF, false, undefined, error(UNFETCHED, false)],
 ])('%s', (_title, settings, hasBase, fetched, decision) => {
   expect(decidePrebuilt(settings, hasBase, fetched)).toEqual(decision);
 });
