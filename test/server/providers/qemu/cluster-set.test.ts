@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -153,6 +153,7 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
       } finally {
         await provider.close();
         execFileSync('umount', [disk]);
+        rmdirSync(disk);
         provider = await qemuOn(folder);
       }
     },
