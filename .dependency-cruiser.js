@@ -77,7 +77,7 @@ export default {
       '^db/',
       '^schema/model/',
       '^server/reconcilers/reconciler\\.ts$',
-      '^server/(outside|step|golden-set|image-look|image-making)\\.ts$',
+      '^server/(outside|step|golden-set|making|turnover|image-look|image-making)\\.ts$',
       '^server/jobs/',
       PORTS,
     ]),
@@ -87,7 +87,10 @@ export default {
     refuse('server-no-browser-packages', { path: '^server/' }, { path: BROWSER }),
     refuse(
       'concrete-provider-only-in-main',
-      { path: '^(schema|db|server|client)/', pathNot: '^server/((main|open-providers)\\.ts$|providers/)' },
+      {
+        path: '^(schema|db|server|client)/',
+        pathNot: '^server/((main|open-providers)\\.ts$|providers/)',
+      },
       { path: '^server/providers/[^/]+/' },
     ),
     refuse('main-only-for-tests', { pathNot: '^(test|bin)/' }, { path: '^server/main\\.ts$' }),

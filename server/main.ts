@@ -25,7 +25,8 @@ import { realWorld, type World } from './world.ts';
 
 /**
  * The composition root: reads the settings, opens what there is, in the order in which each needs
- * the one before, and takes it down in the opposite order. `open-providers.ts` is the part that picks providers.
+ * the one before, and takes it down in the opposite order. `open-providers.ts` is the part of it
+ * that picks providers.
  */
 
 /** What stands below the API. */

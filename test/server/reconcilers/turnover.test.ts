@@ -64,7 +64,12 @@ describe('template sets', () => {
       made.push(setOf(yard, session));
     }
     const sets = currentSets(yard);
-    expect(made.toSorted()).toEqual([sets[0], sets[0], sets[1], sets[1]]);
+    expect(made.toSorted((a, b) => Number(a) - Number(b))).toEqual([
+      sets[0],
+      sets[0],
+      sets[1],
+      sets[1],
+    ]);
   });
 
   it('are more or fewer when the pool says so, and leave one by one', async () => {
@@ -223,7 +228,8 @@ describe('a refresh', () => {
         expect(session, `spawn ${n}`).toMatchObject({ status: 'RUNNING', fallbackReason: null });
         const [handle] = yard.store.read((db) => findVmsOfSession(db, session.id));
         const origin = session.servedFrom === 'POOL' ? 'WARM' : 'SNAPSHOT';
-        expect(handle).toMatchObject({ origin, spawnDurationMs: expect.any(Number) });
+        expect(handle?.origin).toBe(origin);
+        expect(handle?.spawnDurationMs).not.toBeNull();
         origins.add(origin);
         seen.add(setOf(yard, session));
         live.push(session);
@@ -234,7 +240,7 @@ describe('a refresh', () => {
       }
       expect(seen.size).toBeGreaterThan(spawns / 15);
       expect(seen).not.toContain(null);
-      expect([...origins].toSorted()).toEqual(['SNAPSHOT', 'WARM']);
+      expect(origins).toEqual(new Set(['SNAPSHOT', 'WARM']));
     },
     all ? 1_800_000 : undefined,
   );
