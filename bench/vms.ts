@@ -48,17 +48,23 @@ async function main(): Promise<void> {
   const tooLong = setTimeout(() => {
     throw new Error('the bench takes too long');
   }, LONGEST_MS);
-  const server = await startVmServer(folder, images);
   try {
-    await measure(server, wanted);
+    await measureOn(await startVmServer(folder, images), wanted);
   } catch (error) {
     console.error(readFileSync(join(folder, 'server.log'), 'utf8'));
     throw error;
   } finally {
     clearTimeout(tooLong);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureOn(server: VmServer, wanted: Wanted): Promise<void> {
+  try {
+    await measure(server, wanted);
+  } finally {
     await server.stop();
     endVms(server.stateFolder);
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
