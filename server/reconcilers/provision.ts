@@ -57,19 +57,30 @@ export function provision(deps: Deps): Reconciler {
 }
 
 function findWork(deps: Deps, db: Db, now: number): Found {
+  // A pool has many clusters to make at once, and is asked once.
+  const firstSetIsTaken = new Map<string, boolean>();
   const ready = findAtWork(db, 'CREATING', now).flatMap((cluster): Work[] => {
-    const { provider: kind } = getPool(db, cluster.poolId);
-    const capabilities = deps.provider(kind)?.capabilities;
-    if (capabilities?.goldenState === 'POOL' && waitsForSet(db, cluster)) return [];
-    return [workAt(deps, db, cluster.poolId, cluster.id, 'create')];
+    const { poolId } = cluster;
+    if (mayWaitForSet(cluster)) {
+      const isTaken = firstSetIsTaken.get(poolId) ?? takesFirstSet(deps, db, poolId);
+      firstSetIsTaken.set(poolId, isTaken);
+      if (isTaken) return [];
+    }
+    return [workAt(deps, db, poolId, cluster.id, 'create')];
   });
   return { ready, nextAt: nextWorkAt(db, 'CREATING', now) };
 }
 
-/** Where all start from the pool's set, a cluster nobody waits for waits for a set under way. */
-function waitsForSet(db: Db, cluster: Cluster): boolean {
-  if (cluster.sessionId !== null || cluster.wantedStrategy === 'BOOTSTRAP') return false;
-  const sets = findTemplateSets(db, cluster.poolId);
+/** Where all start from the pool's set, a cluster nobody waits for waits for the first of them. */
+function mayWaitForSet({ sessionId, wantedStrategy }: Cluster): boolean {
+  return sessionId === null && wantedStrategy !== 'BOOTSTRAP';
+}
+
+/** Whether all clusters of a pool start from its sets, and it is just about to have its first. */
+function takesFirstSet(deps: Deps, db: Db, poolId: string): boolean {
+  const { provider: kind } = getPool(db, poolId);
+  if (deps.provider(kind)?.capabilities.goldenState !== 'POOL') return false;
+  const sets = findTemplateSets(db, poolId);
   return !sets.some((s) => s.current) && sets.some((s) => s.status === 'CREATING');
 }
 
