@@ -12,10 +12,20 @@ const LEFT_OUT = [
 
 /** The files of unpacked packages, in order of their paths and owned by root. */
 export function packageEntries(root: string): ArchiveEntry[] {
-  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' });
-  const kept = paths.filter((path) => !LEFT_OUT.some((pattern) => pattern.test(path)));
+  const kept = pathsBelow(root).filter((path) => !LEFT_OUT.some((out) => out.test(path)));
   const entries = kept.flatMap((path) => entryAt(root, path));
   return [...entries, ...loaderLink(kept)].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * Not Node's recursive reading: that goes through links, and one to `/etc` would bring the files
+ * of this machine into an image.
+ */
+function pathsBelow(root: string, folder = ''): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((found) => {
+    const path = join(folder, found.name);
+    return found.isDirectory() ? [path, ...pathsBelow(root, path)] : [path];
+  });
 }
 
 function entryAt(root: string, path: string): ArchiveEntry[] {
