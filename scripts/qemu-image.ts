@@ -16,8 +16,8 @@ try {
   const started = world.elapsed();
   const image = await buildBase(world, folder);
   const seconds = ((world.elapsed() - started) / 1_000).toFixed(1);
-  const { kernelVersion } = image.boot;
-  console.log(`${imageRef(image)} in ${image.folder} (Linux ${kernelVersion}) in ${seconds} s`);
+  const linux = image.boot.kind === 'LAYERS' ? ` (Linux ${image.boot.kernelVersion})` : '';
+  console.log(`${imageRef(image)} in ${image.folder}${linux} in ${seconds} s`);
 } catch (error) {
   if (!(error instanceof BuildError)) throw error;
   console.error(`qemu:image: ${error.message}`);

@@ -3,7 +3,7 @@ import type { RoleSpec } from '../../../schema/model/template.ts';
 import { ProviderError } from '../provider.ts';
 import type { Host } from './host.ts';
 import type { MachineSize, Start } from './hypervisor.ts';
-import { BASE_IMAGE } from '../../../schema/model/image.ts';
+import { BASE_IMAGE, imageRef } from '../../../schema/model/image.ts';
 import { type Image, findImage } from './image-manifest.ts';
 import { rootFile } from './image/root-file.ts';
 import type { StoredSet, StoredSnapshot } from './set-store.ts';
@@ -37,7 +37,11 @@ export function imageFor(host: Host, spec: RoleSpec): Image {
 }
 
 /** How a guest boots from an image. */
-export function bootFrom({ folder, boot }: Image): Start {
+export function bootFrom({ folder, boot, ...image }: Image): Start {
+  if (boot.kind === 'DISK') {
+    const reason = `${imageRef(image)} is a disk, from which no guest can be started here yet`;
+    throw new ProviderError(reason, { retryable: false });
+  }
   const kernel = join(folder, boot.kernel.name);
   return { kind: 'BOOT', kernel, root: rootFile(folder, boot), commandLine: boot.commandLine };
 }

@@ -9,6 +9,9 @@ export const IMAGE_FORMAT = 2;
 /** The file that describes the version in whose folder it is. */
 export const IMAGE_MANIFEST = 'manifest.json';
 
+/** The machines a disk can be put into; with their version, for a snapshot fits no other. */
+export const DISK_MACHINE = /^pc-(i440fx|q35)-\d{1,2}\.\d{1,2}$/;
+
 const name = z.string().regex(IMAGE_NAME);
 const imageVersion = z.int().min(1);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -28,7 +31,26 @@ const layeredBoot = z.strictObject({
   commandLine: z.string(),
 });
 
-const boot = z.discriminatedUnion('kind', [layeredBoot]);
+const seconds = z.int().min(0).max(86_400);
+
+// Some of this comes from registries, and it all ends on a command line: nothing is free text.
+const diskBoot = z.strictObject({
+  kind: z.literal('DISK'),
+  disk: z.strictObject({
+    file: imageFile.shape.name,
+    format: z.enum(['qcow2', 'raw', 'vpc']),
+    virtualBytes: z.int().min(512).multipleOf(512),
+    bytes: imageFile.shape.bytes,
+    sha256: imageFile.shape.sha256,
+  }),
+  machine: z.string().regex(DISK_MACHINE),
+  bus: z.enum(['IDE', 'VIRTIO']),
+  video: z.enum(['std', 'cirrus']),
+  ready: z.strictObject({ quietSeconds: seconds, minSeconds: seconds, maxSeconds: seconds }),
+  agent: z.boolean(),
+});
+
+const boot = z.discriminatedUnion('kind', [layeredBoot, diskBoot]);
 
 const imageManifest = z.strictObject({
   format: z.literal(IMAGE_FORMAT),
@@ -56,6 +78,13 @@ export type ImageFile = z.infer<typeof imageFile>;
  */
 export type LayeredBoot = z.infer<typeof layeredBoot>;
 
+/**
+ * A guest that boots from a disk somebody made elsewhere. The disk is never written: what guests
+ * change lies over it. `ready` says how to tell, where there is no agent, that the guest has come
+ * up: its disk was quiet for that long, not before the first time and never after the last.
+ */
+export type DiskBoot = z.infer<typeof diskBoot>;
+
 /** How a guest starts from an image. */
 export type ImageBoot = z.infer<typeof boot>;
 
@@ -82,8 +111,10 @@ export function readImage(folder: string): Image | null {
 }
 
 /** All files that a guest needs to start. */
-export function bootFiles({ kernel, layers }: ImageBoot): readonly ImageFile[] {
-  return [kernel, ...layers];
+export function bootFiles(boot: ImageBoot): readonly ImageFile[] {
+  if (boot.kind === 'LAYERS') return [boot.kernel, ...boot.layers];
+  const { file, bytes, sha256 } = boot.disk;
+  return [{ name: file, bytes, sha256 }];
 }
 
 /** The images in a folder, by name, the newest version first. What is incomplete is passed over. */

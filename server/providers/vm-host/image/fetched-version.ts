@@ -1,10 +1,18 @@
 import { join } from 'node:path';
+import { imageRef } from '../../../../schema/model/image.ts';
 import type { World } from '../../../world.ts';
 import type { ImageRef } from '../../image-store.ts';
-import { type Image, type ImageFile, listImages, bootFiles } from '../image-manifest.ts';
+import { ProviderError } from '../../provider.ts';
+import {
+  type Image,
+  type ImageFile,
+  type ImageManifest,
+  bootFiles,
+  listImages,
+} from '../image-manifest.ts';
 import type { UnpackedBundle } from '../registry/unpack.ts';
 import { imageOf } from './bundle.ts';
-import { type Content, type FileSource, publishVersion, writeVersion } from './version-folder.ts';
+import { type FileSource, type Head, publishVersion, writeVersion } from './version-folder.ts';
 
 /** Makes a fetched bundle a version of an image. Files that are here already are shared. */
 export async function keepFetched(
@@ -16,40 +24,49 @@ export async function keepFetched(
   const { bundle, folder, work } = fetched;
   const { manifest } = imageOf(bundle);
   const here = listImages(imagesDir);
-  const source = (file: ImageFile): FileSource => sharedOf(here, file) ?? cameAs(folder, file);
-  const { kernelVersion, commandLine, kernel, layers } = manifest.boot;
-  const content: Content = {
+  const source = (file: ImageFile) => sharedOf(here, file) ?? cameAs(folder, file);
+  const { packages, contents, programs } = manifest;
+  const head: Head = {
+    name,
+    imageVersion,
+    parent: here.some(({ digest }) => digest === manifest.parent?.digest) ? manifest.parent : null,
+    source: 'PULLED',
+    packages,
+    contents,
+    programs,
+    compressedBytes: bundle.compressedBytes,
+    createdAt: world.now(),
+  };
+  return publishVersion(imagesDir, await writeFetched(join(work, 'image'), head, manifest, source));
+}
+
+type CameAs = Exclude<FileSource, { kind: 'DATA' }>;
+
+function writeFetched(
+  draft: string,
+  head: Head,
+  { boot, ...manifest }: ImageManifest,
+  source: (file: ImageFile) => CameAs,
+): Promise<Image> {
+  if (boot.kind === 'DISK') {
+    const reason = `${imageRef(manifest)} is a disk, which cannot be fetched yet`;
+    throw new ProviderError(reason, { retryable: false });
+  }
+  const { kernelVersion, commandLine, kernel, layers } = boot;
+  const content = {
     kernelVersion,
     commandLine,
     kernel: source(kernel),
     layers: layers.map(source),
   };
-  const { packages, contents, programs } = manifest;
-  const draft = await writeVersion(
-    join(work, 'image'),
-    {
-      name,
-      imageVersion,
-      parent: here.some(({ digest }) => digest === manifest.parent?.digest)
-        ? manifest.parent
-        : null,
-      source: 'PULLED',
-      packages,
-      contents,
-      programs,
-      compressedBytes: bundle.compressedBytes,
-      createdAt: world.now(),
-    },
-    content,
-  );
-  return publishVersion(imagesDir, draft);
+  return writeVersion(draft, head, content);
 }
 
-function cameAs(folder: string, file: ImageFile): FileSource {
+function cameAs(folder: string, file: ImageFile): CameAs {
   return { kind: 'FETCHED', path: join(folder, file.name), file };
 }
 
-function sharedOf(here: readonly Image[], file: ImageFile): FileSource | undefined {
+function sharedOf(here: readonly Image[], file: ImageFile): CameAs | undefined {
   for (const image of here) {
     const same = bootFiles(image.boot).find(({ sha256 }) => sha256 === file.sha256);
     if (same === undefined) continue;

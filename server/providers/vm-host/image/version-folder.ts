@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, open, rename } from 'node:fs/promises';
+import { link, mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { imageRef } from '../../../../schema/model/image.ts';
 import {
   IMAGE_FORMAT,
   IMAGE_MANIFEST,
+  type DiskBoot,
   type Image,
   type ImageBoot,
   type ImageFile,
   type ImageManifest,
+  type LayeredBoot,
   readImage,
   versionFolder,
 } from '../image-manifest.ts';
@@ -20,6 +22,8 @@ import { writeRoot } from './root-file.ts';
 /** The architecture of our guests, as OCI names it. */
 export const ARCH = 'amd64';
 const KERNEL = 'vmlinux';
+/** The unit in which a file system tells what a file takes of it. */
+const BLOCK = 512;
 
 /**
  * A file of a version: made for it, fetched, or one of another version, which is shared and not
@@ -40,8 +44,11 @@ export interface Content {
 /** What is said of a version besides its content. */
 export type Head = Omit<ImageManifest, 'format' | 'arch' | 'digest' | 'boot' | 'sizeBytes'>;
 
-/** The content of a version that is there, to be built on. */
-export function contentOf({ folder, boot }: Image): Content {
+/** The content of a version that is there, to be built on. A disk has none that we could add to. */
+export function contentOf({ folder, boot, ...image }: Image): Content {
+  if (boot.kind === 'DISK') {
+    throw new BuildError(`${imageRef(image)} is a disk, and nothing can be built on a disk`);
+  }
   const shared = (file: ImageFile) =>
     ({ kind: 'SHARED', path: join(folder, file.name), file }) as const;
   const { kernelVersion, commandLine } = boot;
@@ -50,7 +57,7 @@ export function contentOf({ folder, boot }: Image): Content {
 }
 
 /** How a guest starts from this content. */
-export function bootOf({ kernel, kernelVersion, commandLine, layers }: Content): ImageBoot {
+export function bootOf({ kernel, kernelVersion, commandLine, layers }: Content): LayeredBoot {
   return {
     kind: 'LAYERS',
     kernel: described(kernel, KERNEL),
@@ -76,6 +83,29 @@ export async function writeVersion(folder: string, head: Head, content: Content)
   await writeRoot(folder, boot);
   const own = [content.kernel, ...content.layers].filter(({ kind }) => kind !== 'SHARED');
   const sizeBytes = own.reduce((sum, source) => sum + lengthOf(source), 0) + joinedBytes(boot);
+  return describeVersion(folder, head, boot, sizeBytes);
+}
+
+/** Writes a version that is a disk. Its file lies on the same file system, forced to the disk. */
+export async function writeDiskVersion(
+  folder: string,
+  head: Head,
+  boot: DiskBoot,
+  disk: Exclude<FileSource, { kind: 'DATA' }>,
+): Promise<Image> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, boot.disk.file);
+  await writeSource(path, disk);
+  const { blocks } = await stat(path);
+  return describeVersion(folder, head, boot, disk.kind === 'SHARED' ? 0 : blocks * BLOCK);
+}
+
+function describeVersion(
+  folder: string,
+  head: Head,
+  boot: ImageBoot,
+  sizeBytes: number,
+): Promise<Image> {
   const manifest = { ...head, format: IMAGE_FORMAT, arch: ARCH, boot, sizeBytes } as const;
   return writeManifest(folder, { ...manifest, digest: digestOfBoot(boot) });
 }
@@ -105,7 +135,7 @@ export async function publishVersion(imagesDir: string, draft: Image): Promise<I
 }
 
 /** The bytes of the file in which more than one layer are joined. */
-function joinedBytes({ layers }: ImageBoot): number {
+function joinedBytes({ layers }: LayeredBoot): number {
   return layers.length < 2 ? 0 : layers.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
