@@ -6,6 +6,7 @@ import type { ServedFrom, SessionStatus } from '../schema/model/session.ts';
 import { lastSeq } from './change.ts';
 import { countByStatus } from './cluster-count.ts';
 import type { Db } from './connection.ts';
+import { type ImageEnd, measureMakings, type SetsMade } from './measure-storage.ts';
 
 /** What a monitoring system asks: how things stand, and what has been logged since it last did. */
 
@@ -109,6 +110,8 @@ export interface Logged {
   /** Resets that put a cluster back, one by one. */
   readonly resets: readonly { readonly pool: string; readonly durationMs: number }[];
   readonly records: readonly ProvisioningMeasure[];
+  readonly imageEnds: readonly ImageEnd[];
+  readonly setsMade: readonly SetsMade[];
 }
 
 type PoolCount<What> = What & { readonly pool: string; readonly count: number };
@@ -130,7 +133,8 @@ export function measureLog(db: Db, from: Counted, limit: number): Logged {
   const records = recordsBehind(db, from.record, limit);
   const record = records.at(-1)?.record ?? from.record;
   const within = sql`changes.seq > ${from.seq} AND changes.seq <= ${seq}`;
-  return { upTo: { seq, record }, ...countTransitions(db, within), records };
+  const makings = measureMakings(db, within);
+  return { upTo: { seq, record }, ...countTransitions(db, within), ...makings, records };
 }
 
 /** The end of a verb: what a claim does must not be cut in two. */
@@ -146,7 +150,10 @@ function endOfStretch(db: Db, seq: number, limit: number): number {
 
 type Stretch = ReturnType<typeof sql>;
 
-function countTransitions(db: Db, within: Stretch): Omit<Logged, 'upTo' | 'records'> {
+function countTransitions(
+  db: Db,
+  within: Stretch,
+): Pick<Logged, 'claims' | 'ends' | 'errors' | 'jobs' | 'resets'> {
   return {
     // A verb may move the session it has made: the last state is what its caller was told.
     claims: db.all(sql`

@@ -7,6 +7,7 @@ import {
   measurePools,
   type Counted,
 } from '../db/measure.ts';
+import { measureStorage } from '../db/measure-storage.ts';
 import { lastSeq } from '../db/change.ts';
 import { findPoolByName } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
@@ -116,6 +117,7 @@ class PrometheusMetrics implements Metrics {
       now: this.#parts.world.now(),
       pools: measurePools(db, 10 * MOST_POOLS),
       jobs: measureJobs(db),
+      storage: measureStorage(db),
       lagRows,
       lagSince: lagRows > 0 ? loggedAt(db, lastSeq(db) - lagRows) : undefined,
     };

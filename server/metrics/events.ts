@@ -34,6 +34,8 @@ export class EventMetrics {
       failures: counter('failures'),
       errors: counter('errors'),
       jobs: counter('jobs'),
+      images: counter('images'),
+      setsMade: counter('setsMade'),
     };
     this.#times = {
       answer: time('answer'),
@@ -41,6 +43,7 @@ export class EventMetrics {
       spawn: time('spawn'),
       making: time('making'),
       reset: time('reset'),
+      image: time('image'),
     };
   }
 
@@ -55,7 +58,8 @@ export class EventMetrics {
   }
 
   /** Counts a stretch of the log. */
-  count({ claims, ends, errors, jobs, resets, records }: Logged): void {
+  count(logged: Logged): void {
+    const { claims, ends, errors, jobs, resets, records } = logged;
     const { claims: claimed, ends: ended, errors: failed, jobs: finished } = this.#counters;
     const label = (name: string) => this.#pools.label(name);
     for (const { pool, status, count } of claims) claimed.inc({ pool: label(pool), status }, count);
@@ -68,6 +72,18 @@ export class EventMetrics {
       this.#times.reset.observe({ pool: label(pool) }, Math.max(0, durationMs) / 1_000);
     }
     for (const record of records) this.#countRecord(record, label(record.pool));
+    this.#countMakings(logged);
+  }
+
+  #countMakings({ imageEnds, setsMade }: Logged): void {
+    for (const { source, status, durationMs } of imageEnds) {
+      this.#counters.images.inc({ source, status });
+      if (status === 'READY') this.#times.image.observe({ source }, (durationMs ?? 0) / 1_000);
+    }
+    for (const { pool, source, fellBack, count } of setsMade) {
+      const labels = { pool: this.#pools.label(pool), source };
+      this.#counters.setsMade.inc({ ...labels, fallback: fellBack === 1 ? 'yes' : 'no' }, count);
+    }
   }
 
   #countRecord(record: ProvisioningMeasure, pool: string): void {
@@ -149,6 +165,16 @@ const COUNTERS = {
     help: 'Jobs that finished, by kind and how.',
     labelNames: ['kind', 'status'],
   },
+  images: {
+    name: 'snapyard_images_made_total',
+    help: 'Makings of images that ended: BUILT here or PULLED from a registry, READY or FAILED.',
+    labelNames: ['source', 'status'],
+  },
+  setsMade: {
+    name: 'snapyard_template_sets_made_total',
+    help: 'Template sets that became ready, by what they are made of.',
+    labelNames: ['pool', 'source', 'fallback'],
+  },
 };
 
 const TIMES = {
@@ -180,6 +206,12 @@ const TIMES = {
     name: 'snapyard_cluster_reset_duration_seconds',
     help: 'From the end of a session, or from the order, until its cluster was clean again.',
     labelNames: ['pool'],
+    buckets: SECONDS,
+  },
+  image: {
+    name: 'snapyard_image_making_duration_seconds',
+    help: 'How long it took to build an image, or to fetch it, without waiting.',
+    labelNames: ['source'],
     buckets: SECONDS,
   },
 };

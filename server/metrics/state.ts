@@ -1,6 +1,8 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import type { JobMeasure, PoolMeasure } from '../../db/measure.ts';
+import type { StorageMeasure } from '../../db/measure-storage.ts';
 import { CLUSTER_STATUSES } from '../../schema/model/cluster.ts';
+import { IMAGE_STATUSES } from '../../schema/model/image.ts';
 import { JOB_KINDS } from '../../schema/model/job.ts';
 import type { PoolNames } from './pool-names.ts';
 
@@ -30,6 +32,7 @@ export interface State {
   readonly now: number;
   readonly pools: readonly PoolMeasure[];
   readonly jobs: readonly JobMeasure[];
+  readonly storage: StorageMeasure;
   /** Rows of the log that the slowest reader has still before it. */
   readonly lagRows: number;
   /** When the oldest of them was logged. */
@@ -57,6 +60,9 @@ export class StateMetrics {
       sets: gauge('sets'),
       setBytes: gauge('setBytes'),
       setAge: gauge('setAge'),
+      images: gauge('images'),
+      imageBytes: gauge('imageBytes'),
+      snapshotBytes: gauge('snapshotBytes'),
       jobs: gauge('jobs'),
       subscribers: gauge('subscribers'),
       groups: gauge('groups'),
@@ -72,6 +78,7 @@ export class StateMetrics {
   show(state: State, http: HttpGauges): void {
     for (const gauge of Object.values(this.#gauges)) gauge.reset();
     for (const pool of state.pools.toSorted(longestWaitLast)) this.#showPool(pool, state.now);
+    this.#showStorage(state.storage);
     this.#showJobs(state.jobs);
     this.#showFeed(state);
     this.#gauges.subscribers.set(http.subscriptions());
@@ -100,6 +107,14 @@ export class StateMetrics {
     this.#gauges.setBytes.inc({ pool }, setBytes);
     const ageMs = oldestSet === null ? 0 : Math.max(0, now - oldestSet);
     this.#gauges.setAge.set({ pool }, ageMs / 1_000);
+  }
+
+  #showStorage({ images, goldenBytes, savedBytes }: StorageMeasure): void {
+    for (const status of IMAGE_STATUSES) this.#gauges.images.set({ status }, 0);
+    for (const { status, count } of images) this.#gauges.images.set({ status }, count);
+    this.#gauges.imageBytes.set(images.reduce((sum, { bytes }) => sum + bytes, 0));
+    this.#gauges.snapshotBytes.set({ kind: 'GOLDEN' }, goldenBytes);
+    this.#gauges.snapshotBytes.set({ kind: 'SAVED' }, savedBytes);
   }
 
   #showJobs(jobs: readonly JobMeasure[]): void {
@@ -169,6 +184,20 @@ const GAUGES = {
     name: 'snapyard_template_sets_oldest_age_seconds',
     help: 'Age of the oldest of them; 0 when there is none.',
     labelNames: ['pool'],
+  },
+  images: {
+    name: 'snapyard_images_count',
+    help: 'Versions of images, by status.',
+    labelNames: ['status'],
+  },
+  imageBytes: {
+    name: 'snapyard_images_bytes',
+    help: 'What they take on disk, as far as known; what versions share counts once.',
+  },
+  snapshotBytes: {
+    name: 'snapyard_snapshots_bytes',
+    help: 'What all snapshots take on disk, as far as known: golden states, and saved sessions.',
+    labelNames: ['kind'],
   },
   jobs: {
     name: 'snapyard_jobs_count',
