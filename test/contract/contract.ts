@@ -77,6 +77,13 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
     return poolSet;
   };
 
+  /** A cluster made as most are, of the pool's set where there is one: a boot each is dear. */
+  const have = async (ref: ClusterRef, by: Step) => {
+    if (capabilities.goldenState === 'CLUSTER') return create(ref, by);
+    const source = { kind: 'SET', set: await goldenSet(ref, by) } as const;
+    return bench.wait(bench.provider.ensureCluster(ref, source, by));
+  };
+
   test('a cluster that does not exist is seen to be absent', async () => {
     const ref = newRef();
     const { vms } = await look(ref);
@@ -126,7 +133,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a command gives its output, its complaints and its exit code', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     await handOver(ref, step(1));
     expect(await run(ref, ['true'])).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     expect((await run(ref, ['false'])).exitCode).toBe(1);
@@ -140,7 +147,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('arguments are data, whatever they look like', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     await handOver(ref, step(1));
     for (const word of AWKWARD) {
       expect((await run(ref, ['echo', word])).stdout).toBe(`${word}\n`);
@@ -169,7 +176,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a reset repeated by the same worker costs no second one', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const set = await goldenSet(ref, step(2));
     const by = step(3);
     const first = await reset(ref, set, by);
@@ -179,7 +186,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test.each(subject.interruptions)('a reset interrupted after %d ms is finished', async (ms) => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const set = await goldenSet(ref, step(2));
     await mark(ref, 'turn-1', step(3));
     const first = step(4, { signal: bench.abortAfter(ms) });
@@ -191,7 +198,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a set that is not there is no reason to try again', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const owner = capabilities.goldenState === 'CLUSTER' ? 'CLUSTER' : 'POOL';
     await expectRefused(reset(ref, setRef(ref, 99, owner), step(2)));
   });
@@ -200,7 +207,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
   const modes = capabilities.goldenState === 'CLUSTER' ? capabilities.captureModes : [firstMode];
   test.each(modes)('captured %s, the cluster answers as before', async (mode) => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     await handOver(ref, step(1));
     await run(ref, ['tee', FILE], 'kept');
     await capture(ref, step(2), mode);
@@ -210,8 +217,8 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a set tells of every role, and captured twice is captured once', async () => {
     const ref = newRef();
-    await create(ref, step(1));
-    const set = await capture(ref, step(2));
+    await have(ref, step(1));
+    const set = await goldenSet(ref, step(2));
     const source: SetSource = set.cluster === null ? { kind: 'IMAGE' } : idle(ref);
     const again = await bench.wait(bench.provider.ensureSet(source, set, firstMode, step(2)));
     expect(again.map(({ role }) => role).sort()).toEqual(set.roles.map(({ role }) => role).sort());
@@ -221,7 +228,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a cluster from a set has what the set had, and says so', async () => {
     const template = newRef();
-    await create(template, step(1));
+    await have(template, step(1));
     const set = await goldenSet(template, step(2));
     const ref = newRef();
     const source = { kind: 'SET', set } as const;
@@ -232,7 +239,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a worker that was overtaken is refused, and changes nothing', async () => {
     const ref = newRef();
-    await create(ref, step(5));
+    await have(ref, step(5));
     const set = await goldenSet(ref, step(6));
     await mark(ref, 'turn-6', step(6));
     await expectRefused(reset(ref, set, step(5)));
@@ -244,7 +251,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('what belongs to another installation is not touched', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const foreign = (fence: number) => step(fence, { installation: 'somebody-else' });
     await expectRefused(create(ref, foreign(9)));
     await expectRefused(mark(ref, 'turn-9', foreign(9)));
@@ -255,7 +262,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('everything there is listed until it is removed; then once more is fine', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const set = await capture(ref, step(2));
     const listed = await list();
     expect(listed).toContainEqual(clusterObject(ref));
@@ -272,7 +279,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('a cluster made again after its removal has nothing of the first', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     await handOver(ref, step(1));
     await run(ref, ['tee', FILE], 'secret');
     await gone(clusterObject(ref), step(2));
@@ -283,7 +290,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   test('another process finds every VM and set as the first left them', async () => {
     const ref = newRef();
-    await create(ref, step(1));
+    await have(ref, step(1));
     const set = await goldenSet(ref, step(2));
     await handOver(ref, step(3));
     await run(ref, ['tee', FILE], 'kept');
@@ -309,7 +316,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
       capabilities.wakes,
       async () => {
         const ref = newRef();
-        await create(ref, step(1));
+        await have(ref, step(1));
         const session = { id: 'session-1', owner: 'ada' };
         const awake = await bench.wait(bench.provider.wake(ref, session, step(2)));
         expectAnswering(ref, awake);
@@ -348,7 +355,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
       capabilities.savesSessions,
       async () => {
         const ref = newRef();
-        await create(ref, step(1));
+        await have(ref, step(1));
         await mark(ref, 'turn-1', step(1));
         await handOver(ref, step(1));
         await run(ref, ['tee', FILE], 'saved');
