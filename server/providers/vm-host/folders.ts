@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { World } from '../../world.ts';
@@ -76,8 +76,13 @@ export function listNames(folder: string): string[] {
 export function publishFolder(parent: string, name: string, fill: (draft: string) => void): void {
   const draft = join(parent, DRAFT + name);
   mkdirSync(draft, { recursive: true, mode: 0o700 });
-  fill(draft);
-  renameSync(draft, join(parent, name));
+  try {
+    fill(draft);
+    renameSync(draft, join(parent, name));
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** Removes a folder: it is gone from its place at once, its content a little later. */

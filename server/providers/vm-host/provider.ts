@@ -9,6 +9,7 @@ import type { SessionRef, SetRef, SetSource, Sighting, Step, VmRef } from '../pr
 import { ProviderError } from '../provider.ts';
 import { type ClusterTurn, goOn } from './cluster-stream.ts';
 import { Clusters } from './clusters.ts';
+import { toldOfDisk, toldOfRoom } from './disk-trouble.ts';
 import { type Folders, removeLeftovers } from './folders.ts';
 import type { Host } from './host.ts';
 import type { Hypervisor } from './hypervisor.ts';
@@ -118,7 +119,12 @@ class VmHost implements Provider {
     // The cluster is held only while its VMs stand still, not while the set is made of them.
     const turn: ClusterTurn = (work) =>
       source.kind === 'CLUSTER' ? this.#turn(source.cluster, work) : work();
-    return this.#turn(set, () => ensureSet(this.#host, source, set, step, turn));
+    const { sets } = this.#host.folders;
+    return this.#turn(set, () =>
+      ensureSet(this.#host, source, set, step, turn).catch(async (error: unknown) => {
+        throw await toldOfRoom(toldOfDisk(error, sets), sets, set.roles);
+      }),
+    );
   }
 
   mark(cluster: ClusterRef, mark: string, step: Step): Promise<void> {
@@ -158,7 +164,9 @@ class VmHost implements Provider {
 
   /** Identifiers are unique over clusters and sets alike. */
   #turn<T>(object: { readonly id: string }, work: () => Promise<T>): Promise<T> {
-    return this.#turns.take(object.id, work);
+    return this.#turns.take(object.id, work).catch((error: unknown) => {
+      throw toldOfDisk(error, this.#host.folders.state);
+    });
   }
 }
 

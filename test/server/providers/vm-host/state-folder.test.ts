@@ -4,12 +4,14 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ProviderError } from '../../../../server/providers/provider.ts';
 import { qemuAvailability } from '../../../../server/providers/qemu/availability.ts';
 import {
   Accelerators,
   probe,
   probeFirmware,
 } from '../../../../server/providers/qemu/accelerator.ts';
+import { toldOfDisk, toldOfRoom } from '../../../../server/providers/vm-host/disk-trouble.ts';
 import {
   makeFolders,
   publishFolder,
@@ -56,6 +58,24 @@ test('a folder appears whole, goes at once, and what a crash left is removed', a
   await removeLeftovers(folders);
   expect(readdirSync(folders.vms)).toEqual([]);
   expect(readdirSync(folders.sets)).toEqual(['.new-set-1']);
+});
+
+test('what cannot be stored leaves nothing, and is told as what people can mend', async () => {
+  const folders = makeFolders(folder, undefined);
+  const full = Object.assign(new Error('write'), { code: 'ENOSPC' });
+  const fill = () => {
+    throw full;
+  };
+  expect(() => publishFolder(folders.vms, 'vm-1', fill)).toThrow(full);
+  expect(readdirSync(folders.vms)).toEqual([]);
+  const told = toldOfDisk(full, folder);
+  expect(told).toMatchObject({ retryable: true, reason: expect.stringContaining('no room left') });
+  const bug = new TypeError('no trouble with a disk');
+  expect(toldOfDisk(bug, folder)).toBe(bug);
+  const ended = new ProviderError('The VM ended', { retryable: true });
+  expect(await toldOfRoom(ended, folder, [{ memoryMiB: 1 }])).toBe(ended);
+  const tooMuch = [{ memoryMiB: 1_048_576 }];
+  expect(String(await toldOfRoom(ended, folder, tooMuch))).toMatch(/ended; its memory .* room for/);
 });
 
 test('a name cannot lead out of the folder, nor a path be too long for a socket', () => {

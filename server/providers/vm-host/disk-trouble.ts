@@ -1,0 +1,45 @@
+import { statfs } from 'node:fs/promises';
+import type { RoleSpec } from '../../../schema/model/template.ts';
+import { ProviderError } from '../provider.ts';
+
+/** What the operating system says of a disk, in words. */
+const TROUBLES: ReadonlyMap<unknown, string> = new Map([
+  ['ENOSPC', 'there is no room left on its disk'],
+  ['EDQUOT', 'no more may be stored there'],
+  ['EROFS', 'its disk can only be read'],
+  ['EIO', 'its disk cannot be read or written'],
+]);
+const MIB = 2 ** 20;
+
+/**
+ * What went wrong, told so that people know what to mend: trouble with the disk below the folder
+ * passes when somebody makes room there, and until then it is no fault of ours.
+ */
+export function toldOfDisk(error: unknown, folder: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const trouble = TROUBLES.get(code);
+  if (trouble === undefined) return error;
+  return new ProviderError(`Nothing can be stored in ${folder}: ${trouble}`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+/**
+ * Why a set could not be made, with the room there is where it is less than its memory may take:
+ * a VM whose memory finds no room on the disk just ends, and says nothing.
+ */
+export async function toldOfRoom(
+  error: unknown,
+  folder: string,
+  roles: readonly Pick<RoleSpec, 'memoryMiB'>[],
+): Promise<unknown> {
+  if (!(error instanceof ProviderError)) return error;
+  const { reason, retryable, lostSet } = error;
+  const needed = roles.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+  const { bavail, bsize } = await statfs(folder);
+  const free = Math.floor((bavail * bsize) / MIB);
+  if (free >= needed) return error;
+  const room = `its memory may take ${needed} MiB, and in ${folder} there is room for ${free}`;
+  return new ProviderError(`${reason}; ${room}`, { retryable, lostSet, cause: error });
+}
