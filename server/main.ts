@@ -126,8 +126,9 @@ function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: M
   const { config, world, log, store, images } = ground;
   const fault = (error: unknown, about: string) => log.error({ err: error }, about);
   const imageTags = images && askTags(images, world, fault);
+  const { saved: savedLimits, microDefaults } = config;
   const verbsFor = metrics.timing(
-    createControlPlane({ store, findTraits, savedLimits: config.saved, images, imageTags }),
+    createControlPlane({ store, findTraits, savedLimits, microDefaults, images, imageTags }),
   );
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor, feedFor });

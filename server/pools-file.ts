@@ -15,7 +15,13 @@ import { Refusal } from '../schema/model/refusal.ts';
 import type { RoleSpec } from '../schema/model/template.ts';
 import { ConfigurationError, type Config } from './config.ts';
 import type { Catalogue } from './image-builds.ts';
-import { addPool, poolSettings, poolTemplate, type FindTraits } from './pools.ts';
+import {
+  addPool,
+  poolSettings,
+  poolTemplate,
+  withMicroDefaults,
+  type FindTraits,
+} from './pools.ts';
 
 /** The pools that a server begins with. */
 type WantedPools = readonly CreateClusterPoolInput[];
@@ -26,21 +32,11 @@ const MICRO: CreateClusterPoolInput = { name: 'micro', provider: 'QEMU' };
 /** The pools wanted: those of the file, else the default ones this host can have. */
 function wantedPools(config: Config, findTraits: FindTraits): WantedPools {
   const pools = config.pools === undefined ? defaultPools(findTraits) : readPools(config.pools);
-  return pools.map((pool) => withMicroDefaults(pool, config));
+  return pools.map((pool) => withMicroDefaults(pool, config.microDefaults));
 }
 
 function defaultPools(findTraits: FindTraits): WantedPools {
   return findTraits('QEMU') === undefined ? [CKS] : [CKS, MICRO];
-}
-
-function withMicroDefaults(pool: CreateClusterPoolInput, config: Config): CreateClusterPoolInput {
-  if (pool.provider !== 'QEMU' && pool.provider !== 'FIRECRACKER') return pool;
-  const { size, snapshotMaxAgeSeconds } = config.microDefaults;
-  return {
-    ...pool,
-    size: pool.size ?? size,
-    snapshotMaxAgeSeconds: pool.snapshotMaxAgeSeconds ?? snapshotMaxAgeSeconds,
-  };
 }
 
 const list = z.array(z.unknown(), 'must be a list of pools');

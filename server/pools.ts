@@ -40,6 +40,12 @@ const SLOW = {
   templateSets: 1,
 } as const;
 
+/** What the settings say of pools of micro-VMs that say nothing themselves. */
+export interface MicroDefaults {
+  readonly size: number | undefined;
+  readonly snapshotMaxAgeSeconds: number | undefined;
+}
+
 const KIND_DEFAULTS = { SIMULATOR: SLOW, KUBEVIRT: SLOW, QEMU: MICRO, FIRECRACKER: MICRO } as const;
 
 /** What people do to have a provider that is not there. */
@@ -50,6 +56,19 @@ const HOW_TO_GET: Readonly<Record<ProviderKind, string>> = {
   QEMU: 'install QEMU and build an image (npm run qemu:image)',
   FIRECRACKER: 'it needs KVM, Firecracker and an image (docs/firecracker.md)',
 };
+
+/** A wish for a pool, with what the settings say where it says nothing. */
+export function withMicroDefaults(
+  input: CreateClusterPoolInput,
+  settings: MicroDefaults | undefined,
+): CreateClusterPoolInput {
+  if (KIND_DEFAULTS[input.provider] !== MICRO) return input;
+  return {
+    ...input,
+    size: input.size ?? settings?.size,
+    snapshotMaxAgeSeconds: input.snapshotMaxAgeSeconds ?? settings?.snapshotMaxAgeSeconds,
+  };
+}
 
 /** The settings of a pool as it is made, all but its template. */
 type Settings = Omit<Parameters<typeof insertPool>[1], 'templateId' | 'awake'>;

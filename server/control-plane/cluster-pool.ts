@@ -9,7 +9,7 @@ import type { Why } from '../../schema/model/change.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import type { Job } from '../../schema/model/job.ts';
 import { Conflict, WrongState } from '../../schema/model/refusal.ts';
-import { addPool, assertTemplateSets } from '../pools.ts';
+import { addPool, assertTemplateSets, withMicroDefaults } from '../pools.ts';
 import { requestCancel } from './job.ts';
 import { asked, poolNamed, RESUMED, wakePool, type VerbParts } from './verb.ts';
 
@@ -25,11 +25,14 @@ type PoolVerbs = Pick<
 
 /** What can be done about pools. */
 export function clusterPoolVerbs(parts: VerbParts): PoolVerbs {
-  const { store, viewer, findTraits, images } = parts;
+  const { store, viewer, findTraits, images, microDefaults } = parts;
   const why = asked(viewer, 'ADMIN');
   return {
     createClusterPool: (input) =>
-      store.transact((tx) => addPool(tx, input, findTraits, why, images?.catalogue())),
+      store.transact((tx) => {
+        const wanted = withMicroDefaults(input, microDefaults);
+        return addPool(tx, wanted, findTraits, why, images?.catalogue());
+      }),
     updateClusterPool: (input) => store.transact((tx) => update(parts, tx, input)),
     deleteClusterPool: (name) => removePool(parts, name),
     bootstrapPool: (name) => store.transact((tx) => bootstrap(parts, tx, name)),

@@ -7,7 +7,7 @@ import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { NotFound } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
-import type { FindTraits } from '../pools.ts';
+import type { FindTraits, MicroDefaults } from '../pools.ts';
 import type { ImageStore } from '../providers/image-store.ts';
 
 /** Where the ways into a session's VMs come from; providers add what they have. */
@@ -35,6 +35,8 @@ export interface ControlPlaneParts {
   readonly imageTags?: (() => Promise<ImageTags>) | undefined;
   /** How much owners may keep of sessions; the usual when left out. */
   readonly savedLimits?: SavedLimits | undefined;
+  /** What pools of micro-VMs get that say nothing themselves; the usual when left out. */
+  readonly microDefaults?: MicroDefaults | undefined;
 }
 
 /** What one viewer's verbs are made of. */
