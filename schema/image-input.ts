@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IMAGE_NAME } from './model/image.ts';
+import { faultOfPath, IMAGE_NAME } from './model/image.ts';
 import { readReference, TAG } from './model/registry-reference.ts';
 
 /**
@@ -24,9 +24,9 @@ const packageName = z
 const path = z
   .string()
   .max(1_024)
-  .regex(/^(\/[^/\0\n]+)+$/, 'must be a whole path such as /etc/motd')
-  .refine((text) => !text.split('/').some((part) => part === '.' || part === '..'), {
-    message: 'must not contain . or ..',
+  .superRefine((text, context) => {
+    const message = faultOfPath(text);
+    if (message !== null) context.addIssue({ code: 'custom', message });
   });
 
 const files = z

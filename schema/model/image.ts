@@ -116,3 +116,15 @@ function written({ parent, packages, files, steps }: ImageRecipe): string {
   const paths = Object.keys(files).sort();
   return JSON.stringify([parent, packages, paths.map((path) => [path, files[path]]), steps]);
 }
+
+/** Folders that a guest mounts something over, or that are the agent's own. */
+const KEPT_OUT = /^\/(proc|sys|dev|run|tmp|lib\/snapyard|var\/lib\/snapyard)(\/|$)/;
+const PATH = /^(\/[A-Za-z0-9._+@-]+)+$/;
+
+/** What is wrong with the path of a file in a recipe; null when nothing is. */
+export function faultOfPath(path: string): string | null {
+  if (!PATH.test(path) || path.split('/').some((part) => part === '.' || part === '..')) {
+    return `${path} must be a plain path that begins with /`;
+  }
+  return KEPT_OUT.test(path) ? `${path} lies where an image keeps no files` : null;
+}

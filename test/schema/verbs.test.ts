@@ -185,6 +185,8 @@ test.each([
   ['buildImage', 'name: "a" steps: [[]]', 'steps.0'],
   ['buildImage', 'name: "a" files: [{ path: "/a/../b" content: "" }]', 'files.0.path'],
   ['buildImage', 'name: "a" files: [{ path: "etc/motd" content: "" }]', 'files.0.path'],
+  ['buildImage', 'name: "a" files: [{ path: "/tmp/a" content: "" }]', 'files.0.path'],
+  ['buildImage', 'name: "a" files: [{ path: "/a b" content: "" }]', 'files.0.path'],
   [
     'buildImage',
     'name: "a" files: [{ path: "/a" content: "" } { path: "/a" content: "" }]',

@@ -1,10 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { LineCounter, type Document, isNode, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type CatalogueEntry, IMAGE_NAME } from '../../../../schema/model/image.ts';
+import { type CatalogueEntry, IMAGE_NAME, faultOfPath } from '../../../../schema/model/image.ts';
 import { ProviderError } from '../../provider.ts';
 import { BUILT_IN_CATALOGUE } from './built-in-catalogue.ts';
-import { faultOfPath } from './recipe.ts';
 
 const MOST_TEXT = 1024 * 1024;
 

@@ -1,20 +1,9 @@
-import type { ImageRecipe } from '../../../../schema/model/image.ts';
+import { type ImageRecipe, faultOfPath } from '../../../../schema/model/image.ts';
 import type { ArchiveEntry } from './cpio.ts';
 import { BuildError } from './build-error.ts';
 
-/** Folders that a guest mounts something over, or that are the agent's own. */
-const NOT_OURS = /^\/(proc|sys|dev|run|tmp|lib\/snapyard|var\/lib\/snapyard)(\/|$)/;
-const PATH = /^(\/[A-Za-z0-9._+@-]+)+$/;
 const TEXT = 0o644;
 const PROGRAM = 0o755;
-
-/** What is wrong with the path of a file in a recipe; null when nothing is. */
-export function faultOfPath(path: string): string | null {
-  if (!PATH.test(path) || path.split('/').some((part) => part === '.' || part === '..')) {
-    return `${path} must be a plain path that begins with /`;
-  }
-  return NOT_OURS.test(path) ? `${path} lies where an image keeps no files` : null;
-}
 
 /** The files of a recipe. One that begins with `#!` is a program. */
 export function recipeEntries({ files }: ImageRecipe): ArchiveEntry[] {
