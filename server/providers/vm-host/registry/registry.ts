@@ -149,7 +149,9 @@ class SkopeoRegistry implements Registry {
     const what = `Listing the tags of ${of.host}/${of.repository}`;
     const args = ['list-tags', ...this.#access('', of.host), address];
     const answer = await this.#run(what, args, task, { maxOutput: MOST_TAGS_TEXT });
-    return tagList.parse(jsonOf(answer.toString())).Tags.toSorted();
+    const read = tagList.safeParse(jsonOf(answer.toString()));
+    if (read.success) return read.data.Tags.toSorted();
+    throw new ProviderError(`${what}: the answer is not understood`, { retryable: false });
   }
 
   /** What is behind an address, judged before any chunk of it is fetched. */
