@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { readEnd } from '../vm-host/process.ts';
 
 /** What a log may hold before it begins anew. */
 const MOST = 1024 * 1024;
@@ -21,9 +22,5 @@ export function boundLog(path: string): void {
 
 /** What the guest and its process wrote last; empty when there is nothing. */
 export function tailOf(path: string): string {
-  try {
-    return readFileSync(path).subarray(-TAIL).toString('utf8');
-  } catch {
-    return '';
-  }
+  return readEnd(path, TAIL);
 }

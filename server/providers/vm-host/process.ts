@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 
 const POLL_MS = 5;
 const KILL_MS = 5_000;
 const LOG_TAIL = 600;
+/** As much of a log as is read for that. */
+const LOG_READ = 4_096;
 
 /** A process as nobody can confuse it: numbers are used again, the time of the start is not. */
 export interface ProcessId {
@@ -79,8 +81,25 @@ export async function killProcess(world: World, id: ProcessId): Promise<void> {
 
 /** The end of what the program wrote to its log, on one line; empty when it wrote nothing. */
 export function lastWords(logFile: string): string {
-  const lines = readText(logFile).trim().split('\n');
+  const lines = readEnd(logFile, LOG_READ).trim().split('\n');
   return lines.slice(-3).join(' | ').slice(-LOG_TAIL);
+}
+
+/** The last bytes of a file, as text: it may be as large as a guest likes. Empty without one. */
+export function readEnd(path: string, bytes: number): string {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(file);
+      const end = Buffer.alloc(Math.min(size, bytes));
+      const length = readSync(file, end, 0, end.length, size - end.length);
+      return end.toString('utf8', 0, length);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return '';
+  }
 }
 
 function readText(path: string): string {
