@@ -10,7 +10,9 @@ import { resolveReference } from '../registry/reference.ts';
 import { type Pulled, type RegistrySettings, openRegistry } from '../registry/registry.ts';
 import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
 import { type Image, versionFolder } from '../image-manifest.ts';
-import { type Captured, bundleOf } from './bundle.ts';
+import { refuseOtherDisk } from '../disk/inspect.ts';
+import { asProviderError } from './build-error.ts';
+import { type Captured, bundleOf, imageOf } from './bundle.ts';
 import { ARCH, writeManifest } from './version-folder.ts';
 import { inWorkFolder } from './work-folder.ts';
 
@@ -82,14 +84,21 @@ export class Exchange {
     return registry.pull(from, layout, this.#limits(), transfer);
   }
 
-  /** Puts the files of a bundle that was fetched into a folder. */
-  unpack(
+  /** Puts the files of a bundle that was fetched into a folder; stops at one that is no image. */
+  async unpack(
     { layout, digest }: Pick<Pulled, 'layout' | 'digest'>,
     into: string,
     { signal, progress }: ExchangeTask,
   ): Promise<UnpackedBundle> {
     progress('unpack');
-    return unpackBundle(layout, digest, into, this.#limits(), { world: this.#world, signal });
+    const task = { world: this.#world, signal };
+    const unpacked = await unpackBundle(layout, digest, into, this.#limits(), task);
+    const { boot } = imageOf(unpacked).manifest;
+    if (boot.kind === 'DISK') {
+      const path = join(into, boot.disk.file);
+      await asProviderError(refuseOtherDisk(path, boot, this.#settings.diskSizeBytes));
+    }
+    return unpacked;
   }
 
   #limits() {

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import { imageRef } from '../../../../schema/model/image.ts';
 import type { World } from '../../../world.ts';
 import type { ImageRef } from '../../image-store.ts';
-import { ProviderError } from '../../provider.ts';
 import {
   type Image,
   type ImageFile,
@@ -12,7 +10,13 @@ import {
 } from '../image-manifest.ts';
 import type { UnpackedBundle } from '../registry/unpack.ts';
 import { imageOf } from './bundle.ts';
-import { type FileSource, type Head, publishVersion, writeVersion } from './version-folder.ts';
+import {
+  type FileSource,
+  type Head,
+  publishVersion,
+  writeDiskVersion,
+  writeVersion,
+} from './version-folder.ts';
 
 /** Makes a fetched bundle a version of an image. Files that are here already are shared. */
 export async function keepFetched(
@@ -45,12 +49,12 @@ type CameAs = Exclude<FileSource, { kind: 'DATA' }>;
 function writeFetched(
   draft: string,
   head: Head,
-  { boot, ...manifest }: ImageManifest,
+  { boot }: ImageManifest,
   source: (file: ImageFile) => CameAs,
 ): Promise<Image> {
   if (boot.kind === 'DISK') {
-    const reason = `${imageRef(manifest)} is a disk, which cannot be fetched yet`;
-    throw new ProviderError(reason, { retryable: false });
+    const { file, bytes, sha256 } = boot.disk;
+    return writeDiskVersion(draft, head, boot, source({ name: file, bytes, sha256 }));
   }
   const { kernelVersion, commandLine, kernel, layers } = boot;
   const content = {
