@@ -126,7 +126,7 @@ class FirecrackerControl implements Control {
 
   /** A VM that is to be restored must be told nothing before that. */
   async begin({ start, size }: VmPlan): Promise<void> {
-    if (start.kind === 'RESTORE') return;
+    if (start.kind !== 'BOOT') return;
     await this.#api.order('PUT /machine-config', {
       vcpu_count: size.cpuCores,
       mem_size_mib: size.memoryMiB,

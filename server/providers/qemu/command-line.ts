@@ -1,4 +1,5 @@
-import type { VmPlan, Start } from '../vm-host/hypervisor.ts';
+import type { Fittings } from '../vm-host/fittings.ts';
+import type { DiskLayer, VmPlan, Start } from '../vm-host/hypervisor.ts';
 import type { Accelerator } from './settings.ts';
 
 /** What a guest sees of its machine. A snapshot can be restored on exactly the same only. */
@@ -8,6 +9,7 @@ export interface Hardware {
   readonly accel: Accelerator;
   readonly cpuCores: number;
   readonly memoryMiB: number;
+  readonly fittings?: Fittings | undefined;
 }
 
 /** One VM as QEMU is told of it. */
@@ -25,32 +27,71 @@ export const CONSOLE = 'console0';
 /**
  * The devices, in their order, without anything that differs from VM to VM. The console is a ring
  * in memory: a guest can write to it for ever and fills no disk. The cache of translated code is
- * capped, else it grows for the life of the VM.
+ * capped, else it grows for the life of the VM. Where there is a disk, `top` is its upmost layer,
+ * of which there are more with every capture.
  */
-export function devices(hardware: Hardware): string[] {
-  const { machine, cpu, accel, cpuCores, memoryMiB } = hardware;
+export function devices(hardware: Hardware, top = ''): string[] {
+  const { machine, cpu, accel, cpuCores, memoryMiB, fittings } = hardware;
   return [
-    ['-machine', `${machine},memory-backend=ram0`],
+    ['-machine', `${fittings?.platform?.machine ?? machine},memory-backend=ram0`],
     ['-cpu', cpu, '-smp', String(cpuCores), '-m', String(memoryMiB)],
     // With one thread for all CPUs some VMs keep polling after they were paused.
     ['-accel', accel === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=32'],
     ['-chardev', `ringbuf,id=${CONSOLE},size=65536`, '-serial', `chardev:${CONSOLE}`],
+    ...(fittings?.platform?.agent === false ? [] : agentDevices()),
+    ...(fittings === undefined ? [] : fittedDevices(fittings, top)),
+  ].flat();
+}
+
+function agentDevices(): string[][] {
+  return [
     ['-device', 'virtio-serial-pci,id=serial0'],
     ['-device', `virtserialport,bus=serial0.0,chardev=agent0,name=${AGENT_PORT}`],
     ['-device', 'vmgenid,guid=auto'],
-  ].flat();
+  ];
+}
+
+function fittedDevices({ disk, platform }: Fittings, top: string): string[][] {
+  const device = disk.bus === 'IDE' ? 'ide-hd' : 'virtio-blk-pci';
+  const drive = ['-device', `${device},id=disk0,drive=${top}`];
+  if (platform === null) return [drive];
+  return [['-device', platform.video === 'cirrus' ? 'cirrus-vga' : 'VGA'], drive];
+}
+
+/** How QEMU calls a layer of the disk, by its number from the lowest. */
+export function layerName(at: number): string {
+  return `layer${at}`;
+}
+
+/**
+ * One layer as QEMU is told of it. What is below it is always said, so that nothing written in
+ * the file decides which files QEMU opens.
+ */
+export function layerNode({ path, format }: DiskLayer, at: number, below: string | null) {
+  const file = { driver: 'file', filename: path };
+  const node = { driver: format, 'node-name': layerName(at), file };
+  return format === 'qcow2' ? { ...node, backing: below } : node;
+}
+
+function diskArguments(layers: readonly DiskLayer[]): string[] {
+  return layers.flatMap((layer, at) => {
+    const node = layerNode(layer, at, at === 0 ? null : layerName(at - 1));
+    const mode = at < layers.length - 1 ? { 'read-only': true } : { discard: 'unmap' };
+    return ['-blockdev', JSON.stringify({ ...node, ...mode })];
+  });
 }
 
 /** The whole command line: a pure function of the VM, so that it can be tested without one. */
 export function qemuArguments(machine: Machine): string[] {
-  const { name, uuid, files, hardware } = machine;
+  const { name, uuid, files, hardware, layers = [] } = machine;
   return [
     ['-nodefaults', '-no-user-config', '-display', 'none', '-name', name, '-uuid', uuid],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ['-object', memoryBackend(machine)],
     ['-chardev', socket('qmp0', files.control), '-mon', 'chardev=qmp0,mode=control'],
     ['-chardev', socket('agent0', files.agent)],
-    devices(hardware),
+    diskArguments(layers),
+    devices(hardware, layerName(layers.length - 1)),
     startArguments(machine.start),
   ].flat();
 }
@@ -75,6 +116,7 @@ function memoryBackend({ memory, hardware, canOpenReadOnly }: Machine): string {
  */
 function startArguments(start: Start): string[] {
   if (start.kind === 'RESTORE') return ['-action', 'reboot=shutdown', '-S', '-incoming', 'defer'];
+  if (start.kind === 'BOOT_DISK') return ['-action', 'reboot=shutdown,shutdown=pause'];
   const kernel = ['-kernel', start.kernel, '-initrd', start.root, '-append', start.commandLine];
   return ['-action', 'reboot=shutdown,shutdown=pause', ...kernel];
 }

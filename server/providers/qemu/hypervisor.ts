@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { Control, Hypervisor, MachineSize } from '../vm-host/hypervisor.ts';
-import type { SnapshotFiles, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
+import type { DiskSwitch, SnapshotFiles, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
 import { isRecord } from '../vm-host/json-file.ts';
 import type { StoredFile } from '../vm-host/set-store.ts';
 import type { VmHostSettings } from '../vm-host/settings.ts';
@@ -10,7 +10,7 @@ import { connectWhen } from '../vm-host/socket.ts';
 import type { Limit } from '../vm-host/within.ts';
 import { type Accelerators, guestCpu } from './accelerator.ts';
 import type { QemuVersion } from './availability.ts';
-import { CONSOLE, type Hardware, devices, qemuArguments } from './command-line.ts';
+import { CONSOLE, type Hardware, devices, layerName, qemuArguments } from './command-line.ts';
 import { Qmp } from './qmp.ts';
 import type { QemuSettings } from './settings.ts';
 import { captureAll, captureDevices, loadAll, loadDevices } from './transfer.ts';
@@ -31,6 +31,7 @@ export class QemuHypervisor implements Hypervisor {
   readonly program: string;
   readonly version: string;
   readonly capturesRunning = true;
+  readonly fits = true;
   readonly #here: QemuHere;
 
   constructor(here: QemuHere) {
@@ -49,7 +50,10 @@ export class QemuHypervisor implements Hypervisor {
     const { major, minor } = this.#here.found;
     const hardware = this.#hardware(size);
     const cpu = guestCpu(hardware.accel).host ?? 'any CPU';
-    return [`QEMU ${major}.${minor} on ${cpu}:`, ...devices(hardware)].join(' ');
+    const bytes = size.fittings?.disk.bytes;
+    const disk = bytes === undefined ? [] : [`with ${bytes} bytes`];
+    const parts = [...devices(hardware, 'disk'), ...disk];
+    return [`QEMU ${major}.${minor} on ${cpu}:`, ...parts].join(' ');
   }
 
   async control(vm: VmSite, limit: Limit): Promise<Control> {
@@ -80,10 +84,10 @@ export class QemuHypervisor implements Hypervisor {
     return this.#here.accelerators.giveUp(reason);
   }
 
-  #hardware({ cpuCores, memoryMiB }: MachineSize): Hardware {
+  #hardware({ cpuCores, memoryMiB, fittings }: MachineSize): Hardware {
     const { current: accel } = this.#here.accelerators;
     const { machine } = this.#here.qemu;
-    return { machine, cpu: guestCpu(accel).cpu, accel, cpuCores, memoryMiB };
+    return { machine, cpu: guestCpu(accel).cpu, accel, cpuCores, memoryMiB, fittings };
   }
 }
 
@@ -130,8 +134,22 @@ class QemuControl implements Control {
     await this.#qmp.order('set-action', { shutdown: 'poweroff' });
   }
 
-  captureAll(file: string, signal: AbortSignal): Promise<StoredFile> {
-    return captureAll(this.#transfer(), file, signal);
+  captureAll(file: string, signal: AbortSignal, disk?: DiskSwitch): Promise<StoredFile> {
+    return captureAll(this.#transfer(), file, signal, disk);
+  }
+
+  async layerCount(): Promise<number> {
+    const answer = await this.#qmp.order('query-block');
+    const nodes = (Array.isArray(answer) ? answer : []).flatMap((drive: unknown) =>
+      isRecord(drive) && isRecord(drive['inserted']) ? [drive['inserted']['node-name']] : [],
+    );
+    const at = Number(/^layer(\d+)$/.exec(String(nodes[0]))?.[1]);
+    if (nodes[0] === layerName(at)) return at + 1;
+    throw new ProviderError(`${this.#vm.record.name} has no disk of ours`, { retryable: false });
+  }
+
+  async picture(file: string): Promise<void> {
+    await this.#qmp.order('screendump', { filename: file });
   }
 
   restoreAll(file: string, taken: StoredFile, signal: AbortSignal): Promise<void> {

@@ -6,10 +6,11 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import type { VmSite } from '../vm-host/hypervisor.ts';
+import type { DiskSwitch, VmSite } from '../vm-host/hypervisor.ts';
 import type { StoredFile } from '../vm-host/set-store.ts';
 import { connectWhen } from '../vm-host/socket.ts';
 import { within } from '../vm-host/within.ts';
+import { layerName, layerNode } from './command-line.ts';
 import type { Qmp } from './qmp.ts';
 
 /** Between whom the state of devices moves, and how long it may take. */
@@ -48,17 +49,32 @@ export async function captureAll(
   transfer: Transfer,
   file: string,
   signal: AbortSignal,
+  disk?: DiskSwitch,
 ): Promise<StoredFile> {
   const { qmp } = transfer;
   try {
     return await send(transfer, file, signal, async () => {
       await prepare(qmp, 'ALL');
+      if (disk !== undefined) await addLayer(qmp, disk);
       await qmp.order('stop');
+      if (disk !== undefined) await switchTo(qmp, disk);
     });
   } catch (error) {
     await qmp.order('migrate_cancel').catch(() => null);
     throw error;
   }
+}
+
+/** Opens the next layer beside the disk. One that an attempt opened before is of no use. */
+async function addLayer(qmp: Qmp, { path, at }: DiskSwitch): Promise<void> {
+  await qmp.order('blockdev-del', { 'node-name': layerName(at) }).catch(() => null);
+  const node = layerNode({ path, format: 'qcow2' }, at, null);
+  await qmp.order('blockdev-add', { ...node, discard: 'unmap' });
+}
+
+/** From now on the guest writes to that layer, and those below never change again. */
+async function switchTo(qmp: Qmp, { at }: DiskSwitch): Promise<void> {
+  await qmp.order('blockdev-snapshot', { node: layerName(at - 1), overlay: layerName(at) });
 }
 
 async function send(

@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { RoleSpec } from '../../../schema/model/template.ts';
 import { ProviderError, type Step } from '../provider.ts';
 import { type Stream, type Streams, streamFile } from './cluster-stream.ts';
+import { firstLayers, layDisk, layersOfSet, removeLayers } from './disk/layers.ts';
+import { hasAgent } from './fittings.ts';
 import { draftFolder } from './folders.ts';
 import { freeze } from './freeze.ts';
 import { sizeOf } from './guest-machine.ts';
@@ -64,28 +66,42 @@ async function bakeOne(
   step: Step,
 ): Promise<StoredSnapshot> {
   const stream = streamOf(streams, spec);
-  const size = sizeOf(spec);
+  const size = sizeOf(spec, stream.fittings);
   refuseOtherMachine(host.hypervisor.describeMachine(size), stream);
-  const files = snapshotFiles(draftFolder(host.folders, object.id), spec.role);
+  const draft = draftFolder(host.folders, object.id);
+  const files = snapshotFiles(draft, spec.role);
   await Promise.all(Object.values(files).map((file: string) => rm(file, { force: true })));
   const record = bakerRecord(host, object, spec.role, step);
   step.progress('bake');
   try {
     const memory = { kind: 'CAPTURED', file: files.memory } as const;
-    const machine = { size, memory, start: { kind: 'RESTORE' } } as const;
+    const lay = layOver(draft, stream);
+    const machine = { size, memory, lay, start: { kind: 'RESTORE' } } as const;
     const vm = await startVm(host, record, machine, step.signal);
     const path = streamFile(host, object.id, spec.role);
     await vm.link.control.restoreAll?.(path, stream.file, step.signal);
     await vm.link.control.resume();
     await forget(host, vm, step);
-    return await freeze(host, vm, spec, files, step);
+    return await freeze(host, vm, spec, draft, step);
   } finally {
     const left = readRecord(host.folders, record.name);
     if (left !== null) await removeVm(host, left);
   }
 }
 
+/** What it wrote to its disk until then lies below what it writes while it forgets. */
+function layOver(draft: string, { role, fittings, layers = 0 }: Stream) {
+  if (fittings === undefined) return undefined;
+  return async () => {
+    const place = layersOfSet(draft, role);
+    await removeLayers(place, layers);
+    return layDisk(firstLayers(place, layers), place, fittings.disk);
+  };
+}
+
 async function forget(host: Host, { record, link }: RunningVm, { signal }: Step): Promise<void> {
+  // Without an agent nobody is known to it, and nothing was written to it from outside.
+  if (!hasAgent(record)) return link.control.pause();
   const what = `${record.name} forgets whose it was`;
   const limit = { what, ms: host.settings.restoreMs, signal };
   const { exitCode, stderr } = await link.agent.run(['sh', '-c', FORGET], '', limit);
@@ -110,6 +126,6 @@ function refuseOtherMachine(here: string, { machine }: Stream): void {
 
 async function removeStream(host: Host, setId: string, role: Stream['role']): Promise<void> {
   const path = streamFile(host, setId, role);
-  await rm(path, { force: true });
-  await rm(`${path}.json`, { force: true });
+  // A hypervisor that writes memory to a file of its own puts it beside the stream.
+  for (const end of ['', '.json', '.ram']) await rm(path + end, { force: true });
 }

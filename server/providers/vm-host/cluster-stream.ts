@@ -5,9 +5,14 @@ import { imageRef } from '../../../schema/model/image.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { SetRef, SetSource, Step, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { draftFolder } from './folders.ts';
+import { firstLayers, layersOfSet, layersOfVm, removeLayers, takeLayers } from './disk/layers.ts';
+import { writeEmptyQcow2 } from './disk/qcow2.ts';
+import { type Fittings, mayBeFittings } from './fittings.ts';
+import { draftFolder, vmFiles } from './folders.ts';
 import { imageFor, sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
+import type { DiskSwitch } from './hypervisor.ts';
+import type { Link } from './links.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
 import { refuseForeign, refuseIntruder } from './ownership.ts';
 import { isRunning } from './running-vm.ts';
@@ -32,6 +37,9 @@ export interface Stream {
   /** Everything that must be equal where it goes on, as one text. */
   readonly machine: string;
   readonly file: StoredFile;
+  readonly fittings?: Fittings | undefined;
+  /** Of how many layers its disk was; they lie in the set's folder. */
+  readonly layers?: number | undefined;
 }
 
 /** A set that is begun, with what it will be baked from. */
@@ -112,10 +120,11 @@ async function takeStream(
   await step.note(`vm.stream.${spec.name}`, ref.id);
   refuseIfGivenUp(step.signal, `Capturing ${spec.name}`);
   step.progress('take');
-  const file = await captureStopped(host, record, path, ref.id, step);
+  const { file, layers } = await captureStopped(host, record, path, ref.id, step);
   await syncPath(path);
-  const machine = host.hypervisor.describeMachine(sizeOf(spec));
-  const stream = { role: spec.role, vm: record.uuid, fence: step.fence, machine, file };
+  const { fittings, uuid: vm } = record;
+  const machine = host.hypervisor.describeMachine(sizeOf(spec, fittings));
+  const stream = { role: spec.role, vm, fence: step.fence, machine, file, fittings, layers };
   writeJson(`${path}.json`, stream);
   return stream;
 }
@@ -127,13 +136,16 @@ async function captureStopped(
   path: string,
   setId: string,
   { fence, signal }: Step,
-): Promise<StoredFile> {
+): Promise<{ file: StoredFile; layers: number | undefined }> {
   const { control } = await host.links.to(record);
+  const disk = await nextLayer(host, record, control);
   const stopped = writeRecord(host.folders, { ...record, fence, stoppedFor: setId });
   const since = host.world.elapsed();
   try {
     if (control.captureAll === undefined) throw cannotCapture(host);
-    return await control.captureAll(path, signal);
+    const file = await control.captureAll(path, signal, disk);
+    await keepLayers(host, record, setId, disk);
+    return { file, layers: disk?.at };
   } catch (error) {
     // Half of it is of no use, and where the disk is full it is in the way.
     await rm(path, { force: true });
@@ -143,6 +155,35 @@ async function captureStopped(
     const ms = Math.round(host.world.elapsed() - since);
     host.log(`${record.name} was away for ${ms} ms, to be captured`);
   }
+}
+
+/** The layer that takes what the guest writes from its capture on. */
+async function nextLayer(
+  host: Host,
+  record: VmRecord,
+  control: Link['control'],
+): Promise<DiskSwitch | undefined> {
+  if (record.fittings === undefined) return undefined;
+  const at = await control.layerCount?.();
+  if (at === undefined) throw cannotCapture(host);
+  const path = layersOfVm(vmFiles(host.folders, record.name).folder)(at);
+  await rm(path, { force: true });
+  writeEmptyQcow2(path, record.fittings.disk.bytes);
+  return { path, at };
+}
+
+/** From now on the layers below are the set's, too; nobody writes to them any more. */
+async function keepLayers(
+  host: Host,
+  { name, role }: VmRecord,
+  setId: string,
+  disk: DiskSwitch | undefined,
+): Promise<void> {
+  if (disk === undefined) return;
+  const place = layersOfSet(draftFolder(host.folders, setId), role);
+  await removeLayers(place, 0);
+  const own = layersOfVm(vmFiles(host.folders, name).folder);
+  await takeLayers(firstLayers(own, disk.at), place);
 }
 
 /** The VM as it can be captured: handed over where its cluster is in use, whole in any case. */
@@ -176,7 +217,8 @@ function isStream(value: unknown): value is Stream {
     isRecord(value) &&
     ['role', 'vm', 'machine'].every((key) => typeof value[key] === 'string') &&
     typeof value['fence'] === 'number' &&
-    isStoredFile(value['file'])
+    isStoredFile(value['file']) &&
+    mayBeFittings(value['fittings'])
   );
 }
 

@@ -3,6 +3,7 @@ import type { OutsideObject, ResetResult, RunOptions, RunResult } from '../provi
 import type { Step, VmRef, VmSpec } from '../provider.ts';
 import { LONGEST_TIMER_MS } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
+import { hasAgent } from './fittings.ts';
 import type { Host } from './host.ts';
 import { bootVm, restoreVm, warmUp } from './make-vm.ts';
 import { refuseIntruder } from './ownership.ts';
@@ -78,6 +79,10 @@ export class Clusters {
     if (record?.state !== 'AWAKE') {
       throw new ProviderError(`${name} has not been woken: it runs nothing`, { retryable: false });
     }
+    if (!hasAgent(record)) {
+      const reason = `There is no agent in ${name}: nothing can be run in it from outside`;
+      throw new ProviderError(reason, { retryable: false });
+    }
     const { signal } = options;
     const link = await this.#reach(record, signal);
     const limit = { what: `A command in ${name}`, ms: LONGEST_TIMER_MS, signal };
@@ -92,7 +97,7 @@ export class Clusters {
     await step.note(`vm.${record.name}`, record.uuid);
     try {
       if (set !== null) return await restoreVm(this.#host, this.#proofs, record, spec, set, step);
-      const vm = await bootVm(this.#host, record, spec, { kind: 'ANONYMOUS' }, step);
+      const vm = await bootVm(this.#host, record, spec, { memory: { kind: 'ANONYMOUS' } }, step);
       return await warmUp(this.#host, vm, step);
     } catch (error) {
       const left = readRecord(this.#host.folders, record.name);
@@ -128,7 +133,8 @@ export class Clusters {
     try {
       const link = await this.#reach(waking, step.signal);
       const limit = this.#limit(`${spec.name} wakes`, this.#host.settings.wakeMs, step);
-      const woken = link.agent.wake(identity, limit);
+      // Without an agent it simply goes on, and keeps the identity it was captured with.
+      const woken = hasAgent(record) ? link.agent.wake(identity, limit) : [];
       // Stored while the guest works: whose it is the database knows since before this began.
       const [marks] = await Promise.all([woken, link.control.resume(), this.#store(waking)]);
       const origin = record.setId === null ? 'COLD_BOOT' : 'WARM';
@@ -144,6 +150,7 @@ export class Clusters {
 
   async #markVm(spec: VmSpec, mark: string, step: Step): Promise<void> {
     const record = this.#held(this.#existing(spec, step), step);
+    if (!hasAgent(record)) return;
     const { agent, control } = await this.#reach(record, step.signal);
     const limit = this.#limit(`${spec.name} is marked`, this.#host.settings.answerMs, step);
     if (record.state !== 'PAUSED') {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
+import type { Fittings } from './fittings.ts';
 import type { VmFiles } from './folders.ts';
 import type { StoredFile } from './set-store.ts';
 import type { VmRecord } from './vm-record.ts';
@@ -17,6 +18,8 @@ export interface Hypervisor {
   readonly version: string;
   /** Whether `captureAll` and `restoreAll` are there: a VM in use can be captured. */
   readonly capturesRunning?: boolean;
+  /** Whether VMs can have disks, and machines that their images ask for. */
+  readonly fits?: boolean;
   /** Whether a process works in its VM's folder: then a snapshot may hold paths relative to it. */
   readonly worksInFolder: boolean;
   /** Its command line: a pure function of the VM, so that it can be tested without one. */
@@ -43,6 +46,13 @@ export interface Hypervisor {
 export interface MachineSize {
   readonly cpuCores: number;
   readonly memoryMiB: number;
+  readonly fittings?: Fittings | undefined;
+}
+
+/** A file of a disk. */
+export interface DiskLayer {
+  readonly path: string;
+  readonly format: Fittings['disk']['format'];
 }
 
 /** One VM as its hypervisor is told of it. */
@@ -53,6 +63,8 @@ export interface VmPlan {
   readonly size: MachineSize;
   readonly memory: Memory;
   readonly start: Start;
+  /** The files of its disk, each over the one before; only the last is written to. */
+  readonly layers?: readonly DiskLayer[] | undefined;
 }
 
 /** Where a guest's memory is. */
@@ -72,6 +84,8 @@ export type Start =
       readonly root: string;
       readonly commandLine: string;
     }
+  /** From its disk, as a machine that was switched on. */
+  | { readonly kind: 'BOOT_DISK' }
   | { readonly kind: 'RESTORE' };
 
 /** A VM whose process was started. */
@@ -102,9 +116,13 @@ export interface Control {
    * Stops a VM and writes all of it, its memory too, to one file, of which nothing is forced to
    * the disk yet: the VM is to go on at once, which is the caller's to see to, however this ends.
    */
-  captureAll?(file: string, signal: AbortSignal): Promise<StoredFile>;
+  captureAll?(file: string, signal: AbortSignal, disk?: DiskSwitch): Promise<StoredFile>;
   /** Makes a VM that was started for it, on memory of its own, what such a file holds. */
   restoreAll?(file: string, taken: StoredFile, signal: AbortSignal): Promise<void>;
+  /** How many layers its disk has now. */
+  layerCount?(): Promise<number>;
+  /** Writes what is on the guest's screen to a file. */
+  picture?(file: string): Promise<void>;
   /** Asks the process to end. */
   quit(): Promise<void>;
   /** What the guest wrote to its console last. */
@@ -113,6 +131,13 @@ export interface Control {
   onClose(callback: () => void): void;
   /** Hangs up; the VM goes on. */
   close(): void;
+}
+
+/** The layer that is put over all others in the moment of a capture: they never change again. */
+export interface DiskSwitch {
+  readonly path: string;
+  /** Its place among the layers, from 0. */
+  readonly at: number;
 }
 
 /** The two files of a snapshot. */

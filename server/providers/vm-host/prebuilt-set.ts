@@ -6,7 +6,7 @@ import type { RoleSpec } from '../../../schema/model/template.ts';
 import type { World } from '../../world.ts';
 import { ProviderError, type SetRef, type SnapshotMaking, type Step } from '../provider.ts';
 import { draftFolder } from './folders.ts';
-import { imageFor, sizeOf } from './guest-machine.ts';
+import { fittingsOf, imageFor, sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import { type FetchedImage, imageOf } from './image/bundle.ts';
 import { Exchange, type ExchangeSettings } from './image/exchange.ts';
@@ -115,7 +115,7 @@ function fromHere(host: Host, ref: SetRef, reason: string | null): Origin {
 function fromFetched(host: Host, ref: SetRef, set: FetchedSet): Origin {
   const fault = ref.roles.map((spec) => {
     const found = set.snapshots.find(({ role }) => role === spec.role);
-    const here = host.hypervisor.describeMachine(sizeOf(spec));
+    const here = host.hypervisor.describeMachine(sizeOf(spec, fittingsOf(host, spec, set.image)));
     if (found === undefined) return 'it holds no snapshot, only an image';
     return found.machine === here ? null : `it was captured on ${found.machine}, not ${here}`;
   });

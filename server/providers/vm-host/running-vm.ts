@@ -1,7 +1,7 @@
 import { ProviderError } from '../provider.ts';
 import { publishFolder, removeFolder, vmFiles } from './folders.ts';
 import type { Host } from './host.ts';
-import type { VmPlan } from './hypervisor.ts';
+import type { DiskLayer, VmPlan } from './hypervisor.ts';
 import type { Link } from './links.ts';
 import { writeJson } from './json-file.ts';
 import {
@@ -22,17 +22,24 @@ export interface RunningVm {
   readonly link: Link;
 }
 
+/** What a VM is started with; its disk is laid when its folder is there, which it is told. */
+export interface NewMachine extends Omit<VmPlan, 'name' | 'uuid' | 'files' | 'layers'> {
+  readonly lay?: ((folder: string) => Promise<readonly DiskLayer[]>) | undefined;
+}
+
 /** Starts a VM's process: first what it will be is stored, then it is made. */
 export async function startVm(
   host: Host,
-  record: VmRecord,
-  machine: Omit<VmPlan, 'name' | 'uuid' | 'files'>,
+  known: VmRecord,
+  { lay, ...machine }: NewMachine,
   signal: AbortSignal,
 ): Promise<RunningVm> {
+  const record = { ...known, fittings: machine.size.fittings };
   const files = vmFiles(host.folders, record.name);
   refuseIfGivenUp(signal, `Starting ${record.name}`);
   publishFolder(host.folders.vms, record.name, (draft) => writeJson(`${draft}/vm.json`, record));
-  const plan = { ...machine, name: record.name, uuid: record.uuid, files };
+  const layers = await lay?.(files.folder);
+  const plan = { ...machine, name: record.name, uuid: record.uuid, files, layers };
   const { program, worksInFolder } = host.hypervisor;
   const argv = host.hypervisor.argumentsFor(plan);
   const id = await startProcess(program, argv, files.log, worksInFolder ? files.folder : undefined);

@@ -6,6 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import type { VmRole } from '../../../schema/model/template.ts';
 import { VM_ROLES } from '../../../schema/model/template.ts';
 import { type OutsideObject, ProviderError, type SnapshotMaking } from '../provider.ts';
+import { allocatedBy, layersFound, layersOfSet } from './disk/layers.ts';
+import { type Fittings, mayBeFittings } from './fittings.ts';
 import { type Folders, draftFolder, setFolder } from './folders.ts';
 import { isRecord, readJson } from './json-file.ts';
 import { isOutsideObject } from './vm-record.ts';
@@ -26,6 +28,10 @@ export interface StoredSnapshot {
   readonly machine: string;
   readonly memory: StoredFile;
   readonly devices: StoredFile;
+  /** What the machine has besides CPUs and memory; left out, nothing. */
+  readonly fittings?: Fittings | undefined;
+  /** The files of its disk, from the lowest; left out, it has none. */
+  readonly layers?: readonly StoredFile[] | undefined;
 }
 
 /** What a set is, in a file beside its snapshots. It never changes once it is published. */
@@ -86,20 +92,26 @@ export async function readDevices(folder: string, snapshot: StoredSnapshot): Pro
 }
 
 /**
- * Compares the memory with what was captured. A published file is never written again, so the
- * hundred megabytes are read once for each version of the file that is found.
+ * Compares memory and disks with what was captured. A published file is never written again, so
+ * the hundred megabytes are read once for each version of the file that is found.
  */
 export class MemoryProofs {
   readonly #proofs = new Map<string, Promise<void>>();
 
   async prove(folder: string, snapshot: StoredSnapshot): Promise<void> {
-    const path = snapshotFiles(folder, snapshot.role).memory;
+    const { role, memory, layers = [] } = snapshot;
+    await this.#proveFile(snapshotFiles(folder, role).memory, memory);
+    const place = layersOfSet(folder, role);
+    for (const [at, layer] of layers.entries()) await this.#proveFile(place(at), layer);
+  }
+
+  async #proveFile(path: string, stored: StoredFile): Promise<void> {
     const found = await stat(path).catch((error: unknown) => {
       throw damaged(path, 'is missing', error);
     });
-    if (found.size !== snapshot.memory.bytes) throw damaged(path, 'has another size');
-    const version = `${found.ino} ${found.mtimeMs} ${snapshot.memory.sha256}`;
-    const known = this.#proofs.get(version) ?? compare(path, snapshot.memory);
+    if (found.size !== stored.bytes) throw damaged(path, 'has another size');
+    const version = `${found.ino} ${found.mtimeMs} ${stored.sha256}`;
+    const known = this.#proofs.get(version) ?? compare(path, stored);
     this.#proofs.set(version, known);
     try {
       await known;
@@ -110,9 +122,9 @@ export class MemoryProofs {
   }
 }
 
-async function compare(path: string, memory: StoredFile): Promise<void> {
+async function compare(path: string, stored: StoredFile): Promise<void> {
   const { sha256 } = await describeFile(path);
-  if (sha256 !== memory.sha256) throw damaged(path, 'is not what was captured');
+  if (sha256 !== stored.sha256) throw damaged(path, 'is not what was captured');
 }
 
 /** The size and the hash of a file. */
@@ -125,8 +137,7 @@ export async function describeFile(path: string): Promise<StoredFile> {
 /** What a snapshot takes on the disk: its memory is stored without the pages never used. */
 export async function allocatedBytes(folder: string, role: VmRole): Promise<number> {
   const { memory, devices } = snapshotFiles(folder, role);
-  const [ram, state] = await Promise.all([stat(memory), stat(devices)]);
-  return (ram.blocks + state.blocks) * 512;
+  return allocatedBy([memory, devices, ...layersFound(layersOfSet(folder, role))]);
 }
 
 /** No repeat helps: whoever wanted it takes another set, and this one is given up. */
@@ -153,7 +164,10 @@ function isStoredSnapshot(value: unknown): value is StoredSnapshot {
     VM_ROLES.some((role) => role === value['role']) &&
     typeof value['machine'] === 'string' &&
     isStoredFile(value['memory']) &&
-    isStoredFile(value['devices'])
+    isStoredFile(value['devices']) &&
+    mayBeFittings(value['fittings']) &&
+    (value['layers'] === undefined ||
+      (Array.isArray(value['layers']) && value['layers'].every(isStoredFile)))
   );
 }
 

@@ -3,6 +3,8 @@ import type { CapturedSnapshot, OutsideObject, SetRef } from '../provider.ts';
 import type { SetSource, Step } from '../provider.ts';
 import { bake } from './bake.ts';
 import { type ClusterTurn, takeStreams } from './cluster-stream.ts';
+import { layersOfSet } from './disk/layers.ts';
+import { hasAgent } from './fittings.ts';
 import { draftFolder, setFolder } from './folders.ts';
 import { freeze } from './freeze.ts';
 import type { Host } from './host.ts';
@@ -60,12 +62,14 @@ async function capture(
   step: Step,
 ): Promise<StoredSnapshot> {
   const { folders } = host;
-  const files = snapshotFiles(draftFolder(folders, object.id), spec.role);
+  const draft = draftFolder(folders, object.id);
+  const memory = { kind: 'CAPTURED', file: snapshotFiles(draft, spec.role).memory } as const;
+  const room = { memory, place: layersOfSet(draft, spec.role) };
   const record = bakerRecord(host, object, spec.role, step);
   try {
-    const vm = await bootVm(host, record, spec, { kind: 'CAPTURED', file: files.memory }, step);
+    const vm = await bootVm(host, record, spec, room, step);
     await quiesce(host, vm, step);
-    return await freeze(host, vm, spec, files, step);
+    return await freeze(host, vm, spec, draft, step);
   } finally {
     const left = readRecord(folders, record.name);
     if (left !== null) await removeVm(host, left);
@@ -75,8 +79,10 @@ async function capture(
 /** Lets the guest start a program once, so that clones find it in memory, and waits until still. */
 async function quiesce(host: Host, { record, link }: RunningVm, { signal }: Step): Promise<void> {
   const limit = { what: `${record.name} comes to rest`, ms: host.settings.restoreMs, signal };
-  await link.agent.run(['true'], '', limit);
-  await link.agent.still(limit);
+  if (hasAgent(record)) {
+    await link.agent.run(['true'], '', limit);
+    await link.agent.still(limit);
+  }
   await link.control.pause();
 }
 

@@ -1,5 +1,6 @@
 import type { ClusterRef, Sighting, VmSighting, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
+import { hasAgent } from './fittings.ts';
 import type { Host } from './host.ts';
 import { endOf, isRunning } from './running-vm.ts';
 import { type VmRecord, readRecord } from './vm-record.ts';
@@ -7,7 +8,8 @@ import { type Limit, within } from './within.ts';
 
 interface Seen {
   readonly vm: VmSighting;
-  readonly marks: readonly string[];
+  /** Null where the guest cannot be asked. */
+  readonly marks: readonly string[] | null;
 }
 
 type Found = Pick<VmSighting, 'exists' | 'phase' | 'answers' | 'message'>;
@@ -19,16 +21,32 @@ export async function sightCluster(
   signal: AbortSignal,
 ): Promise<Sighting> {
   const seen = await Promise.all(cluster.vms.map((spec) => sightVm(host, spec, signal)));
-  return { vms: seen.map(({ vm }) => vm), marks: [...new Set(seen.flatMap(({ marks }) => marks))] };
+  return { vms: seen.map(({ vm }) => vm), marks: together(seen.map(({ marks }) => marks)) };
 }
 
 /** What is known of a VM that has just answered, without asking it again. */
 export function sightingOf(records: readonly VmRecord[]): Sighting {
   const vms = records.map((record) => {
     const phase = record.state === 'AWAKE' ? 'RUNNING' : 'PAUSED';
-    return found(record, { exists: true, phase, answers: true, message: null });
+    return found(record, { exists: true, phase, answers: true, message: mutely(record) });
   });
-  return { vms, marks: [...new Set(records.flatMap(({ marks }) => marks))] };
+  return { vms, marks: together(records.map(marksOf)) };
+}
+
+/** The marks in all guests; null as soon as one of them cannot be asked. */
+function together(all: readonly (readonly string[] | null)[]): readonly string[] | null {
+  if (all.includes(null)) return null;
+  return [...new Set(all.flatMap((marks) => marks ?? []))];
+}
+
+function marksOf(record: VmRecord): readonly string[] | null {
+  return hasAgent(record) ? record.marks : null;
+}
+
+/** What people should know of a guest that cannot be told who it is. */
+function mutely(record: VmRecord): string | null {
+  if (hasAgent(record) || record.state !== 'AWAKE') return null;
+  return 'The guest has no agent: it keeps the identity and the clock it was captured with';
 }
 
 async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<Seen> {
@@ -49,8 +67,9 @@ async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<S
   const { control, agent } = await within(host.world, host.links.to(record), limit);
   const status = await within(host.world, control.status(), limit);
   if (status === 'running') {
-    const marks = await agent.marks(limit);
-    const running = { exists: true, phase: 'RUNNING', answers: true, message: null } as const;
+    const marks = hasAgent(record) ? await agent.marks(limit) : null;
+    const message = mutely(record);
+    const running = { exists: true, phase: 'RUNNING', answers: true, message } as const;
     return { vm: found(record, running), marks };
   }
   const wasPaused = status === 'paused' && record.state !== 'AWAKE';
@@ -58,11 +77,11 @@ async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<S
   if (isAway) {
     const message = 'The VM is being captured';
     const away = { exists: true, phase: 'PAUSED', answers: true, message } as const;
-    return { vm: found(record, away), marks: record.marks };
+    return { vm: found(record, away), marks: marksOf(record) };
   }
   const message = wasPaused ? null : `The VM is ${status}`;
   const paused = { exists: true, phase: 'PAUSED', answers: wasPaused, message } as const;
-  return { vm: found(record, paused), marks: record.marks };
+  return { vm: found(record, paused), marks: marksOf(record) };
 }
 
 function silent(record: VmRecord, error: unknown): Seen {
@@ -72,7 +91,7 @@ function silent(record: VmRecord, error: unknown): Seen {
   const message = error.reason;
   return {
     vm: found(record, { exists: true, phase, answers: false, message }),
-    marks: record.marks,
+    marks: marksOf(record),
   };
 }
 

@@ -5,6 +5,7 @@ import { VM_ROLES } from '../../../schema/model/template.ts';
 import { VM_ORIGINS } from '../../../schema/model/vm-handle.ts';
 import type { OutsideObject } from '../provider.ts';
 import { type Folders, listNames, vmFiles } from './folders.ts';
+import { type Fittings, mayBeFittings } from './fittings.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
 import type { ProcessId } from './process.ts';
 
@@ -43,6 +44,7 @@ export interface VmRecord {
   readonly marks: readonly string[];
   /** The set for which it stands still, though it should run: it is to go on whatever happens. */
   readonly stoppedFor: string | null;
+  readonly fittings?: Fittings | undefined;
 }
 
 /** What a new record needs to be told. */
@@ -110,6 +112,7 @@ function isVmRecord(value: unknown): value is VmRecord {
     isOneOf(STATES, value['state']) &&
     isOneOf(VM_ORIGINS, value['origin']) &&
     isProcess(value['process']) &&
+    mayBeFittings(value['fittings']) &&
     Array.isArray(value['marks']) &&
     value['marks'].every((mark) => typeof mark === 'string')
   );

@@ -39,6 +39,10 @@ export function bundleOf(image: Image, captured?: Captured): BundleContent {
   const { folder, ...manifest } = image;
   const own = bootFiles(image.boot).map(({ name }) => ({ name, path: join(folder, name) }));
   const snapshots = captured?.snapshots ?? [];
+  if (snapshots.some(({ fittings }) => fittings !== undefined)) {
+    const reason = 'A snapshot with a disk is not published; publish its image alone';
+    throw new ProviderError(reason, { retryable: false });
+  }
   const states = snapshots.flatMap(({ role }) => {
     const { memory, devices } = snapshotFiles(captured?.folder ?? '', role);
     const stem = role.toLowerCase();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BuildError } from './build-error.ts';
 import { guestFiles, initramfs } from './initramfs.ts';
 import { kernelElf } from './kernel.ts';
-import { kernelModules } from './kernel-modules.ts';
+import { WANTED_MODULES, kernelModules } from './kernel-modules.ts';
 import { unpackBasePackages } from './packages.ts';
 import { type Content, hashOf } from './version-folder.ts';
 
@@ -34,7 +34,8 @@ export async function makeFoundation(folder: string, signal: AbortSignal): Promi
 
 /** A name for what we put into it ourselves: another one, and it should be built again. */
 export function ourPrograms(): string {
-  return hashOf([COMMAND_LINE, ...guestFiles().map(({ data }) => data)]);
+  const modules = JSON.stringify(WANTED_MODULES);
+  return hashOf([COMMAND_LINE, modules, ...guestFiles().map(({ data }) => data)]);
 }
 
 function findKernel(root: string): { version: string; kernel: Buffer } {

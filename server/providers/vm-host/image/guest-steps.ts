@@ -57,7 +57,7 @@ export async function runSteps(
   const quiet: Step = { ...step, progress: () => undefined };
   const spec = { ...SPEC, image: image.reference };
   try {
-    const vm = await bootVm(host, record, spec, { kind: 'ANONYMOUS' }, quiet);
+    const vm = await bootVm(host, record, spec, { memory: { kind: 'ANONYMOUS' } }, quiet);
     return await workIn({ agent: vm.link.agent, signal: step.signal }, steps, step);
   } finally {
     const left = readRecord(folders, record.name);

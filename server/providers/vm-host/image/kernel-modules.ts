@@ -7,9 +7,9 @@ import { unpackXz } from './kernel.ts';
 /** How the host reaches the agent in a guest: by a port of a serial device, or by vsock. */
 export type AgentWay = 'SERIAL' | 'VSOCK';
 
-/** What the guest needs to find the agent's port, unless its kernel has it built in. */
-const WANTED: Readonly<Record<AgentWay, readonly string[]>> = {
-  SERIAL: ['virtio_pci', 'virtio_console'],
+/** What the guest needs to find the agent's port and a disk, unless its kernel has it built in. */
+export const WANTED_MODULES: Readonly<Record<AgentWay, readonly string[]>> = {
+  SERIAL: ['virtio_pci', 'virtio_console', 'virtio_blk'],
   VSOCK: ['virtio_mmio', 'vmw_vsock_virtio_transport', 'virtio_rng'],
 };
 
@@ -28,7 +28,10 @@ export function kernelModules(
   version: string,
 ): Readonly<Record<AgentWay, readonly KernelModule[]>> {
   const files = moduleFiles(root, version);
-  return { SERIAL: withNeeded(files, WANTED.SERIAL), VSOCK: withNeeded(files, WANTED.VSOCK) };
+  return {
+    SERIAL: withNeeded(files, WANTED_MODULES.SERIAL),
+    VSOCK: withNeeded(files, WANTED_MODULES.VSOCK),
+  };
 }
 
 function withNeeded(
