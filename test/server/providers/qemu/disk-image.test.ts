@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
+import {
+  IMAGE_FORMAT,
+  type ImageManifest,
+} from '../../../../server/providers/vm-host/image-manifest.ts';
+import { microRef, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
+import { setRef, stepOf } from '../../../kit/simulator.ts';
+
+const missing = await whyNoVms();
+if (missing !== null) console.info(`no disk images are tried here: ${missing}`);
+
+const MIB = 2 ** 20;
+const EMPTY_OVERLAY = 4 * 65_536;
+
+// A whole system: it says that it is up, then counts in the second sector with every tick.
+const SYSTEM = [
+  'fa 31c0 8ed8 8ec0 8ed0 bc007c fb', // no segments, a stack below us
+  'be307c', // mov si, text
+  'ac 84c0 7406 b40e cd10 ebf5', // next: print up to the zero
+  'f4', // again: hlt, until the clock ticks
+  'ff060080', // inc word [0x8000]
+  'b80103 bb0080 b90200 ba8000 cd13', // write it to sector 2 of the first disk
+  'ebeb', // jmp again
+  '75702e00', // text: up.
+].join('');
+
+const old = (name: string): ClusterRef => {
+  const ref = microRef(name);
+  return { ...ref, vms: ref.vms.map((spec) => ({ ...spec, image: 'old@1' })) };
+};
+const setOf = (number: number) => setRef(old('any'), number, 'POOL');
+
+describe.runIf(missing === null)('a disk image without an agent (needs QEMU)', () => {
+  const folder = stateFolder();
+  const images = stateFolder();
+  const disk = systemDisk();
+  let provider: Provider;
+
+  beforeAll(async () => {
+    writeImage(images, disk);
+    provider = await qemuOn(folder, { imageDir: images });
+    await provider.ensureSet({ kind: 'IMAGE' }, setOf(1), 'OFFLINE', stepOf(1));
+  }, 60_000);
+  afterAll(async () => {
+    await tearDown(provider, folder);
+    rmSync(images, { recursive: true });
+  });
+
+  const make = (ref: ClusterRef, set = setOf(1)) =>
+    provider.ensureCluster(ref, { kind: 'SET', set }, stepOf(1));
+  const wake = (ref: ClusterRef) =>
+    provider.wake(ref, { id: `session of ${ref.name}`, owner: 'ada' }, stepOf(2));
+  const inSet = (file: string, number = 1) => join(folder, 'sets', setOf(number).id, file);
+  /** What the guest counted is on its own layer, so that layer grows. */
+  const hasWritten = (ref: ClusterRef, layer = 'disk2') =>
+    expect
+      .poll(() => statSync(join(folder, 'vms', `vm-${ref.name}`, layer)).size, { timeout: 10_000 })
+      .toBeGreaterThan(EMPTY_OVERLAY);
+
+  test('is captured when its screen rests; clones have layers of their own', async () => {
+    const before = sha256(readFileSync(inSet('standalone.disk1')));
+    const [one, two] = [old('one'), old('two')];
+    const made = await make(one);
+    expect(made).toMatchObject({ marks: null, vms: [{ phase: 'PAUSED', answers: true }] });
+    await make(two);
+    await provider.mark(one, 'turn-1', stepOf(1));
+    const woken = await wake(one);
+    expect(woken.vms[0]).toMatchObject({ phase: 'RUNNING', answers: true, origin: 'WARM' });
+    expect(woken.vms[0]?.message).toContain('keeps the identity');
+    await hasWritten(one);
+    await hasWritten(two);
+    const { vms, marks } = await provider.look(one, stepOf(2).signal);
+    expect(marks).toBeNull();
+    expect(vms[0]).toMatchObject({ exists: true, phase: 'RUNNING', answers: true });
+    const vm = { cluster: one, role: 'STANDALONE' } as const;
+    const asked = provider.run(vm, ['true'], { signal: stepOf(2).signal });
+    await expect(asked).rejects.toThrow('There is no agent in vm-one');
+    expect(sha256(readFileSync(inSet('standalone.disk1')))).toBe(before);
+    expect(readFileSync(inSet('standalone.disk0')).equals(disk)).toBe(true);
+    const reset = await provider.ensureReset(one, setOf(1), stepOf(3));
+    expect(reset.sighting).toMatchObject({ marks: null, vms: [{ phase: 'PAUSED' }] });
+  }, 60_000);
+
+  test('one in use is captured, too', async () => {
+    const two = old('two');
+    await wake(two);
+    const source = { kind: 'CLUSTER', cluster: two, inUse: true } as const;
+    await provider.ensureSet(source, setOf(2), 'ONLINE', stepOf(2));
+    await hasWritten(two, 'disk3');
+    const three = old('three');
+    await make(three, setOf(2));
+    await wake(three);
+    await hasWritten(three, 'disk4');
+  }, 60_000);
+});
+
+function systemDisk(): Buffer {
+  const disk = Buffer.alloc(MIB);
+  Buffer.from(SYSTEM.replaceAll(' ', ''), 'hex').copy(disk);
+  disk.writeUInt16LE(0xaa55, 510);
+  return disk;
+}
+
+function writeImage(images: string, disk: Buffer): void {
+  const folder = join(images, 'old@1');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'old.img'), disk);
+  const file = { file: 'old.img', format: 'raw', virtualBytes: MIB, bytes: MIB } as const;
+  const manifest: ImageManifest = {
+    format: IMAGE_FORMAT,
+    name: 'old',
+    imageVersion: 1,
+    parent: null,
+    arch: 'amd64',
+    source: 'IMPORTED',
+    digest: `sha256:${'0'.repeat(64)}`,
+    programs: '',
+    packages: [],
+    contents: [],
+    boot: {
+      kind: 'DISK',
+      disk: { ...file, sha256: sha256(disk) },
+      machine: 'pc-i440fx-7.2',
+      bus: 'IDE',
+      video: 'std',
+      ready: { quietSeconds: 1, minSeconds: 1, maxSeconds: 30 },
+      agent: false,
+    },
+    sizeBytes: MIB,
+    compressedBytes: null,
+    createdAt: 0,
+  };
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
+}
+
+function sha256(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
