@@ -1,14 +1,15 @@
 /**
- * Builds the images of the catalogue, captures them running, packs them and sends them to a
- * registry: `npm run build:snapshots -- --help` tells how. Where images are, and what they may
+ * Builds the images of the catalogue, or makes one of a disk, captures them running, packs them and
+ * sends them to a registry: `npm run build:snapshots -- --help` tells how. Where images are, and what they may
  * come to, is said by the same settings as the server's.
  */
 import { join, resolve } from 'node:path';
 import { readConfig } from '../server/config.ts';
 import { openCatalogue } from '../server/providers/vm-host/image/catalogue.ts';
 import { realWorld } from '../server/world.ts';
-import { USAGE, UsageError, readOptions } from './snapshot-options.ts';
+import { USAGE, readOptions } from './snapshot-options.ts';
 import { StepFailed, planSteps, runSteps } from './snapshot-run.ts';
+import { UsageError } from './usage-error.ts';
 
 try {
   await main(process.argv.slice(2));
@@ -22,7 +23,6 @@ async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help')) return console.log(USAGE);
   const config = readConfig();
   const options = readOptions(argv, config.registry);
-  if (options.diskImage !== undefined) throw new UsageError('--disk-image: not in this version');
   const catalogue = openCatalogue(config.images.catalogue, console.log);
   const steps = planSteps(options, catalogue);
   if (options.dryRun) {

@@ -1,13 +1,23 @@
 import { parseArgs } from 'node:util';
 import { IMAGE_NAME } from '../schema/model/image.ts';
 import { TAG, readRepository } from '../schema/model/registry-reference.ts';
+import type { DiskOrder } from '../server/providers/vm-host/disk/import.ts';
+import { DISK_OPTIONS, readDisk } from './disk-options.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How the command is used. */
 export const USAGE = `npm run build:snapshots -- [options]
-  --disk-image FILE    begin with this disk image instead of the small Linux
+  --disk-image FILE    make an image of this disk (qcow2, VHD, raw) instead of the catalogue's;
+                       of it are said, too:
+      --name NAME      what it is called, instead of by the name of the file
+      --machine M      its machine with the version, pc-i440fx-7.2 without it
+      --bus B          where the disk is: ide (without it) or virtio
+      --video V        its screen: std (without it) or cirrus
+      --ready A,B,C    seconds: ready after A when the disk is quiet for B, and after C at last
+      --with-agent     our agent is installed in it
   --build-snapshots    also start each image and capture it running
   --registry R         send to this repository, host/owner/name, instead of SNAPSHOT_REGISTRY
-  --tag T              the tag of the base image, instead of SNAPSHOT_TAG
+  --tag T              the tag of the base image, or of the disk, instead of SNAPSHOT_TAG
   --no-push            send nothing
   --variant NAME       build this image of the catalogue too; may be given more than once;
                        without it, all of them
@@ -15,7 +25,8 @@ export const USAGE = `npm run build:snapshots -- [options]
 
 /** What the command is asked to do. */
 export interface SnapshotOptions {
-  readonly diskImage: string | undefined;
+  /** The disk to make an image of; then nothing of the catalogue is built. */
+  readonly disk: DiskOrder | undefined;
   readonly buildSnapshots: boolean;
   readonly registry: string | undefined;
   readonly tag: string;
@@ -24,9 +35,6 @@ export interface SnapshotOptions {
   readonly variants: readonly string[] | undefined;
   readonly dryRun: boolean;
 }
-
-/** A command line that cannot be followed; the message says why. */
-export class UsageError extends Error {}
 
 /** Reads the command line. What it does not say comes from the settings. */
 export function readOptions(
@@ -44,8 +52,10 @@ export function readOptions(
     throw new UsageError('to send images, name --registry or set SNAPSHOT_REGISTRY; or --no-push');
   }
   if (registry !== undefined) refuseBadPlace(registry);
+  const disk = readDisk(values);
+  if (disk !== undefined) refuseWithDisk(values);
   return {
-    diskImage: values['disk-image'],
+    disk,
     buildSnapshots: values['build-snapshots'] === true,
     registry,
     tag,
@@ -53,6 +63,16 @@ export function readOptions(
     variants: values.variant && [...new Set(values.variant)],
     dryRun: values['dry-run'] === true,
   };
+}
+
+function refuseWithDisk(values: ReturnType<typeof parsed>): void {
+  if (values.variant !== undefined) {
+    throw new UsageError('--variant: nothing of the catalogue is built on a disk');
+  }
+  if (values['build-snapshots'] === true) {
+    const instead = 'a pool that names the image captures it on its own machine';
+    throw new UsageError(`--build-snapshots: a snapshot with a disk is not sent; ${instead}`);
+  }
 }
 
 function refuseBadPlace(registry: string): void {
@@ -65,7 +85,7 @@ function parsed(argv: readonly string[]) {
     return parseArgs({
       args: [...argv],
       options: {
-        'disk-image': { type: 'string' },
+        ...DISK_OPTIONS,
         'build-snapshots': { type: 'boolean' },
         registry: { type: 'string' },
         tag: { type: 'string' },

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BASE_IMAGE, type ImageRecipe, imageRef } from '../schema/model/image.ts';
 import { ProviderError, type SetRef, type Step } from '../server/providers/provider.ts';
+import { qemuDiskProbe } from '../server/providers/qemu/disk-probe.ts';
 import { findHypervisor } from '../server/providers/qemu/find-hypervisor.ts';
 import { createQemuProvider } from '../server/providers/qemu/provider.ts';
 import { DEFAULT_QEMU_SETTINGS } from '../server/providers/qemu/settings.ts';
 import type { QemuSettings } from '../server/providers/qemu/settings.ts';
+import { type DiskOrder, importDisk } from '../server/providers/vm-host/disk/import.ts';
 import { makeFolders, removeFolder, setFolder } from '../server/providers/vm-host/folders.ts';
 import { type Image, findImage } from '../server/providers/vm-host/image-manifest.ts';
 import { asProviderError } from '../server/providers/vm-host/image/build-error.ts';
@@ -49,6 +51,7 @@ interface Run {
 
 /** All steps in their order: each image after its parent, all sent when all are there. */
 export function planSteps(options: SnapshotOptions, catalogue: Catalogue): PlannedStep[] {
+  if (options.disk !== undefined) return planDisk(options.disk, options, catalogue);
   const names = orderOf(options, catalogue);
   const builds = names.map((name) => ({
     name: `build ${name}`,
@@ -58,15 +61,26 @@ export function planSteps(options: SnapshotOptions, catalogue: Catalogue): Plann
     name: `capture ${name}`,
     work: (run: Run) => capture(run, name),
   }));
-  const sends = names.map((name) => {
-    const tag = tagFor(options.tag, name);
-    if (!options.push) return { name: `pack ${name}`, work: (run: Run) => pack(run, name) };
-    return {
-      name: `push ${name} as ${options.registry ?? ''}:${tag}`,
-      work: (run: Run) => push(run, name, `${options.registry ?? ''}:${tag}`),
-    };
-  });
+  const sends = names.map((name) => planSend(name, tagFor(options.tag, name), options));
   return [...builds, ...(options.buildSnapshots ? captures : []), ...sends];
+}
+
+/** A disk is the only image of its run, and has the tag for itself. */
+function planDisk(order: DiskOrder, options: SnapshotOptions, catalogue: Catalogue): PlannedStep[] {
+  const { name, path } = order;
+  if (catalogue.entries().some((entry) => entry.name === name)) {
+    throw new StepFailed(`${name} is an image of the catalogue; give the disk another --name`);
+  }
+  return [
+    { name: `import ${name} from ${path}`, work: (run: Run) => takeDisk(run, order) },
+    planSend(name, options.tag, options),
+  ];
+}
+
+function planSend(name: string, tag: string, { push: isSent, registry }: SnapshotOptions) {
+  if (!isSent) return { name: `pack ${name}`, work: (run: Run) => pack(run, name) };
+  const address = `${registry ?? ''}:${tag}`;
+  return { name: `push ${name} as ${address}`, work: (run: Run) => push(run, name, address) };
 }
 
 /** Does the steps one after the other; the first that fails ends it. */
@@ -108,6 +122,15 @@ function orderOf({ variants }: SnapshotOptions, catalogue: Catalogue): string[] 
   };
   for (const name of [BASE_IMAGE, ...wanted]) need(name);
   return ordered;
+}
+
+async function takeDisk({ settings, images }: Run, order: DiskOrder): Promise<string> {
+  const { world, imagesDir, exchange } = settings;
+  const probe = qemuDiskProbe(world, DEFAULT_QEMU_SETTINGS.binary);
+  const shop = { world, imagesDir, limitBytes: exchange.diskSizeBytes, probe };
+  const image = await importDisk(shop, order, new AbortController().signal);
+  images.set(order.name, image);
+  return [imageRef(image), ...image.contents, image.digest].join(', ');
 }
 
 async function build(run: Run, name: string): Promise<string> {
