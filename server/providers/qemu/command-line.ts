@@ -1,5 +1,5 @@
-import type { Fittings } from '../vm-host/fittings.ts';
-import type { DiskLayer, VmPlan, Start } from '../vm-host/hypervisor.ts';
+import type { DiskLayer, Fittings } from '../vm-host/fittings.ts';
+import type { VmPlan, Start } from '../vm-host/hypervisor.ts';
 import type { Accelerator } from './settings.ts';
 
 /** What a guest sees of its machine. A snapshot can be restored on exactly the same only. */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { DiskLayer } from './hypervisor.ts';
 
 const disk = z.object({
   bytes: z.number(),
@@ -7,6 +6,7 @@ const disk = z.object({
   format: z.enum(['qcow2', 'raw', 'vpc']),
 });
 
+/** A machine that an image asks for in place of its hypervisor's own. */
 const platform = z.object({
   machine: z.string(),
   video: z.enum(['std', 'cirrus']),
@@ -18,14 +18,17 @@ const fittings = z.object({ disk, platform: platform.nullable() });
 /** A disk as the guest finds it, and how the lowest of its layers is written. */
 export type FittedDisk = z.infer<typeof disk>;
 
-/** A machine that an image asks for in place of its hypervisor's own. */
-export type Platform = z.infer<typeof platform>;
-
 /**
  * What a guest has of its machine besides CPUs and memory. It is noted with every VM and every
  * snapshot, which may outlive the image they are of.
  */
 export type Fittings = z.infer<typeof fittings>;
+
+/** A file of a disk. */
+export interface DiskLayer {
+  readonly path: string;
+  readonly format: FittedDisk['format'];
+}
 
 /** Whether a value read from a file tells of fittings, or that there are none. */
 export function mayBeFittings(value: unknown): value is Fittings | undefined {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
-import type { Fittings } from './fittings.ts';
+import type { DiskLayer, Fittings } from './fittings.ts';
 import type { VmFiles } from './folders.ts';
 import type { StoredFile } from './set-store.ts';
 import type { VmRecord } from './vm-record.ts';
@@ -47,12 +47,6 @@ export interface MachineSize {
   readonly cpuCores: number;
   readonly memoryMiB: number;
   readonly fittings?: Fittings | undefined;
-}
-
-/** A file of a disk. */
-export interface DiskLayer {
-  readonly path: string;
-  readonly format: Fittings['disk']['format'];
 }
 
 /** One VM as its hypervisor is told of it. */

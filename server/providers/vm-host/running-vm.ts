@@ -1,7 +1,8 @@
 import { ProviderError } from '../provider.ts';
 import { publishFolder, removeFolder, vmFiles } from './folders.ts';
 import type { Host } from './host.ts';
-import type { DiskLayer, VmPlan } from './hypervisor.ts';
+import type { DiskLayer } from './fittings.ts';
+import type { VmPlan } from './hypervisor.ts';
 import type { Link } from './links.ts';
 import { writeJson } from './json-file.ts';
 import {

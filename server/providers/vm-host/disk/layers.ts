@@ -3,8 +3,7 @@ import { copyFile, link, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VmRole } from '../../../../schema/model/template.ts';
 import { ProviderError } from '../../provider.ts';
-import { type FittedDisk, layersAt } from '../fittings.ts';
-import type { DiskLayer } from '../hypervisor.ts';
+import { type DiskLayer, type FittedDisk, layersAt } from '../fittings.ts';
 import { writeEmptyQcow2 } from './qcow2.ts';
 
 /** Each capture of a running VM puts a layer on its disk, and every read may go through all. */
