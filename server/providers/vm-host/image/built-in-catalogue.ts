@@ -1,14 +1,21 @@
 import { BASE_IMAGE, type CatalogueEntry } from '../../../../schema/model/image.ts';
 
-/** Gives each guest SSH host keys of its own: run at its first wake, never before. */
+/** Gives each guest SSH host keys of its own: run at the first wake of each, never before. */
 const SSH_WAKE = `#!/bin/sh
-# Host keys in the image would be the same in every guest.
+# Host keys in the image would be the same in every guest. A guest that was saved in use has a
+# server with the keys of the first: it is ended, and its port is free a moment later.
 set -e
 keys=/etc/dropbear
 mkdir -p "$keys"
 rm -f "$keys/dropbear_ed25519_host_key"
 dropbearkey -t ed25519 -f "$keys/dropbear_ed25519_host_key"
-dropbear -r "$keys/dropbear_ed25519_host_key" -p 22
+killall dropbear 2> /dev/null || true
+tries=0
+until dropbear -r "$keys/dropbear_ed25519_host_key" -p 22; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 20 ]
+  sleep 0.1
+done
 `;
 
 /** The images that can be built without a catalogue of one's own. */
