@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { cpus, release } from 'node:os';
 import { resolve } from 'node:path';
@@ -10,6 +9,7 @@ import { killProcess } from '../vm-host/process.ts';
 import { type StoredFile, describeFile } from '../vm-host/set-store.ts';
 import type { VmHostSettings } from '../vm-host/settings.ts';
 import { connectWhen } from '../vm-host/socket.ts';
+import { syncPath } from '../vm-host/sync-path.ts';
 import type { Limit } from '../vm-host/within.ts';
 import { FirecrackerApi, type Orders } from './api.ts';
 import { boundLog, tailOf } from './console-log.ts';
@@ -166,7 +166,7 @@ class FirecrackerControl implements Control {
   async capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile> {
     await this.#refuseOtherVersion();
     await this.#create(files, signal);
-    await syncFile(files.devices);
+    await syncPath(files.devices);
     return describeFile(files.devices);
   }
 
@@ -257,13 +257,4 @@ function loadOrder(
     ...(vsockOverride ? { vsock_override: { uds_path: socketPath } } : {}),
     ...(clockRealtime ? { clock_realtime: true } : {}),
   };
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -4,7 +4,7 @@ import { layersFound, layersOfSet } from './disk/layers.ts';
 import { sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import { type RunningVm, removeVm } from './running-vm.ts';
-import { syncPath } from './set-draft.ts';
+import { syncPath } from './sync-path.ts';
 import { type StoredFile, type StoredSnapshot, describeFile } from './set-store.ts';
 import { snapshotFiles } from './set-store.ts';
 

@@ -16,7 +16,7 @@ import { findImage } from './image-manifest.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
 import type { FetchedSet, Prebuilt } from './prebuilt.ts';
 import { type Fetched, type PrebuiltSettings, decidePrebuilt } from './registry/prebuilt.ts';
-import { syncPath } from './set-draft.ts';
+import { syncPath } from './sync-path.ts';
 import { type StoredSnapshot, describeFile, snapshotFiles } from './set-store.ts';
 import { Turns } from './turns.ts';
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { OutsideObject, SetRef, Step } from '../provider.ts';
@@ -10,6 +10,7 @@ import { refuseForeign } from './ownership.ts';
 import { removeVm } from './running-vm.ts';
 import { type StoredSet, type StoredSnapshot, manifestFile, newSet } from './set-store.ts';
 import { readDraft, readSet } from './set-store.ts';
+import { syncPath } from './sync-path.ts';
 import { uuidFrom } from './uuid.ts';
 import { type VmRecord, newRecord, recordsOf } from './vm-record.ts';
 
@@ -104,14 +105,4 @@ export function bakerRecord(
     origin: 'COLD_BOOT',
     machineId: '',
   });
-}
-
-/** Forces a file or a folder to the disk. */
-export async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -16,6 +16,7 @@ import {
   versionFolder,
 } from '../image-manifest.ts';
 import { stableJson } from '../registry/bundle.ts';
+import { syncPath } from '../sync-path.ts';
 import { BuildError } from './build-error.ts';
 import { writeRoot } from './root-file.ts';
 
@@ -115,7 +116,7 @@ export async function writeManifest(folder: string, manifest: ImageManifest): Pr
   const draft = join(folder, `${IMAGE_MANIFEST}.new`);
   await writeSynced(draft, Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
   await rename(draft, join(folder, IMAGE_MANIFEST));
-  await syncFolder(folder);
+  await syncPath(folder);
   return { ...manifest, folder };
 }
 
@@ -130,7 +131,7 @@ export async function publishVersion(imagesDir: string, draft: Image): Promise<I
     if (!isTaken(error)) throw error;
     throw new BuildError(`${imageRef(draft)} is there already, with other content`, error);
   }
-  await syncFolder(dirname(folder));
+  await syncPath(dirname(folder));
   return { ...draft, folder };
 }
 
@@ -168,15 +169,6 @@ async function writeSynced(path: string, data: Buffer): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
+import { syncPath } from '../sync-path.ts';
 import { refuseIfGivenUp } from '../within.ts';
 import {
   type BundleFile,
@@ -55,7 +56,7 @@ export async function unpackBundle(
   const contents = chunksByFile(bundle.config, bundle.index);
   await publishFolder(into, async (draft) => {
     for (const content of contents) await unpackFile(layout, content, draft, task);
-    await syncFolder(draft);
+    await syncPath(draft);
   });
   const { architecture, manifest, files } = bundle.config;
   const size = compressedBytes(bundle.index);
@@ -134,14 +135,5 @@ async function writeAll(out: FileHandle, bytes: Buffer, offset: number): Promise
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await out.write(bytes, done, bytes.length - done, offset + done);
     done += bytesWritten;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
