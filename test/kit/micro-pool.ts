@@ -2,7 +2,8 @@ import { countByStatus } from '../../db/cluster-count.ts';
 import { findCurrentSets } from '../../db/template-set.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { Session } from '../../schema/model/session.ts';
-import { claim, clusterOf, MINUTE, poolOf, runningYard, served, until } from './pool-under-test.ts';
+import { claim, clusterOf, MINUTE, poolOf, runningYard, served } from './pool-under-test.ts';
+import { untilRows } from './until-rows.ts';
 import type { Yard, YardOptions } from './yard.ts';
 
 /** Times as micro-VMs have them. */
@@ -50,7 +51,7 @@ export async function fresh(yard: Yard, sets: number): Promise<void> {
     if (current.length !== sets || made.length !== size || members !== size) return false;
     return isSpread && made.every(({ madeFromSet }) => current.includes(madeFromSet ?? -1));
   };
-  await until(yard, isFresh, 5 * MINUTE);
+  await untilRows(yard, isFresh, 5 * MINUTE);
 }
 
 /** Claims, and answers the session once it runs. */

@@ -11,6 +11,7 @@ import { isUnfinished, type Job } from '../../schema/model/job.ts';
 import { isLive, type Session } from '../../schema/model/session.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
 import { differences, Invariants } from './invariants.ts';
+import { untilRows } from './until-rows.ts';
 import { openYard, type Yard, type YardOptions } from './yard.ts';
 
 /** What tests of one pool ask and do all the time. */
@@ -102,7 +103,7 @@ export function until(yard: Place, holds: () => boolean, withinMs = 6 * HOUR): P
 
 /** Lets time pass until the job has ended. */
 export async function ended(yard: Place, job: { id: string }): Promise<Job> {
-  await until(yard, () => !isUnfinished(jobOf(yard, job)));
+  await untilRows(yard, () => !isUnfinished(jobOf(yard, job)), 6 * HOUR);
   return jobOf(yard, job);
 }
 
@@ -112,7 +113,7 @@ export async function served(yard: Place, session: { id: string }): Promise<Sess
     const now = sessionOf(yard, session);
     return isLive(now) && now.status !== 'RUNNING';
   };
-  await until(yard, () => !waits());
+  await untilRows(yard, () => !waits(), 6 * HOUR);
   return sessionOf(yard, session);
 }
 

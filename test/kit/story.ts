@@ -7,6 +7,7 @@ import { wantsClusters } from '../../schema/model/cluster-pool.ts';
 import { isUnfinished, type Job } from '../../schema/model/job.ts';
 import type { Session } from '../../schema/model/session.ts';
 import { prepared } from '../../db/connection.ts';
+import { untilRows } from './until-rows.ts';
 import type { Yard } from './yard.ts';
 
 /** Something that was acknowledged: what is wrong when it does not hold, else undefined. */
@@ -119,7 +120,7 @@ function isCompleted(store: Store, id: string): string | undefined {
 
 /** Lets time pass until nothing is under way any more: only held, free and waiting is left. */
 export function settled(yard: Yard, withinMs = 3 * 3_600_000): Promise<void> {
-  return yard.world.runUntil(() => !isUnderWay(yard.store), { withinMs });
+  return untilRows(yard, () => !isUnderWay(yard.store), withinMs);
 }
 
 // Asked at every moment of a long wait: as plain SQL it costs a tenth.

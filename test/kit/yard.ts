@@ -24,6 +24,7 @@ import {
   type SimulatorWorld,
 } from '../../server/providers/simulator/outside.ts';
 import { createSimulator, type Simulator } from '../../server/providers/simulator/simulator.ts';
+import { untilRows } from './until-rows.ts';
 import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 
 /** How a yard in virtual time is made. */
@@ -155,11 +156,13 @@ function openOn(remains: Remains, options: YardOptions): Yard {
       const added = store.transact((tx) => void addPool(tx, wanted, traits, why));
       await world.finish(added, FOR_LONG);
     },
-    settled: (name, count, statuses = ['AVAILABLE']) =>
-      world.runUntil(() => {
+    settled: (name, count, statuses = ['AVAILABLE']) => {
+      const are = () => {
         const all = members(name);
         return all.length === count && all.every(({ status }) => statuses.includes(status));
-      }, FOR_LONG),
+      };
+      return untilRows({ store: raw, world }, are, FOR_LONG.withinMs);
+    },
     putBy: () => putBy(remains),
     kill,
     crash: (next = {}) => kill().open(next),
