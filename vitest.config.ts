@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/kit/longest-first.ts';
 
 // Workers and the servers they start compile the same libraries again and again: they share that.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compile');
@@ -19,6 +20,7 @@ export default defineConfig({
     pool: 'forks',
     // Left to itself it uses one worker on two cores, and much of the time is spent waiting.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/kit/node-guard.ts'],
     setupFiles: ['test/kit/leaks.ts'],
     testTimeout: 20_000,
