@@ -42,6 +42,42 @@ test('each option does what it says', () => {
   expect(tagFor('v1.0.0', 'base')).toBe('v1.0.0');
 });
 
+test('a disk is imported under a name and sent under the tag; old machines are its default', () => {
+  expect(namesOf(['--disk-image', '/d/Windows 98.vhd'])).toEqual([
+    'import windows-98 from /d/Windows 98.vhd',
+    'push windows-98 as registry.example.org/lab/images:win98-base',
+  ]);
+  const told = '--bus virtio --video cirrus --ready 5,2,60 --machine pc-q35-7.2 --name win';
+  const argv = ['--disk-image', '/d/a.img', '--no-push', ...told.split(' ')];
+  expect(namesOf(argv, NOWHERE)).toEqual(['import win from /d/a.img', 'pack win']);
+  const plain = { machine: 'pc-i440fx-7.2', bus: 'IDE', video: 'std', agent: false };
+  expect(readOptions(['--disk-image', '/d/a.img'], HOME).disk).toMatchObject(plain);
+  expect(readOptions([...argv, '--with-agent'], HOME).disk).toEqual({
+    name: 'win',
+    path: '/d/a.img',
+    machine: 'pc-q35-7.2',
+    bus: 'VIRTIO',
+    video: 'cirrus',
+    ready: { minSeconds: 5, quietSeconds: 2, maxSeconds: 60 },
+    agent: true,
+  });
+});
+
+test.each([
+  [['--machine', 'pc-i440fx-7.2'], 'says nothing without --disk-image'],
+  [['--disk-image', '/d/98.img'], '--name'],
+  [['--disk-image', '/d/a.img', '--name', 'A'], 'cannot be the name'],
+  [['--disk-image', '/d/a.img', '--machine', 'pc'], 'no machine with its version'],
+  [['--disk-image', '/d/a.img', '--machine', 'pc-q35-7.2,x=y'], 'no machine with its version'],
+  [['--disk-image', '/d/a.img', '--bus', 'scsi'], '--bus is one of ide, virtio'],
+  [['--disk-image', '/d/a.img', '--ready', '9,1,5'], '--ready is MIN,QUIET,MAX'],
+  [['--disk-image', '/d/a.img', '--variant', 'games'], 'nothing of the catalogue'],
+  [['--disk-image', '/d/a.img', '--build-snapshots'], 'a snapshot with a disk is not sent'],
+  [['--disk-image', '/d/games.img'], 'an image of the catalogue'],
+])('%j is refused of a disk', (argv, message) => {
+  expect(() => namesOf(argv)).toThrow(message);
+});
+
 test.each([
   [['--registry'], 'argument missing'],
   [['--push'], 'Unknown option'],

@@ -61,7 +61,7 @@ export function qemuDiskProbe(world: World, binary: string): DiskProbe {
 }
 
 /** Nothing is left to be guessed from the content: neither the format, nor a disk below. */
-export function probeArguments(path: string, format: string, control: string): string[] {
+function probeArguments(path: string, format: string, control: string): string[] {
   const file = { driver: 'file', filename: path };
   const below = format === 'qcow2' ? { backing: null } : {};
   const disk = { driver: format, 'node-name': DISK, 'read-only': true, file, ...below };
