@@ -8,7 +8,7 @@ export async function qemuUnderTest(): Promise<ProviderUnderTest> {
   return {
     name: 'QEMU',
     missing: await whyNoVms(),
-    capabilities: capabilitiesOf(DEFAULT_VM_HOST_SETTINGS, { capturesRunning: true }),
+    capabilities: capabilitiesOf(DEFAULT_VM_HOST_SETTINGS, { capturesRunning: true, fits: true }),
     template: 'micro',
     interruptions: [0, 700],
     open: openBench,

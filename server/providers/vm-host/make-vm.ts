@@ -77,7 +77,7 @@ async function untilReady(
 ): Promise<void> {
   const { control, agent } = vm.link;
   const what = `${vm.record.name} boots`;
-  const limit = { what, ms: host.settings.bootMs, signal };
+  const limit = { what, ms: longestBoot(host, boot), signal };
   const ended = control.guestEnd().then(() => `${what}: the guest ended`);
   const isMute = boot.kind === 'DISK' && !boot.agent;
   const ready = isMute ? untilScreenIsQuiet(host, vm, boot.ready, signal) : agent.ping(limit);
@@ -85,6 +85,11 @@ async function untilReady(
   const fault = await Promise.race([answered, ended]);
   if (fault === null) return;
   throw new ProviderError(`${fault}${await consoleTail(vm)}`, { retryable: true });
+}
+
+function longestBoot({ settings }: Host, boot: Image['boot']): number {
+  if (boot.kind === 'LAYERS') return settings.bootMs;
+  return Math.min(boot.ready.maxSeconds * 1000, settings.diskBootMs);
 }
 
 async function consoleTail({ link }: RunningVm): Promise<string> {

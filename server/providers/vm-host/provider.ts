@@ -195,11 +195,13 @@ function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: Vm
 /** What the provider can do, and how long it may take, with these settings. */
 export function capabilitiesOf(
   settings: VmHostSettings,
-  { capturesRunning = false }: Pick<Hypervisor, 'capturesRunning'>,
+  { capturesRunning = false, fits = false }: Pick<Hypervisor, 'capturesRunning' | 'fits'>,
   fetching = 0,
 ): Capabilities {
+  // Systems that come on a disk take their time; how long each has is said at its boot.
+  const boot = fits ? Math.max(settings.bootMs, settings.diskBootMs) : settings.bootMs;
   const parallel = settings.parallel ?? Math.min(2, availableParallelism());
-  const { bootMs, restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
+  const { restoreMs, wakeMs, quitMs, answerMs, orderMs } = settings;
   const restore = 4 * restoreMs + quitMs + orderMs;
   return {
     goldenState: 'POOL',
@@ -209,10 +211,10 @@ export function capabilitiesOf(
     streams: [],
     parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
     deadlineMs: {
-      create: bootMs + restore,
+      create: boot + restore,
       wake: wakeMs + 2 * orderMs,
       reset: restore,
-      capture: fetching + bootMs + restore,
+      capture: fetching + boot + restore,
       remove: quitMs + 2 * orderMs,
       look: 2 * answerMs,
     },

@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProviderError } from '../provider.ts';
-import type { Host } from './host.ts';
-import type { DiskBoot } from './image-manifest.ts';
-import type { RunningVm } from './running-vm.ts';
 import { vmFiles } from './folders.ts';
+import type { Host } from './host.ts';
+import type { Control } from './hypervisor.ts';
+import type { DiskBoot } from './image-manifest.ts';
+import type { VmRecord } from './vm-record.ts';
 import { refuseIfGivenUp } from './within.ts';
 
 const LOOK_MS = 500;
 /** A cursor that blinks makes two pictures that take turns, of a screen that is at rest. */
 const AT_REST = 2;
+
+/** What is needed of a VM for that. */
+interface Screened {
+  readonly record: Pick<VmRecord, 'name'>;
+  readonly link: { readonly control: Pick<Control, 'picture'> };
+}
 
 /** A picture of the screen, by its hash, and when it was last another than those before. */
 interface Look {
@@ -23,12 +30,13 @@ interface Look {
  * while, after a time it needs at least. At the latest it is taken as it is, which is said.
  */
 export async function untilScreenIsQuiet(
-  host: Host,
-  { record, link }: RunningVm,
+  host: Pick<Host, 'world' | 'folders' | 'settings' | 'log'>,
+  { record, link }: Screened,
   ready: DiskBoot['ready'],
   signal: AbortSignal,
 ): Promise<void> {
   const file = join(vmFiles(host.folders, record.name).folder, 'screen.ppm');
+  const longest = Math.min(ready.maxSeconds, host.settings.diskBootMs / 1000);
   const began = host.world.elapsed();
   let looks: Look[] = [];
   for (;;) {
@@ -38,13 +46,13 @@ export async function untilScreenIsQuiet(
     looks = [...looks, { picture, at }];
     const seconds = (at - began) / 1000;
     if (seconds >= ready.minSeconds && isQuiet(looks, ready.quietSeconds * 1000)) break;
-    if (seconds >= ready.maxSeconds) {
-      host.log(`${record.name}: its screen never rests; after ${ready.maxSeconds} s it is taken`);
+    if (seconds >= longest) {
+      host.log(`${record.name}: its screen never rests; after ${longest} s it is taken`);
       break;
     }
     await host.world.sleep(LOOK_MS);
   }
-  await rm(file, { force: true });
+  rmSync(file, { force: true });
 }
 
 /** Whether all that was seen for this long is one screen, and was looked at for this long. */
@@ -64,7 +72,5 @@ async function pictureOf(
     throw new ProviderError(reason, { retryable: false });
   }
   await take(file);
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }

@@ -4,6 +4,8 @@ export interface VmHostSettings {
   readonly parallel: number | null;
   /** From the start of the process to a guest that answers. */
   readonly bootMs: number;
+  /** The longest that a guest may take which boots from a disk, whatever its image says. */
+  readonly diskBootMs: number;
   /** For loading a snapshot, and for the first words of a restored guest. */
   readonly restoreMs: number;
   /** How long a guest may take to answer when it is woken. */
@@ -22,6 +24,7 @@ export interface VmHostSettings {
 export const DEFAULT_VM_HOST_SETTINGS: VmHostSettings = {
   parallel: null,
   bootMs: 60_000,
+  diskBootMs: 900_000,
   restoreMs: 10_000,
   wakeMs: 2_000,
   answerMs: 2_000,

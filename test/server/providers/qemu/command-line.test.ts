@@ -77,6 +77,49 @@ test('both have the same devices, and VMs run in a sandbox', () => {
   }
 });
 
+test('a disk is told file by file, each over the one below, and only the last is written', () => {
+  const fittings = {
+    disk: { bytes: 2 ** 20, bus: 'IDE', format: 'vpc' },
+    platform: { machine: 'pc-i440fx-7.2', video: 'cirrus', agent: false },
+  } as const;
+  const argv = qemuArguments({
+    ...restored,
+    hardware: { ...hardware, fittings },
+    layers: [
+      { path: '/v/disk0', format: 'vpc' },
+      { path: '/v/a,b/disk1', format: 'qcow2' },
+      { path: '/v/disk2', format: 'qcow2' },
+    ],
+  });
+  const told = argv.flatMap((word, at): unknown[] =>
+    argv[at - 1] === '-blockdev' ? [JSON.parse(word)] : [],
+  );
+  const file = (filename: string) => ({ driver: 'file', filename });
+  expect(told).toEqual([
+    { driver: 'vpc', 'node-name': 'layer0', file: file('/v/disk0'), 'read-only': true },
+    {
+      driver: 'qcow2',
+      'node-name': 'layer1',
+      file: file('/v/a,b/disk1'),
+      backing: 'layer0',
+      'read-only': true,
+    },
+    {
+      driver: 'qcow2',
+      'node-name': 'layer2',
+      file: file('/v/disk2'),
+      backing: 'layer1',
+      discard: 'unmap',
+    },
+  ]);
+  expect(argv).toContain('pc-i440fx-7.2,memory-backend=ram0');
+  expect(argv).toContain('ide-hd,id=disk0,drive=layer2');
+  expect(argv).toContain('cirrus-vga');
+  // Without an agent nothing of it is in the machine, but its socket is there to be held.
+  expect(argv.join(' ')).not.toContain('virtserialport');
+  expect(argv.join(' ')).toContain('socket,id=agent0');
+});
+
 test('the accelerator, the CPU and the sizes are told', () => {
   const argv = devices({ ...hardware, accel: 'kvm', cpu: 'host', cpuCores: 2, memoryMiB: 256 });
   expect(argv[argv.indexOf('-accel') + 1]).toBe('kvm');
