@@ -13,7 +13,7 @@ export const USAGE = `npm run build:snapshots -- [options]
       --machine M      its machine with the version, pc-i440fx-7.2 without it
       --bus B          where the disk is: ide (without it) or virtio
       --video V        its screen: std (without it) or cirrus
-      --ready A,B,C    seconds: ready after A when the disk is quiet for B, and after C at last
+      --ready A,B,C    seconds: up after A when its screen rests for B, and after C at last
       --with-agent     our agent is installed in it
   --build-snapshots    also start each image and capture it running
   --registry R         send to this repository, host/owner/name, instead of SNAPSHOT_REGISTRY

@@ -81,7 +81,7 @@ export type LayeredBoot = z.infer<typeof layeredBoot>;
 /**
  * A guest that boots from a disk somebody made elsewhere. The disk is never written: what guests
  * change lies over it. `ready` says how to tell, where there is no agent, that the guest has come
- * up: its disk was quiet for that long, not before the first time and never after the last.
+ * up: its screen was at rest for so long, not before the first time and never after the last.
  */
 export type DiskBoot = z.infer<typeof diskBoot>;
 
