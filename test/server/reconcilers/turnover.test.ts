@@ -122,8 +122,10 @@ describe('template sets', () => {
 
 describe('a refresh', () => {
   const age = { snapshotMaxAgeSeconds: 300 };
+  const { all, seeds } = seedsOf('spawns', 1);
 
-  it.each([1, 2, 3, 4, 5])(
+  // Seed 1 takes an hour-old set, as no other does.
+  it.each(all ? [1, 2, 3, 4, 5] : [1, 2])(
     'replaces stale sets and what was made of them, and never has fewer free (seed %i)',
     async (seed) => {
       const random = seeded(seed);
@@ -207,7 +209,6 @@ describe('a refresh', () => {
     expect(poolOf(next, 'p').replenishPaused).toMatch(/no room/);
   });
 
-  const { all, seeds } = seedsOf('spawns', 1);
   const spawns = all ? 1_000 : 60;
 
   it.each(seeds)(
