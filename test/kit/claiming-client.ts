@@ -21,7 +21,8 @@ const CLAIM = `mutation ($input: CreateSessionInput!) { createSession(input: $in
 const RELEASE = `mutation ($input: ReleaseSessionInput!) { releaseSession(input: $input) {
   __typename ... on Session { id status } ... on UserError { code message } } }`;
 
-interface Answer {
+/** The first field of an answer. */
+export interface Answer {
   readonly __typename: string;
   readonly id?: string;
   readonly owner?: string;
@@ -93,7 +94,8 @@ export class ClaimingClient {
   }
 }
 
-async function ask(
+/** Asks once; undefined where nobody answers, because the server is gone, or not yet there. */
+export async function ask(
   origin: string,
   query: string,
   variables: object,
