@@ -7,6 +7,7 @@ const LONG = [
   'test/story/kubevirt.test.ts',
   'test/story/page.test.ts',
   'test/feed/feed.test.ts',
+  'test/bench/vms.test.ts',
   'test/server/providers/vm-host/prebuilt-set.test.ts',
   'test/bench/bench.test.ts',
   'test/client/real-server.test.ts',
