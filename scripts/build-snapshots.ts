@@ -1,7 +1,7 @@
 /**
  * Builds the images of the catalogue, or makes one of a disk, captures them running, packs them and
- * sends them to a registry: `npm run build:snapshots -- --help` tells how. Where images are, and what they may
- * come to, is said by the same settings as the server's.
+ * sends them to a registry: `npm run build:snapshots -- --help` tells how. Where images are, and
+ * what they may come to, is said by the same settings as the server's.
  */
 import { join, resolve } from 'node:path';
 import { readConfig } from '../server/config.ts';

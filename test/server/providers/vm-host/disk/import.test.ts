@@ -138,7 +138,7 @@ test('a disk from elsewhere that names another file, or is too large, is not tak
   await expect(travel(made, place().shop)).rejects.toThrow('lies over another disk');
 });
 
-describe.skipIf(missing !== null)('with QEMU', () => {
+describe.skipIf(missing !== null)('disks in QEMU (needs QEMU, qemu-utils)', () => {
   test.each([
     ['raw', 'raw', []],
     ['qcow2', 'qcow2', []],

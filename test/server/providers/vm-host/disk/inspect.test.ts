@@ -91,7 +91,7 @@ test.each<[string, () => Buffer, string]>([
   await expect(inspected(written(make()))).rejects.toThrow(message);
 });
 
-test('only a plain file is a disk: no link, folder, device or pipe, and none too large', async () => {
+test('only a plain file is a disk: no link, folder or pipe, and none too large', async () => {
   const folder = diskFolder();
   const disk = join(folder, 'disk');
   writeFileSync(disk, bootableDisk('hello', MIB));

@@ -23,7 +23,7 @@ test.each([0, -512, 513, 65 * 2 ** 40])('there is no disk of %d bytes', (bytes) 
   expect(() => writeEmptyQcow2('/nowhere/disk', bytes)).toThrow(RangeError);
 });
 
-describe.skipIf(missing !== null)('with QEMU', () => {
+describe.skipIf(missing !== null)('disks in QEMU (needs QEMU, qemu-utils)', () => {
   test.each([
     512,
     1_474_560,
