@@ -36,7 +36,7 @@ function measured(options: YardOptions) {
 const isOver = (yard: Yard, name: string) => () =>
   yard.store.read((db) => findVersions(db, name).every(({ status }) => status !== 'CREATING'));
 
-it('images are counted as they are built and fetched, with what they take and how long', async () => {
+it('images are counted as they are built and fetched, with what they take', async () => {
   let broken: Error[] = [];
   const images: YardOptions['images'] = (world) => {
     const store = simulatedImages(world);

@@ -19,7 +19,7 @@ test('a word has no blanks or quotes, and is short', () => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
   expect(escapeBytes(bytes)).toMatch(/^[A-Za-z0-9_./=:@,+\\-]+$/);
   expect(escapeBytes(Buffer.alloc(8))).toBe('\\0'.repeat(8));
-  const zeroBeforeDigit = Buffer.from('\0' + '7', 'latin1');
+  const zeroBeforeDigit = Buffer.from('\x007', 'latin1');
   expect(escapeBytes(zeroBeforeDigit)).toBe('\\00007');
 });
 
