@@ -131,7 +131,8 @@ const disk = missing === null && campaign ? mountDisk(130) : null;
 
 describe.runIf(disk !== null)('a disk that is full (needs QEMU and mount)', () => {
   const folder = disk ?? '';
-  afterAll(() => {
+  afterAll(async () => {
+    for (const yard of yards.splice(0)) await yard.close();
     spawnSync('umount', [folder]);
     rmSync(folder, { recursive: true, force: true });
   });
