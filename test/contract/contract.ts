@@ -10,7 +10,7 @@ import {
   type Step,
 } from '../../server/providers/provider.ts';
 import { clusterRef, idle, setRef, stepOf, type TestStep } from '../kit/simulator.ts';
-import { UNDER_TEST, type Bench } from './under-test.ts';
+import { clusterObject, sorted, UNDER_TEST, type Bench } from './under-test.ts';
 
 // The cases of the contract, for the providers that the importing test file has put under test.
 
@@ -394,12 +394,4 @@ async function expectRefused(work: Promise<unknown>): Promise<void> {
   const outcome: unknown = await work.catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(ProviderError);
   expect(outcome).toMatchObject({ retryable: false });
-}
-
-function clusterObject({ id, name, poolId }: ClusterRef): OutsideObject {
-  return { kind: 'CLUSTER', id, name, poolId };
-}
-
-function sorted(objects: readonly OutsideObject[]): OutsideObject[] {
-  return objects.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -1,4 +1,9 @@
-import type { Capabilities, Provider } from '../../server/providers/provider.ts';
+import type {
+  Capabilities,
+  ClusterRef,
+  OutsideObject,
+  Provider,
+} from '../../server/providers/provider.ts';
 
 /** A provider that the contract is held against. */
 export interface ProviderUnderTest {
@@ -35,4 +40,14 @@ export interface Bench {
   restart(): Promise<void>;
   /** Closes the provider and removes the outside world with everything in it. */
   close(): Promise<void>;
+}
+
+/** The cluster as a provider lists it. */
+export function clusterObject({ id, name, poolId }: ClusterRef): OutsideObject {
+  return { kind: 'CLUSTER', id, name, poolId };
+}
+
+/** Lists are compared whatever their order. */
+export function sorted(objects: readonly OutsideObject[]): OutsideObject[] {
+  return objects.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -114,6 +114,10 @@ function membersOf(store: Store, poolName: string): Cluster[] {
   });
 }
 
+function areAll(all: Cluster[], count: number, statuses: readonly Cluster['status'][]): boolean {
+  return all.length === count && all.every(({ status }) => statuses.includes(status));
+}
+
 function openOn(remains: Remains, options: YardOptions): Yard {
   const { folder, life, world, outside } = remains;
   const faults: string[] = [];
@@ -157,10 +161,7 @@ function openOn(remains: Remains, options: YardOptions): Yard {
       await world.finish(added, FOR_LONG);
     },
     settled: (name, count, statuses = ['AVAILABLE']) => {
-      const are = () => {
-        const all = members(name);
-        return all.length === count && all.every(({ status }) => statuses.includes(status));
-      };
+      const are = () => areAll(members(name), count, statuses);
       return untilRows({ store: raw, world }, are, FOR_LONG.withinMs);
     },
     putBy: () => putBy(remains),
