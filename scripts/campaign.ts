@@ -7,6 +7,8 @@
  * by which it changes something and at every commit, for each seed in another order;
  * `npm run check:kubevirt-faults -- --seeds 3` lets every fault of a simulated KubeVirt strike at
  * every moment, and for each seed many of them a pool of twenty clusters;
+ * `node bin/run.js scripts/campaign.ts provider-faults` lets every kind of fault strike at every
+ * step of the simulator;
  * `npm run check:vms -- --cycles 20 --seed 1` kills the server as often over real VMs, damages
  * their sets, fills their disk, and ends their processes and guests;
  * `npm run check:spawns -- --seeds 1` spawns a thousand VMs while sets are replaced;
@@ -20,6 +22,7 @@ const CAMPAIGNS = new Map([
   ['kill', 'test/story/kill.test.ts'],
   ['kubevirt', 'test/fleet/kill.test.ts test/contract/kubevirt-1-5.test.ts'],
   ['kubevirt-faults', 'test/fleet/faults.test.ts test/fleet/burst.test.ts'],
+  ['provider-faults', 'test/server/failing-provider.test.ts'],
   ['spawns', 'test/server/reconcilers/turnover.test.ts'],
   ['vms', 'test/story/vm-kill.test.ts test/story/vm-damage.test.ts test/story/vm-ends.test.ts'],
   ['hostile', 'test/security/hostile.test.ts'],
