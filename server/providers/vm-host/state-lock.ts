@@ -5,12 +5,15 @@ import { ProviderError } from '../provider.ts';
 import { isRecord, readJson } from './json-file.ts';
 import { type ProcessId, isAlive, startOf } from './process.ts';
 
+/** The file in a folder that says which process has it. */
+export const LOCK_FILE = 'lock';
+
 /**
  * Takes a state folder for this process and answers how to give it back. Two control planes on one
  * folder would hand out the same VM twice. The lock of a process that has ended is taken over.
  */
 export function lockState(world: World, stateDir: string): () => void {
-  const path = join(stateDir, 'lock');
+  const path = join(stateDir, LOCK_FILE);
   const mine = join(stateDir, `lock-${world.newId()}`);
   const me: ProcessId & { token: string } = {
     pid: process.pid,

@@ -1,14 +1,14 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { World } from '../../../world.ts';
 import { type Folders, GONE, makeFolders } from '../folders.ts';
 import { findByArgument, killProcess } from '../process.ts';
-import { lockState } from '../state-lock.ts';
+import { LOCK_FILE, lockState } from '../state-lock.ts';
 import { listRecords } from '../vm-record.ts';
 
 const PREFIX = '.work-';
-/** A folder this young may belong to somebody who is just about to lock it. */
+/** A folder this young without a lock may be of somebody who is just about to lock it. */
 const YOUNG_MS = 60_000;
 
 /**
@@ -41,7 +41,8 @@ export async function sweepWork(world: World, imagesDir: string): Promise<void> 
   for (const name of names.filter((entry) => entry.startsWith(PREFIX))) {
     const work = join(imagesDir, name);
     const isYoung = world.now() - statSync(work).mtimeMs < YOUNG_MS;
-    const unlock = isYoung ? null : tryLock(world, work);
+    const isNew = isYoung && !existsSync(join(work, LOCK_FILE));
+    const unlock = isNew ? null : tryLock(world, work);
     if (unlock === null) continue;
     for (const { uuid } of listRecords(makeFolders(work, undefined))) {
       const left = findByArgument(uuid);

@@ -25,7 +25,8 @@ function leave(name: string, when = LONG_AGO): void {
 test('what a dead build has left is removed, what is in use or just begun is not', async () => {
   leave('.work-dead');
   leave('.gone-half');
-  leave('.work-young', new Date());
+  leave('.work-just-died', new Date());
+  mkdirSync(join(images, '.work-young'));
   leave('base@1');
   await inWorkFolder(world, images, async ({ state }) => {
     utimesSync(state, LONG_AGO, LONG_AGO);
