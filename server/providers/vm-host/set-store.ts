@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -123,7 +123,10 @@ export class MemoryProofs {
 }
 
 async function compare(path: string, stored: StoredFile): Promise<void> {
-  const { sha256 } = await describeFile(path);
+  const { sha256 } = await describeFile(path).catch((error: unknown) => {
+    // A set may be removed while it is read.
+    throw existsSync(path) ? error : damaged(path, 'is missing', error);
+  });
   if (sha256 !== stored.sha256) throw damaged(path, 'is not what was captured');
 }
 
