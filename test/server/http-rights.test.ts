@@ -42,6 +42,8 @@ const NEEDS: Record<string, Role> = {
   'Mutation.openConsole': 'USER',
   'Mutation.spawnVm': 'USER',
   'Mutation.destroyVm': 'USER',
+  'Mutation.saveSession': 'USER',
+  'Mutation.deleteSavedSnapshot': 'USER',
   'Mutation.createClusterPool': 'ADMIN',
   'Mutation.updateClusterPool': 'ADMIN',
   'Mutation.deleteClusterPool': 'ADMIN',

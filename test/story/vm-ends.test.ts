@@ -63,7 +63,7 @@ describe.runIf(missing === null && campaign)(
     it(`serves ${MOST} at once, each with its own identity, and refuses one more`, async () => {
       await Promise.all(Array.from({ length: MOST }, claim));
       const another = yard.send('spawnVm', { pool: 'micro' });
-    await expect(another).rejects.toThrow('all that it may have are in use');
+      await expect(another).rejects.toThrow('all that it may have are in use');
       const clusters = await running();
       expect(clusters).toHaveLength(MOST);
       await yard.server.stop();

@@ -31,7 +31,7 @@ async function secondsOf(screen: (second: number) => string, ready = READY) {
   return { seconds: world.elapsed() / 1000, told };
 }
 
-test('a screen that shows nothing new for a while is at rest, not before the least time', async () => {
+test('a screen that shows nothing new is at rest, though not before the least time', async () => {
   expect(await secondsOf(() => 'desktop')).toEqual({ seconds: 10, told: [] });
   const booting = (second: number) => (second < 20 ? `booting ${second}` : 'desktop');
   // The first picture of the desktop is taken at 20 s; one of before may be left in the window.

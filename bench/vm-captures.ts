@@ -1,15 +1,15 @@
 /**
  * Shows how long a VM in use is away while it is captured, on this machine:
- * `node test/server/providers/qemu/how-long-away.ts [captures] [folder of images]`. Beside it, how
+ * `npm run bench:captures -- [captures] [folder of images]`. Beside it, how
  * long it takes until the set that is made of it can be used.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createQemuProvider } from '../../../../server/providers/qemu/provider.ts';
-import { realWorld } from '../../../../server/world.ts';
-import { microRef, microSet } from '../../../kit/qemu.ts';
-import { stepOf } from '../../../kit/simulator.ts';
+import { createQemuProvider } from '../server/providers/qemu/provider.ts';
+import { realWorld } from '../server/world.ts';
+import { microRef, microSet } from '../test/kit/qemu.ts';
+import { stepOf } from '../test/kit/simulator.ts';
 
 const [captures = '20', images = './data/vms/images'] = process.argv.slice(2);
 const world = realWorld();
