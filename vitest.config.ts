@@ -6,6 +6,10 @@ import { LongestFirst } from './test/kit/longest-first.ts';
 // Workers and the servers they start compile the same libraries again and again: they share that.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compile');
 
+// Those that take long, on real VMs, are a run of their own: `npm run test:vms`.
+const LONG = 'test/**/*.long.test.ts';
+const isLong = process.env['SNAPYARD_TEST_LONG'] === '1';
+
 export default defineConfig({
   // graphql 17 ships a second build behind the "development" condition that vite adds. Without
   // these lines a test and the libraries it calls would hold two copies of graphql.
@@ -16,7 +20,8 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    include: isLong ? [LONG] : ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    exclude: isLong ? [] : [LONG],
     pool: 'forks',
     // Left to itself it uses one worker on two cores, and much of the time is spent waiting.
     maxWorkers: Math.max(2, availableParallelism() - 1),
