@@ -116,7 +116,29 @@ export function fallbackOfSet({ sourceReason }: Pick<Snapshot, 'sourceReason'>):
 export const NO_SET = 'there was no snapshot to make it from';
 
 function reasonForNoSet(db: Db, { poolId }: Cluster): string {
+  const detail = whyLastSetFailed(db, poolId);
+  return `${NO_SET}${detail === null ? '' : `: ${detail}`}; made from the base image`;
+}
+
+/** Why a pool's last set that came to nothing did; null when none has, or it has not said. */
+function whyLastSetFailed(db: Db, poolId: string): string | null {
   const failed = findAllTemplateSets(db, poolId).findLast(([first]) => first?.status === 'FAILED');
-  const detail = failed?.[0]?.statusMessage;
-  return `${NO_SET}${detail == null ? '' : `: ${detail}`}; made from the base image`;
+  return failed?.[0]?.statusMessage ?? null;
+}
+
+/**
+ * Why a cluster could be made in no way at all: what failed last, and before it why its pool has no
+ * set. The second names what must be mended as often as the first: a registry that is away where
+ * there is no base image either.
+ */
+export function reasonForNoWay(
+  db: Db,
+  { cluster, snapshots }: Plan,
+  capabilities: Capabilities | undefined,
+  reason: string,
+): string {
+  if (capabilities?.goldenState !== 'POOL' || snapshots.length > 0) return reason;
+  const detail = whyLastSetFailed(db, cluster.poolId);
+  if (detail === null || detail === reason) return reason;
+  return `${reason}; and there is no snapshot to make it from: ${detail}`;
 }

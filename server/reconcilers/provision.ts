@@ -22,7 +22,15 @@ import type { Why } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ProvisioningStrategy } from '../../schema/model/cluster-pool.ts';
 import { captureSet } from '../golden-set.ts';
-import { fallbackOf, giveUpSet, hasAnotherSet, planFor, SOURCE, type Plan } from '../making.ts';
+import {
+  fallbackOf,
+  giveUpSet,
+  hasAnotherSet,
+  planFor,
+  reasonForNoWay,
+  SOURCE,
+  type Plan,
+} from '../making.ts';
 import { clusterObject, clusterRef, providerOf, setObject, workAt } from '../outside.ts';
 import { ProviderError, type Provider, type Sighting, type Step } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
@@ -229,7 +237,9 @@ async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<vo
       return fallBack(tx, cluster, failure.reason, why);
     }
     const retry = retryInMs(failure, cluster.attempts + 1);
-    failWork(tx, cluster, { reason: failure.reason, retryInMs: retry }, why);
+    const provider = deps.provider(getPool(tx.db, cluster.poolId).provider);
+    const reason = reasonForNoWay(tx.db, plan, provider?.capabilities, failure.reason);
+    failWork(tx, cluster, { reason, retryInMs: retry }, why);
   });
 }
 

@@ -62,9 +62,14 @@ export function qemuOn(stateDir: string, options: Partial<QemuOptions> = {}): Pr
   });
 }
 
-/** Removes all VMs and sets, closes the provider and removes its folder. */
-export async function tearDown(provider: Provider, stateDir: string): Promise<void> {
-  const step = stepOf(Number.MAX_SAFE_INTEGER);
+/** Removes all VMs and sets of an installation, closes the provider and removes its folder. */
+export async function tearDown(
+  provider: Provider,
+  stateDir: string,
+  installation?: string,
+): Promise<void> {
+  const tests = stepOf(Number.MAX_SAFE_INTEGER);
+  const step = { ...tests, installation: installation ?? tests.installation };
   for (const object of await provider.list(step.signal)) await provider.ensureGone(object, step);
   await provider.close();
   rmSync(stateDir, { recursive: true });

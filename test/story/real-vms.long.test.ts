@@ -1,6 +1,15 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import Database from 'better-sqlite3';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ClusterRef } from '../../server/providers/provider.ts';
 import { setFolder, makeFolders } from '../../server/providers/vm-host/folders.ts';
 import { Exchange } from '../../server/providers/vm-host/image/exchange.ts';
@@ -48,12 +57,29 @@ beforeAll(async () => {
   });
 });
 
+/** VMs outlive the server, and a test that fails in the middle leaves some. */
+afterEach(async () => {
+  if (!existsSync(server.db)) return;
+  await server.stop();
+  const installation = readInstallation(server.db);
+  await tearDown(await qemuOn(state(), { installation }), state(), installation);
+});
+
 afterAll(async () => {
   if (missing !== null) return;
-  await server.stop();
   if (!isRegistryGone) await registry.close();
   rmSync(folder, { recursive: true });
 });
+
+/** Whose VMs a server has made, by its database. */
+function readInstallation(path: string): string {
+  const db = new Database(path, { readonly: true });
+  try {
+    return String(db.prepare('select id from installation').pluck().get());
+  } finally {
+    db.close();
+  }
+}
 
 /** Captures the base image running, and sends it under the tag that servers look for. */
 async function publish(): Promise<typeof published> {
@@ -207,7 +233,6 @@ describe.skipIf(missing !== null)(
     });
 
     it('is served from its own image where the registry lies or is gone, and says so', async () => {
-      rmSync(state(), { recursive: true });
       const image = baseImage().folder;
       cpSync(image, join(state(), 'images', basename(image)), { recursive: true });
       const blob = registry.blobFile(published.largest);

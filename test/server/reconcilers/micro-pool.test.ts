@@ -5,6 +5,7 @@ import { findVmsOfSession } from '../../../db/vm-handle.ts';
 import type { Session } from '../../../schema/model/session.ts';
 import { setId } from '../../../server/outside.ts';
 import type { Provider } from '../../../server/providers/provider.ts';
+import type { SimulatorFaults } from '../../../server/providers/simulator/faults.ts';
 import { faultAt } from '../../kit/faults.ts';
 import {
   currentSets,
@@ -180,6 +181,18 @@ describe('a pool of micro-VMs', () => {
     await release(yard, session);
     await fresh(yard, 2);
     expect(await spawned(yard, 'b')).toMatchObject({ fallbackReason: null });
+  });
+
+  it('that can be made in no way is paused, and says what failed with sets and without', async () => {
+    const fault = { kind: 'ERROR', retryable: false } as const;
+    const sets = faultAt({ operation: 'capture' }, { ...fault, reason: 'the registry is away' });
+    const makes = faultAt({ operation: 'create' }, { ...fault, reason: 'there is no base image' });
+    const faults: SimulatorFaults = { at: (moment) => sets.at(moment) ?? makes.at(moment) };
+    const yard = await microPool({ size: 1 }, { faults });
+    await until(yard, () => poolOf(yard, 'p').replenishPaused !== null, HOUR);
+    expect(poolOf(yard, 'p').replenishPaused).toMatch(
+      /there is no base image; and there is no snapshot to make it from: the registry is away/,
+    );
   });
 
   it('serves ten spawns at once with ten clusters, and destroys each afterwards', async () => {

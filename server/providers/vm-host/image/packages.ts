@@ -42,7 +42,9 @@ export async function unpackPackages(
   const bad = wanted.find((name) => !PACKAGE.test(name));
   if (bad !== undefined) throw new BuildError(`"${bad}" cannot be the name of a package`);
   const options = ['--recurse', ...STRICTLY.map((kind) => `--no-${kind}`)];
-  const printed = await debian('apt-cache', ['depends', ...options, ...wanted], '.', signal);
+  // Where apt knows none of them it does not say which: one that it knows lets us name the others.
+  const asked = ['depends', ...options, SHELL, ...wanted];
+  const printed = await debian('apt-cache', asked, '.', signal);
   const known = new Set(there.map((name) => name.split(' ', 1)[0] ?? ''));
   return unpack(packageClosure(wanted, readDependencies(printed), known), folder, signal);
 }

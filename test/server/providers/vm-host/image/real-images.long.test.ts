@@ -108,6 +108,8 @@ describe.runIf(missing === null)('images (needs QEMU)', { timeout: 60_000 }, () 
     await expect(failed).rejects.toThrow(/^step 2: sh -c .* ended with 3: no room$/);
     const nothing = build('bad', 1, { ...RECIPE, files: {}, steps: [] });
     await expect(nothing).rejects.toThrow(`bad would be the same as base@${base.imageVersion}`);
+    const unknown = build('bad', 1, { ...RECIPE, packages: ['no-such-package'] });
+    await expect(unknown).rejects.toThrow('apt knows no package no-such-package');
     const orphan = store.ensureImage(
       {
         name: 'bad',
