@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import type { Session } from '../schema/model/session.ts';
 import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
@@ -12,7 +12,8 @@ import type { Tx } from './tx.ts';
 /**
  * Saved sets: what owners keep of their sessions. Each is a set of the pool, so that clusters can
  * be made from it, but it has an owner and a title, is never current, and nobody else is ever
- * given what is in it.
+ * given what is in it. There is no other like it, so nobody else gives it up: one that could not
+ * be used stays READY and says why.
  */
 
 /** What takes room, or is about to. */
@@ -87,13 +88,14 @@ export function dropSavedSets(tx: Tx, poolId: string, why: Why): void {
   for (const { id } of rows) moveSnapshot(tx, id, { from, to: 'DELETING' }, why);
 }
 
-/** Has the owner's sets go that could not be taken, so that they do not pile up. */
+/** Has the owner's sets go that could never be taken, so that they do not pile up. */
 export function dropFailedSets(
   tx: Tx,
   { poolId, owner }: Pick<Session, 'poolId' | 'owner'>,
   why: Why,
 ): void {
-  const failed = and(eq(snapshots.poolId, poolId), eq(snapshots.status, 'FAILED'));
+  const never = and(eq(snapshots.status, 'FAILED'), isNull(snapshots.readyAt));
+  const failed = and(eq(snapshots.poolId, poolId), never);
   const rows = tx.db
     .select()
     .from(snapshots)

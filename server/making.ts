@@ -73,13 +73,26 @@ function rolesOf(db: Db, { poolId }: Cluster): readonly RoleSpec[] {
   return findTemplate(db, getPool(db, poolId).templateId)?.roles ?? [];
 }
 
-/** Nothing is made any more of a set that is lost, and another is taken in its place. */
+/**
+ * Nothing is made any more of a set that is lost, and another is taken in its place. What somebody
+ * saved has no other: it only says why it could not be used, and stays until its owner drops it.
+ * The disk it lies on may be mounted again tomorrow.
+ */
 export function giveUpSet(tx: Tx, { id }: Cluster, why: Why): void {
   const begun = begunSet(tx.db, id);
   if (begun === undefined) return;
   const patch = { current: false, statusMessage: why.reason ?? null };
   for (const row of findSet(tx.db, setKey(begun))) {
-    moveSnapshot(tx, row.id, { from: ['READY'], to: 'FAILED', patch }, why);
+    const to = row.owner === null ? 'FAILED' : 'READY';
+    moveSnapshot(tx, row.id, { from: ['READY'], to, patch }, why);
+  }
+}
+
+/** A set that a cluster was made from well has nothing to be told of any more. */
+export function withdrawComplaints(tx: Tx, { snapshots }: Plan, why: Why): void {
+  const patch = { statusMessage: null };
+  for (const { id } of snapshots.filter((row) => row.statusMessage !== null)) {
+    moveSnapshot(tx, id, { from: ['READY'], to: 'READY', patch }, why);
   }
 }
 

@@ -29,6 +29,7 @@ import {
   planFor,
   reasonForNoWay,
   SOURCE,
+  withdrawComplaints,
   type Plan,
 } from '../making.ts';
 import { clusterObject, clusterRef, providerOf, setObject, workAt } from '../outside.ts';
@@ -199,6 +200,7 @@ async function finish(
       snapshotId: snapshots.find(({ role }) => role === vm.role)?.id ?? null,
       spawnDurationMs: tx.now - begunAt(tx, cluster),
     }));
+    withdrawComplaints(tx, plan, why);
     const pool = getPool(tx.db, cluster.poolId);
     if (pool.failuresInRow > 0) updatePool(tx, pool.id, { failuresInRow: 0 }, why);
     if (cluster.sessionId === null) record(tx, cluster, strategy, null);

@@ -135,6 +135,14 @@ describe('saveSession', () => {
     expect(rowOf(again)?.status).toBe('DELETING');
   });
 
+  it('drops nothing that was ready once: that is for its owner to say', async () => {
+    await kit.addPool({}, 2);
+    const [once, session] = await kept('was ready');
+    await kit.transact((tx) => void moveSet(tx, once, { from: ['READY'], to: 'FAILED' }, WHY));
+    await save(session, 'next');
+    expect(rowOf(once)?.status).toBe('FAILED');
+  });
+
   it('counts what is taken and what is ready; two at once are not both last', async () => {
     await kit.addPool({ maxSessionsPerOwner: 9 }, 3);
     const [first] = await kept('one');

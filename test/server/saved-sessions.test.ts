@@ -155,18 +155,26 @@ describe('a saved session', () => {
   });
 });
 
-it('fails, and blames no pool, when what was saved is lost', async () => {
+it('fails, and gives up neither pool nor set, when what was saved is not there', async () => {
   const yard = runningYard();
   const saved = await kept(yard);
+  const id = `${saved.poolId}-${saved.set}`;
+  const outside = yard.outside.set(id);
+  yard.simulator.loseSet(id);
   for (let n = 0; n < 4; n += 1) {
-    const session = await claimFrom(yard, saved).catch((error: unknown) => error);
-    if (session instanceof Error) break;
-    if (n === 0) yard.simulator.loseSet(`${saved.poolId}-${saved.set}`);
-    const over = await served(yard, session as Session);
+    const over = await served(yard, await claimFrom(yard, saved));
     expect(over).toMatchObject({ status: 'FAILED', servedFrom: null });
     expect(poolOf(yard, 'cks').failuresInRow).toBe(0);
+    const statusMessage = expect.stringContaining('no such snapshot set');
+    expect(rowOf(yard, saved)).toMatchObject({ status: 'READY', statusMessage });
   }
-  expect(rowOf(yard, saved)?.status).toBe('FAILED');
+  // The disk it lies on is mounted again.
+  if (outside !== undefined) yard.outside.change({ set: outside });
+  const session = await served(yard, await claimFrom(yard, saved));
+  expect(session).toMatchObject({ status: 'RUNNING', servedFrom: 'SNAPSHOT' });
+  expect(rowOf(yard, saved)).toMatchObject({ status: 'READY', statusMessage: null });
+  await release(yard, session);
+  await until(yard, () => clusterOf(yard, session.clusterId).removedAt !== null);
   await yard.settled('cks', 2);
   expect(onDisks(yard)).toEqual([]);
 });
