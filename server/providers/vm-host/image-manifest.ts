@@ -9,6 +9,9 @@ export const IMAGE_FORMAT = 2;
 /** The file that describes the version in whose folder it is. */
 export const IMAGE_MANIFEST = 'manifest.json';
 
+/** The disk among the files of a version: bundles that call theirs otherwise are refused. */
+export const DISK_FILE = 'disk';
+
 /** The machines a disk can be put into; with their version, for a snapshot fits no other. */
 export const DISK_MACHINE = /^pc-(i440fx|q35)-\d{1,2}\.\d{1,2}$/;
 
@@ -37,7 +40,7 @@ const seconds = z.int().min(0).max(86_400);
 const diskBoot = z.strictObject({
   kind: z.literal('DISK'),
   disk: z.strictObject({
-    file: imageFile.shape.name,
+    file: z.literal(DISK_FILE),
     format: z.enum(['qcow2', 'raw', 'vpc']),
     virtualBytes: z.int().min(512).multipleOf(512),
     bytes: imageFile.shape.bytes,

@@ -9,7 +9,7 @@ import {
   writeDiskVersion,
 } from '../image/version-folder.ts';
 import { inWorkFolder } from '../image/work-folder.ts';
-import { type DiskBoot, type Image, findImage } from '../image-manifest.ts';
+import { DISK_FILE, type DiskBoot, type Image, findImage } from '../image-manifest.ts';
 import { copyDisk, hashDisk } from './copy.ts';
 import { inspectDisk, isAsSaid, openDisk } from './inspect.ts';
 
@@ -39,9 +39,6 @@ export interface DiskOrder extends Omit<DiskBoot, 'kind' | 'disk'> {
   readonly path: string;
 }
 
-/** The disk among the files of a version. */
-const FILE = 'disk';
-
 /**
  * Makes a disk image that somebody has the next version of a name. Its file is copied, and it is
  * the copy that is examined, hashed and kept: the original may change, be written to or go.
@@ -50,7 +47,7 @@ const FILE = 'disk';
 export function importDisk(shop: DiskShop, order: DiskOrder, signal: AbortSignal): Promise<Image> {
   const { world, imagesDir } = shop;
   return inWorkFolder(world, imagesDir, async ({ state: work }) => {
-    const copy = join(work, FILE);
+    const copy = join(work, DISK_FILE);
     const boot = await bootOfCopy(shop, order, { copy, work, signal });
     const newest = findImage(imagesDir, order.name);
     if (newest?.digest === digestOfBoot(boot)) return newest;
@@ -103,7 +100,8 @@ async function bootOfCopy(
       throw new BuildError(`The disk is refused: QEMU reads ${virtualBytes} bytes of its ${said}`);
     }
     const sha256 = await hashDisk(file, { world, signal });
-    return { kind: 'DISK', disk: { file: FILE, format, virtualBytes, bytes, sha256 }, ...machine };
+    const disk = { file: DISK_FILE, format, virtualBytes, bytes, sha256 } as const;
+    return { kind: 'DISK', disk, ...machine };
   } finally {
     await file.close();
   }

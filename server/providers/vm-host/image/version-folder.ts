@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, open, rename, stat } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { imageRef } from '../../../../schema/model/image.ts';
@@ -114,6 +114,7 @@ function describeVersion(
 /** Writes what describes a version; forced to the disk, as its files are. */
 export async function writeManifest(folder: string, manifest: ImageManifest): Promise<Image> {
   const draft = join(folder, `${IMAGE_MANIFEST}.new`);
+  await rm(draft, { force: true });
   await writeSynced(draft, Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
   await rename(draft, join(folder, IMAGE_MANIFEST));
   await syncPath(folder);
@@ -162,8 +163,9 @@ async function writeSource(path: string, source: FileSource): Promise<void> {
   else await rename(source.path, path);
 }
 
+/** Makes a file. One that is there may be shared with other versions, and is never written. */
 async function writeSynced(path: string, data: Buffer): Promise<void> {
-  const file = await open(path, 'w', 0o600);
+  const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(data);
     await file.sync();

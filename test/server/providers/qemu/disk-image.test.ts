@@ -108,8 +108,8 @@ function systemDisk(): Buffer {
 function writeImage(images: string, disk: Buffer): void {
   const folder = join(images, 'old@1');
   mkdirSync(folder);
-  writeFileSync(join(folder, 'old.img'), disk);
-  const file = { file: 'old.img', format: 'raw', virtualBytes: MIB, bytes: MIB } as const;
+  writeFileSync(join(folder, 'disk'), disk);
+  const file = { file: 'disk', format: 'raw', virtualBytes: MIB, bytes: MIB } as const;
   const manifest: ImageManifest = {
     format: IMAGE_FORMAT,
     name: 'old',
