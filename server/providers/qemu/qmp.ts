@@ -73,18 +73,23 @@ export class Qmp {
     return isRecord(answer) ? String(answer['status']) : 'unknown';
   }
 
-  /** The first event from now on that is the one asked for; null when the conversation ends. */
-  next(isIt: (event: QmpEvent) => boolean): Promise<QmpEvent | null> {
+  /**
+   * The first event from now on that is the one asked for; null when the conversation ends, or the
+   * wait is given up. It never rejects: it can be begun long before anybody heeds it.
+   */
+  next(isIt: (event: QmpEvent) => boolean, until?: AbortSignal): Promise<QmpEvent | null> {
     return new Promise((resolve) => {
       const done = (event: QmpEvent | null) => {
         this.#listeners.delete(listener);
         this.#socket.off('close', onClose);
+        until?.removeEventListener('abort', onClose);
         resolve(event);
       };
       const listener = (event: QmpEvent) => isIt(event) && done(event);
       const onClose = () => done(null);
       this.#listeners.add(listener);
       this.#socket.once('close', onClose);
+      until?.addEventListener('abort', onClose);
       if (this.#socket.destroyed) done(null);
     });
   }

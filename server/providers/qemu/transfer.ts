@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type Server, type Socket, createServer } from 'node:net';
@@ -11,7 +12,7 @@ import type { StoredFile } from '../vm-host/set-store.ts';
 import { connectWhen } from '../vm-host/socket.ts';
 import { within } from '../vm-host/within.ts';
 import { layerName, layerNode } from './command-line.ts';
-import type { Qmp } from './qmp.ts';
+import type { Qmp, QmpEvent } from './qmp.ts';
 
 /** Between whom the state of devices moves, and how long it may take. */
 interface Transfer {
@@ -83,27 +84,25 @@ async function send(
   signal: AbortSignal,
   ready: () => Promise<void>,
 ): Promise<StoredFile> {
-  const { transfer } = vm.files;
-  await rm(transfer, { force: true });
-  const server = createServer({ pauseOnConnect: true });
-  const incoming = firstConnection(server);
-  await new Promise<void>((resolve) => server.listen(transfer, resolve));
+  const path = vm.files.transfer;
+  const limit = { what: `Capturing ${vm.record.name}`, ms, signal };
+  const over = new AbortController();
   try {
-    const done = migrationEnd(qmp);
+    await rm(path, { force: true });
+    const server = createServer({ pauseOnConnect: true }).listen({ path, signal: over.signal });
+    await once(server, 'listening');
+    const stored = firstStream(server, file, over.signal);
+    // Nobody heeds it when something else fails before it is waited for.
+    stored.catch(() => null);
+    const end = qmp.next(isEnd, over.signal);
     await ready();
-    await qmp.order('migrate', { uri: `unix:${transfer}` });
-    const limit = { what: `Capturing ${vm.record.name}`, ms, signal };
-    const work = incoming.then((socket) => store(socket, file));
-    const [stored] = await within(world, Promise.all([work, done]), limit);
-    return stored;
+    await qmp.order('migrate', { uri: `unix:${path}` });
+    const [taken] = await within(world, Promise.all([stored, moved(end)]), limit);
+    return taken;
   } catch (error) {
-    throw told(`Capturing ${vm.record.name}`, error);
+    throw told(limit.what, error);
   } finally {
-    server.close();
-    void incoming.then(
-      (socket) => socket.destroy(),
-      () => null,
-    );
+    over.abort();
   }
 }
 
@@ -159,16 +158,18 @@ async function receive(
 ): Promise<void> {
   const { transfer } = vm.files;
   const limit = { what: `Restoring ${vm.record.name}`, ms, signal };
-  const done = migrationEnd(qmp);
-  await prepare(qmp, extent);
-  await qmp.order('migrate-incoming', { uri: `unix:${transfer}` });
-  const socket = await connectWhen(world, transfer, vm.isUp, limit);
+  const over = new AbortController();
   try {
-    await within(world, Promise.all([give(socket), done]), limit);
+    const end = qmp.next(isEnd, over.signal);
+    await prepare(qmp, extent);
+    await qmp.order('migrate-incoming', { uri: `unix:${transfer}` });
+    const socket = await connectWhen(world, transfer, vm.isUp, limit);
+    over.signal.addEventListener('abort', () => socket.destroy());
+    await within(world, Promise.all([give(socket), moved(end)]), limit);
   } catch (error) {
     throw told(limit.what, error);
   } finally {
-    socket.destroy();
+    over.abort();
   }
 }
 
@@ -190,19 +191,25 @@ function told(what: string, error: unknown): ProviderError {
   return new ProviderError(`${what}: ${said}`, { retryable: true, cause: error });
 }
 
-async function migrationEnd(qmp: Qmp): Promise<void> {
-  const ends = ['completed', 'failed'];
-  const end = await qmp.next(
-    ({ name, data }) => name === 'MIGRATION' && ends.includes(String(data['status'])),
-  );
-  if (end?.data['status'] === 'completed') return;
-  throw new ProviderError('QEMU could not move the state of the VM', { retryable: true });
+function isEnd({ name, data }: QmpEvent): boolean {
+  return name === 'MIGRATION' && ['completed', 'failed'].includes(String(data['status']));
 }
 
-function firstConnection(server: Server): Promise<Socket> {
+async function moved(end: Promise<QmpEvent | null>): Promise<void> {
+  const event = await end;
+  if (event?.data['status'] === 'completed') return;
+  const how = event === null ? ': the connection closed' : '';
+  throw new ProviderError(`QEMU could not move the state of the VM${how}`, { retryable: true });
+}
+
+/** Stores what comes over the first connection, until that is given up. */
+function firstStream(server: Server, file: string, until: AbortSignal): Promise<StoredFile> {
   return new Promise((resolve, reject) => {
-    server.once('connection', resolve);
-    server.once('error', reject);
+    server.once('connection', (socket) => {
+      until.addEventListener('abort', () => socket.destroy());
+      store(socket, file).then(resolve, reject);
+    });
+    server.on('error', reject);
   });
 }
 
