@@ -1,6 +1,13 @@
 import type { Why } from '../schema/model/change.ts';
-import { isMadeOfImage, type SetKey, type Snapshot } from '../schema/model/snapshot.ts';
+import { imageRef } from '../schema/model/image.ts';
+import {
+  isMadeOfImage,
+  isOfOtherVersion,
+  type SetKey,
+  type Snapshot,
+} from '../schema/model/snapshot.ts';
 import { getPool } from './cluster-pool.ts';
+import { findCurrentImage } from './image.ts';
 import { findSet, findSetsOfCluster, moveSnapshot } from './snapshot.ts';
 import { findAllTemplateSets, findCurrentSets, firstToLeave, leaveSet } from './template-set.ts';
 import type { Tx } from './tx.ts';
@@ -28,7 +35,8 @@ export function acceptSet(tx: Tx, key: SetKey, captured: readonly Captured[], wh
     if (found === undefined) throw new Error(`set ${key.set} has no snapshot of ${row.role}`);
     const { sizeBytes, k8sVersion } = found;
     const known = { sizeBytes, k8sVersion, ...madeOf(row, found.made) };
-    const patch = { ...known, readyAt: tx.now, statusMessage: null };
+    const outdated = row.outdated && !isNewest(tx, { ...row, ...known });
+    const patch = { ...known, outdated, readyAt: tx.now, statusMessage: null };
     return moveSnapshot(tx, row.id, { from: ['CREATING'], to: 'READY', patch }, why) ?? [];
   });
   const [first] = moved;
@@ -45,6 +53,12 @@ function madeOf(row: Snapshot, made: Making | undefined): Partial<Snapshot> {
   if (made === undefined) return {};
   const { source, reason, image, digest } = made;
   return isMadeOfImage(row) ? { source, sourceReason: reason, image, digest } : { image, digest };
+}
+
+/** Whether it is of the version that became the current one while it was being taken. */
+function isNewest({ db }: Tx, made: Pick<Snapshot, 'source' | 'image'>): boolean {
+  const current = findCurrentImage(db, made.image?.split('@')[0] ?? '');
+  return current !== undefined && !isOfOtherVersion(made, imageRef(current));
 }
 
 /** The sets before it are to be deleted, those that failed too, so that they do not pile up. */

@@ -2,6 +2,7 @@ import { and, asc, eq, inArray } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import { imageRef, type Image } from '../schema/model/image.ts';
+import { imageOfRole } from '../schema/model/template.ts';
 import { findMembers, updateCluster } from './cluster.ts';
 import { findPools, updatePool } from './cluster-pool.ts';
 import type { Db } from './connection.ts';
@@ -16,11 +17,16 @@ import type { Tx } from './tx.ts';
  * the only code that changes images and pools together.
  */
 
-/** The pools that name this image. */
-export function findPoolsNaming(db: Db, name: string): ClusterPool[] {
-  return findPools(db).filter(({ templateId }) =>
-    findTemplate(db, templateId)?.roles.some(({ image }) => image === name),
-  );
+/** The pools that are made from this image: those that name it, and of `base` those naming none. */
+export function findPoolsOf(db: Db, name: string): ClusterPool[] {
+  return findPools(db).filter(({ templateId }) => {
+    const template = findTemplate(db, templateId);
+    return template?.roles.some((role) => imageOfRole(template, role) === name);
+  });
+}
+
+function namesImage(db: Db, { templateId }: ClusterPool): boolean {
+  return findTemplate(db, templateId)?.roles.some(({ image }) => image !== null) ?? false;
 }
 
 /** What would be lost with a version: those built on it, and the pools that are made from it. */
@@ -28,7 +34,7 @@ export function findImageUse(
   db: Db,
   image: Image,
 ): { readonly children: readonly Image[]; readonly pools: readonly string[] } {
-  const made = image.current ? findPoolsNaming(db, image.name).map(({ name }) => name) : [];
+  const made = image.current ? findPoolsOf(db, image.name).map(({ name }) => name) : [];
   const names = new Set([...made, ...poolsWithSetsOf(db, imageRef(image))]);
   return { children: findChildren(db, image.id), pools: [...names].toSorted() };
 }
@@ -56,10 +62,10 @@ export function settleImage(tx: Tx, name: string, why: Why): void {
   else pausePools(tx, name);
 }
 
-/** Makes a READY version the current one; pools that name it go over to it set by set. */
+/** Makes a READY version the current one; pools that are made from it go over to it set by set. */
 export function takeUp(tx: Tx, image: Image, why: Why): Image {
   const moved = makeCurrent(tx, image, why);
-  for (const { id } of findPoolsNaming(tx.db, image.name)) {
+  for (const { id } of findPoolsOf(tx.db, image.name)) {
     outdateSets(tx, id, imageRef(image), { ...why, cause: 'REPLENISH' });
   }
   return moved;
@@ -75,7 +81,7 @@ export function makeCurrent(tx: Tx, image: Image, why: Why): Image {
   const patch = { current: true };
   const moved = moveImage(tx, image.id, { from: ['READY'], to: 'READY', patch }, why);
   if (moved === undefined) throw new Error(`${imageRef(image)} is not READY`);
-  for (const pool of findPoolsNaming(tx.db, image.name)) resumePool(tx, pool, why);
+  for (const pool of findPoolsOf(tx.db, image.name)) resumePool(tx, pool, why);
   return moved;
 }
 
@@ -110,7 +116,8 @@ export function pausePools(tx: Tx, name: string): void {
   const versions = findVersions(tx.db, name);
   if (versions.some(({ status }) => status === 'READY')) return;
   const reason = whyNone(name, versions[0]);
-  for (const pool of findPoolsNaming(tx.db, name)) {
+  // Those that name none may be made of what a registry has; their provider says what is missing.
+  for (const pool of findPoolsOf(tx.db, name).filter((one) => namesImage(tx.db, one))) {
     // A pool that is paused for another reason stays paused for that.
     const isOurs = pool.replenishPaused?.startsWith('image ') ?? true;
     if (!isOurs || pool.replenishPaused === reason) continue;

@@ -1,11 +1,6 @@
 import { and, asc, desc, eq, isNotNull, or, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
-import {
-  IMAGE_TRANSITIONS,
-  imageRef,
-  type Image,
-  type ImageStatus,
-} from '../schema/model/image.ts';
+import { IMAGE_TRANSITIONS, type Image, type ImageStatus } from '../schema/model/image.ts';
 import { mayMove } from '../schema/model/transitions.ts';
 import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
@@ -51,12 +46,6 @@ const currentOfName = prepared((db) =>
 /** The version that pools naming this image are made from; it is READY. */
 export function findCurrentImage(db: Db, name: string): Image | undefined {
   return currentOfName(db).get({ name });
-}
-
-/** `games` as `games@3`, its current version; as it is where no version is READY. */
-export function resolveImage(db: Db, name: string): string {
-  const current = findCurrentImage(db, name);
-  return current === undefined ? name : imageRef(current);
 }
 
 /** The versions that are built on this one. */

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
 import {
   isCompleteSet,
-  isMadeOfImage,
+  isOfOtherVersion,
   wantsRenewal,
   type Snapshot,
 } from '../schema/model/snapshot.ts';
@@ -73,7 +73,7 @@ function bySet(rows: readonly Snapshot[]): Snapshot[][] {
  */
 export function outdateSets(tx: Tx, poolId: string, image: string, why: Why): number {
   const old = findAllTemplateSets(tx.db, poolId).filter(([first]) => {
-    if (first === undefined || !isMadeOfImage(first) || first.image === image) return false;
+    if (first === undefined || !isOfOtherVersion(first, image)) return false;
     return first.current || first.status === 'CREATING';
   });
   for (const { id, status } of old.flat()) {

@@ -1,12 +1,13 @@
 import { getPool } from '../db/cluster-pool.ts';
 import type { Db } from '../db/connection.ts';
-import { resolveImage } from '../db/image.ts';
+import { findCurrentImage } from '../db/image.ts';
 import { findTemplate } from '../db/template.ts';
 import type { Cluster } from '../schema/model/cluster.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
+import { imageRef } from '../schema/model/image.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
-import type { RoleSpec } from '../schema/model/template.ts';
+import { imageOfRole, type RoleSpec } from '../schema/model/template.ts';
 import { vmName } from '../schema/model/vm-handle.ts';
 import {
   ProviderError,
@@ -51,17 +52,22 @@ export function setRef(db: Db, rows: readonly Snapshot[], owner: Cluster | undef
     readiness: pool.readiness,
     snapshots: rows.map(({ role, name }) => ({ role, name })),
     roles: rolesOf(db, pool),
+    namesNone: findTemplate(db, pool.templateId)?.roles.every(({ image }) => image === null),
   };
 }
 
 /**
  * What a pool is made of now, each image in its current version, as `games@3`. Without a version
- * that is READY the plain name stays, which no provider can make anything of.
+ * that is READY it stays as the pool has it: of a plain name no provider can make anything, and
+ * where there is none, the provider decides.
  */
 function rolesOf(db: Db, { templateId }: ClusterPool): RoleSpec[] {
-  const roles = findTemplate(db, templateId)?.roles ?? [];
-  return roles.map((role) => {
-    return role.image === null ? role : { ...role, image: resolveImage(db, role.image) };
+  const template = findTemplate(db, templateId);
+  if (template === undefined) return [];
+  return template.roles.map((role) => {
+    const name = imageOfRole(template, role);
+    const current = name === null ? undefined : findCurrentImage(db, name);
+    return current === undefined ? role : { ...role, image: imageRef(current) };
   });
 }
 

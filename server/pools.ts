@@ -7,7 +7,12 @@ import type { Why } from '../schema/model/change.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, type ProviderKind } from '../schema/model/provider-kind.ts';
 import { Conflict, InvalidInput } from '../schema/model/refusal.ts';
-import { BUILT_IN_TEMPLATES, DEFAULT_TEMPLATE, type Template } from '../schema/model/template.ts';
+import {
+  BUILT_IN_TEMPLATES,
+  DEFAULT_TEMPLATE,
+  WITH_IMAGES,
+  type Template,
+} from '../schema/model/template.ts';
 import { ensureImageFor, type Catalogue } from './image-builds.ts';
 import type { Capabilities } from './providers/provider.ts';
 
@@ -165,9 +170,6 @@ function assertNameIsFree(tx: Tx, name: string): void {
 
 /** What a template is made of. */
 type NewTemplate = Pick<Template, 'name' | 'provider' | 'roles'>;
-
-/** The providers whose VMs start from images of this machine. */
-const WITH_IMAGES: readonly ProviderKind[] = ['QEMU', 'FIRECRACKER'];
 
 /** The template of a pool: a built-in one, with what the pool says of its own. */
 export function poolTemplate(input: CreateClusterPoolInput): NewTemplate {

@@ -1,6 +1,6 @@
 import type { Why } from '../../schema/model/change.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
-import { isMadeOfImage } from '../../schema/model/snapshot.ts';
+import { isOfOtherVersion } from '../../schema/model/snapshot.ts';
 import { findMembers, updateCluster } from '../cluster.ts';
 import type { Db } from '../connection.ts';
 import { findCurrentSet } from '../snapshot.ts';
@@ -15,12 +15,13 @@ const BATCH = 64;
  * The pool's image went back to another version, `name@2`, because the one it had is not to be
  * used any more: sets of every other version leave at once, and with them what nobody holds that
  * was made of them or of the image, so that the next session has the version wanted. Sessions stay
- * as they are. What was captured from a session stays too. Answers how many sets leave.
+ * as they are. What was captured from a session stays too, and what came from a registry.
+ * Answers how many sets leave.
  */
 export function dropSets(tx: Tx, poolId: string, image: string, why: Why): number {
   const dropped = findAllTemplateSets(tx.db, poolId).filter(([first]) => {
     if (first === undefined || first.status === 'DELETING') return false;
-    return isMadeOfImage(first) && first.image !== image;
+    return isOfOtherVersion(first, image);
   });
   for (const rows of dropped) leaveSet(tx, rows, why);
   const sets = new Set(dropped.map(([first]) => first?.set));

@@ -117,6 +117,14 @@ export function isMadeOfImage({ source }: Pick<Snapshot, 'source'>): boolean {
   return source === 'IMAGE' || source === 'PREBUILT';
 }
 
+/** Whether it is made of another version than this, `name@3`; what was fetched is of none here. */
+export function isOfOtherVersion(
+  { source, image }: Pick<Snapshot, 'source' | 'image'>,
+  wanted: string,
+): boolean {
+  return source === 'IMAGE' && image !== wanted;
+}
+
 /** Whether it is to be replaced by another of the same kind: too old, or of an old image. */
 export function wantsRenewal(
   snapshot: Pick<Snapshot, 'readyAt' | 'outdated' | 'source'>,

@@ -1,3 +1,4 @@
+import { BASE_IMAGE } from './image.ts';
 import type { ProviderKind } from './provider-kind.ts';
 
 /** The parts a VM can play in a cluster; a micro-VM pool has STANDALONE VMs only. */
@@ -9,7 +10,7 @@ export type VmRole = (typeof VM_ROLES)[number];
 /** What one VM of a cluster is made of. */
 export interface RoleSpec {
   readonly role: VmRole;
-  /** The image its disk starts from; null where the provider has only one. */
+  /** The image that it names; null where it names none. */
   readonly image: string | null;
   readonly cpuCores: number;
   readonly memoryMiB: number;
@@ -36,6 +37,17 @@ export interface Template {
   /** Epoch milliseconds, as all times of the model. */
   readonly createdAt: number;
   readonly version: number;
+}
+
+/** The providers whose VMs start from images of this machine. */
+export const WITH_IMAGES: readonly ProviderKind[] = ['QEMU', 'FIRECRACKER'];
+
+/** The image a role starts from: `base` where it names none; null where images have no name. */
+export function imageOfRole(
+  { provider }: Pick<Template, 'provider'>,
+  { image }: Pick<RoleSpec, 'image'>,
+): string | null {
+  return image ?? (WITH_IMAGES.includes(provider) ? BASE_IMAGE : null);
 }
 
 /** The templates that come with the product, by the name a pool asks for. */

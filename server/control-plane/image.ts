@@ -5,7 +5,7 @@ import {
   findVersions,
   moveImage,
 } from '../../db/image.ts';
-import { findImageUse, findPoolsNaming, makeCurrent, settleImage } from '../../db/image-use.ts';
+import { findImageUse, findPoolsOf, makeCurrent, settleImage } from '../../db/image-use.ts';
 import { dropSets } from '../../db/hold/drop-sets.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { ControlPlane } from '../../schema/context.ts';
@@ -122,7 +122,7 @@ async function rollBack(parts: VerbParts, input: RollbackImageInput): Promise<Im
     return goBack(parts, tx, wantedVersion(tx, input), 0);
   });
   for (let done = POOLS_AT_ONCE; ; done += POOLS_AT_ONCE) {
-    const left = store.read((db) => findPoolsNaming(db, image.name).length - done);
+    const left = store.read((db) => findPoolsOf(db, image.name).length - done);
     if (left <= 0) return image;
     await store.transact((tx) => goBack(parts, tx, image, done));
   }
@@ -131,7 +131,7 @@ async function rollBack(parts: VerbParts, input: RollbackImageInput): Promise<Im
 function goBack({ viewer }: VerbParts, tx: Tx, image: Image, done: number): Image {
   const why = { ...asked(viewer, 'ADMIN'), reason: `back to ${imageRef(image)}` };
   const now = makeCurrent(tx, image, why);
-  const naming = findPoolsNaming(tx.db, image.name).slice(done, done + POOLS_AT_ONCE);
+  const naming = findPoolsOf(tx.db, image.name).slice(done, done + POOLS_AT_ONCE);
   for (const { id } of naming) dropSets(tx, id, imageRef(image), why);
   return now;
 }

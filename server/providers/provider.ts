@@ -125,6 +125,8 @@ export interface SetRef {
   readonly readiness: ReadinessProof;
   readonly snapshots: readonly { readonly role: VmRole; readonly name: string }[];
   readonly roles: readonly RoleSpec[];
+  /** Whether its pool names no image: it may then be made of what was captured elsewhere. */
+  readonly namesNone?: boolean | undefined;
 }
 
 /** What a cluster is made from. */

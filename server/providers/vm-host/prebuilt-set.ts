@@ -57,11 +57,11 @@ export function openPrebuilt(
  * be had and it fits this machine; else the image that came with it, else the one that is here.
  */
 export async function originOf(host: Host, ref: SetRef, step: Step): Promise<Origin> {
-  const named = ref.roles.find(({ image }) => image !== null);
   if (host.prebuilt === undefined) return fromHere(host, ref, null);
   const { settings, fetch } = host.prebuilt;
   // What the registry's tag names is not the image that this pool names.
-  if (named !== undefined) return fromHere(host, ref, null);
+  const isNamed = ref.roles.some(({ image }) => image !== null) && ref.namesNone !== true;
+  if (isNamed) return fromHere(host, ref, null);
   const hasBase = findImage(host.imagesDir, BASE_IMAGE) !== undefined;
   let decision = decidePrebuilt(settings, hasBase);
   let set: FetchedSet | null = null;
