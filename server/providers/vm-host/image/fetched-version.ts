@@ -1,3 +1,4 @@
+import { link, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { World } from '../../../world.ts';
 import type { ImageRef } from '../../image-store.ts';
@@ -9,6 +10,7 @@ import {
   listImages,
 } from '../image-manifest.ts';
 import type { UnpackedBundle } from '../registry/unpack.ts';
+import { describeFile } from '../set-store.ts';
 import { imageOf } from './bundle.ts';
 import {
   type FileSource,
@@ -28,12 +30,14 @@ export async function keepFetched(
   const { bundle, folder, work } = fetched;
   const { manifest } = imageOf(bundle);
   const here = listImages(imagesDir);
-  const source = (file: ImageFile) => sharedOf(here, file) ?? cameAs(folder, file);
+  const parent = here.find(({ digest }) => digest === manifest.parent?.digest);
+  const source = async (file: ImageFile) =>
+    (await sharedOf(here, file, work)) ?? cameAs(folder, file);
   const { packages, contents, programs } = manifest;
   const head: Head = {
     name,
     imageVersion,
-    parent: here.some(({ digest }) => digest === manifest.parent?.digest) ? manifest.parent : null,
+    parent: parent === undefined ? null : parentOf(parent),
     source: 'PULLED',
     packages,
     contents,
@@ -46,22 +50,27 @@ export async function keepFetched(
 
 type CameAs = Exclude<FileSource, { kind: 'DATA' }>;
 
-function writeFetched(
+/** It may have another name here than where the image comes from. */
+function parentOf({ name, imageVersion, digest }: Image): ImageManifest['parent'] {
+  return { name, imageVersion, digest };
+}
+
+async function writeFetched(
   draft: string,
   head: Head,
   { boot }: ImageManifest,
-  source: (file: ImageFile) => CameAs,
+  source: (file: ImageFile) => Promise<CameAs>,
 ): Promise<Image> {
   if (boot.kind === 'DISK') {
     const { file, bytes, sha256 } = boot.disk;
-    return writeDiskVersion(draft, head, boot, source({ name: file, bytes, sha256 }));
+    return writeDiskVersion(draft, head, boot, await source({ name: file, bytes, sha256 }));
   }
   const { kernelVersion, commandLine, kernel, layers } = boot;
   const content = {
     kernelVersion,
     commandLine,
-    kernel: source(kernel),
-    layers: layers.map(source),
+    kernel: await source(kernel),
+    layers: await Promise.all(layers.map(source)),
   };
   return writeVersion(draft, head, content);
 }
@@ -70,11 +79,32 @@ function cameAs(folder: string, file: ImageFile): CameAs {
   return { kind: 'FETCHED', path: join(folder, file.name), file };
 }
 
-function sharedOf(here: readonly Image[], file: ImageFile): CameAs | undefined {
+/** The same file of a version that is here; undefined where there is none that is whole. */
+async function sharedOf(
+  here: readonly Image[],
+  file: ImageFile,
+  work: string,
+): Promise<CameAs | undefined> {
   for (const image of here) {
     const same = bootFiles(image.boot).find(({ sha256 }) => sha256 === file.sha256);
     if (same === undefined) continue;
-    return { kind: 'SHARED', path: join(image.folder, same.name), file: same };
+    const path = join(await mkdtemp(join(work, 'shared-')), same.name);
+    if (await isTaken(join(image.folder, same.name), path, file)) {
+      return { kind: 'SHARED', path, file: same };
+    }
   }
   return undefined;
+}
+
+/**
+ * Takes a file by a name of our own, under which it stays when its version is removed, and reads
+ * it. One that is gone, damaged or cannot be read is not taken: the one that came was proven.
+ */
+async function isTaken(path: string, to: string, { sha256 }: ImageFile): Promise<boolean> {
+  try {
+    await link(path, to);
+    return (await describeFile(to)).sha256 === sha256;
+  } catch {
+    return false;
+  }
 }

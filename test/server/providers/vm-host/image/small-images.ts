@@ -45,8 +45,15 @@ export function smallImage(
   return writeVersion(folder, head, { ...content, layers: layers.map(data) });
 }
 
-/** Packs an image as it is described and takes it as `came@7`, without a registry between them. */
-export async function travel(image: Image, imagesDir: string): Promise<Image> {
+/**
+ * Packs an image as it is described and takes it as `came@7`, without a registry between them.
+ * `meanwhile` is done when what is here has been looked at.
+ */
+export async function travel(
+  image: Image,
+  imagesDir: string,
+  meanwhile: () => void = () => undefined,
+): Promise<Image> {
   const work = diskFolder();
   const layout = join(work, 'layout');
   const { signal } = new AbortController();
@@ -55,7 +62,9 @@ export async function travel(image: Image, imagesDir: string): Promise<Image> {
   const folder = join(work, 'files');
   const bundle = await exchange.unpack({ layout, digest }, folder, stepOf(1));
   const order = { name: 'came', imageVersion: 7 };
-  return keepFetched(world, imagesDir, order, { folder, bundle, work });
+  const keeping = keepFetched(world, imagesDir, order, { folder, bundle, work });
+  meanwhile();
+  return keeping;
 }
 
 export function sha256(data: string | Uint8Array): string {
