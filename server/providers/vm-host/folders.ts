@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
+import { isMissing } from './unread.ts';
 
 /** The kernel takes 108 bytes for the path of a socket; programs and Node add to it in places. */
 const LONGEST_SOCKET_PATH = 100;
@@ -72,6 +73,12 @@ export function listNames(folder: string): string[] {
   return readdirSync(folder).filter((name) => NAME.test(name));
 }
 
+/** The folders of all sets, those being made too, and of nothing else that may lie there. */
+export function listSetFolders({ sets }: Folders): string[] {
+  const drafts = readdirSync(sets).filter((name) => name.startsWith(DRAFT));
+  return [...listNames(sets), ...drafts].map((name) => join(sets, name));
+}
+
 /** Makes a folder that appears with its content or not at all. */
 export function publishFolder(parent: string, name: string, fill: (draft: string) => void): void {
   const draft = join(parent, DRAFT + name);
@@ -109,11 +116,6 @@ export async function removeLeftovers(folders: Folders): Promise<void> {
     sets.map((name) => join(folders.sets, name)),
   ].flat();
   for (const path of paths) await rm(path, { recursive: true, force: true });
-}
-
-/** Whether an error says that a file is not there. */
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function checkedName(name: string): string {

@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { OutsideObject } from '../provider.ts';
+import { listSetFolders } from './folders.ts';
 import type { Host } from './host.ts';
 import { readManifest } from './set-store.ts';
 import { listRecords } from './vm-record.ts';
@@ -19,7 +18,7 @@ export function inventory(host: Host, installation: string | undefined): Outside
 }
 
 function storedSets(host: Host) {
-  const { sets } = host.folders;
-  const names = readdirSync(sets).filter((name) => !name.startsWith('.gone-'));
-  return names.map((name) => readManifest(join(sets, name))).filter((set) => set !== null);
+  return listSetFolders(host.folders)
+    .map(readManifest)
+    .filter((set) => set !== null);
 }

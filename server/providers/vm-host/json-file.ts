@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isMissing, unread } from './unread.ts';
 
 /** Whether a value read from outside is an object with named fields. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -9,8 +10,9 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    throw unread(path, error);
   }
 }
 

@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
+import { codeOf, unread } from './unread.ts';
 
 const POLL_MS = 5;
 const KILL_MS = 5_000;
 const LOG_TAIL = 600;
 /** As much of a log as is read for that. */
 const LOG_READ = 4_096;
+/** What the kernel says of a process that has ended, or that only its own user is told of. */
+const NO_PROCESS: readonly unknown[] = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
 
 /** A process as nobody can confuse it: numbers are used again, the time of the start is not. */
 export interface ProcessId {
@@ -23,7 +26,7 @@ export function startProcess(
   cwd?: string,
 ): Promise<ProcessId> {
   const log = openSync(logFile, 'a', 0o600);
-  return new Promise((resolve, reject) => {
+  const started = new Promise<number>((resolve, reject) => {
     const child = spawn(binary, argv, { detached: true, cwd, stdio: ['ignore', log, log] });
     child.once('error', (error) => {
       closeSync(log);
@@ -33,10 +36,10 @@ export function startProcess(
     child.once('spawn', () => {
       closeSync(log);
       child.unref();
-      const { pid = 0 } = child;
-      resolve({ pid, startedAt: startOf(pid) ?? 'over' });
+      resolve(child.pid ?? 0);
     });
   });
+  return started.then((pid) => ({ pid, startedAt: startOf(pid) ?? 'over' }));
 }
 
 /** Whether this very process still runs. One that has ended and waits to be reaped does not. */
@@ -102,10 +105,12 @@ export function readEnd(path: string, bytes: number): string {
   }
 }
 
+/** What the kernel tells of a process; empty when there is none, or it is somebody else's. */
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return '';
+  } catch (error) {
+    if (NO_PROCESS.includes(codeOf(error))) return '';
+    throw unread(path, error);
   }
 }

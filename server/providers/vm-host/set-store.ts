@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,7 @@ import { allocatedBy, layersFound, layersOfSet } from './disk/layers.ts';
 import { type Fittings, mayBeFittings } from './fittings.ts';
 import { type Folders, draftFolder, setFolder } from './folders.ts';
 import { isRecord, readJson } from './json-file.ts';
+import { isMissing, unread } from './unread.ts';
 import { isOutsideObject } from './vm-record.ts';
 
 const FORMAT = 1;
@@ -84,7 +85,7 @@ export function readManifest(folder: string): StoredSet | null {
 export async function readDevices(folder: string, snapshot: StoredSnapshot): Promise<Buffer> {
   const path = snapshotFiles(folder, snapshot.role).devices;
   const data = await readFile(path).catch((error: unknown) => {
-    throw damaged(path, 'is missing', error);
+    throw notRead(path, error);
   });
   const sha256 = createHash('sha256').update(data).digest('hex');
   if (sha256 !== snapshot.devices.sha256) throw damaged(path, 'is not what was captured');
@@ -107,7 +108,7 @@ export class MemoryProofs {
 
   async #proveFile(path: string, stored: StoredFile): Promise<void> {
     const found = await stat(path).catch((error: unknown) => {
-      throw damaged(path, 'is missing', error);
+      throw notRead(path, error);
     });
     if (found.size !== stored.bytes) throw damaged(path, 'has another size');
     const version = `${found.ino} ${found.mtimeMs} ${stored.sha256}`;
@@ -125,7 +126,7 @@ export class MemoryProofs {
 async function compare(path: string, stored: StoredFile): Promise<void> {
   const { sha256 } = await describeFile(path).catch((error: unknown) => {
     // A set may be removed while it is read.
-    throw existsSync(path) ? error : damaged(path, 'is missing', error);
+    throw notRead(path, error);
   });
   if (sha256 !== stored.sha256) throw damaged(path, 'is not what was captured');
 }
@@ -141,6 +142,11 @@ export async function describeFile(path: string): Promise<StoredFile> {
 export async function allocatedBytes(folder: string, role: VmRole): Promise<number> {
   const { memory, devices } = snapshotFiles(folder, role);
   return allocatedBy([memory, devices, ...layersFound(layersOfSet(folder, role))]);
+}
+
+/** Only what is not there is lost: what cannot be read now may well be read tomorrow. */
+function notRead(path: string, error: unknown): ProviderError {
+  return isMissing(error) ? damaged(path, 'is missing', error) : unread(path, error);
 }
 
 /** No repeat helps: whoever wanted it takes another set, and this one is given up. */
