@@ -5,7 +5,8 @@ import { imageRef } from '../../../schema/model/image.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { SetRef, SetSource, Step, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { firstLayers, layersOfSet, layersOfVm, removeLayers, takeLayers } from './disk/layers.ts';
+import { firstLayers, layersOfSet, layersOfVm, refuseMoreLayers } from './disk/layers.ts';
+import { removeLayers, takeLayers } from './disk/layers.ts';
 import { writeEmptyQcow2 } from './disk/qcow2.ts';
 import { type Fittings, mayBeFittings } from './fittings.ts';
 import { draftFolder, vmFiles } from './folders.ts';
@@ -167,6 +168,7 @@ async function nextLayer(
   if (record.fittings === undefined) return undefined;
   const at = await control.layerCount?.();
   if (at === undefined) throw cannotCapture(host);
+  refuseMoreLayers(at);
   const path = layersOfVm(vmFiles(host.folders, record.name).folder)(at);
   await rm(path, { force: true });
   writeEmptyQcow2(path, record.fittings.disk.bytes);

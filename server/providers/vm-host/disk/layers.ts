@@ -8,6 +8,8 @@ import { writeEmptyQcow2 } from './qcow2.ts';
 
 /** Each capture of a running VM puts a layer on its disk, and every read may go through all. */
 const MOST_LAYERS = 24;
+/** Over what is captured lies a layer in which the guest forgets, and over that its next own. */
+const LAYERS_OF_A_CAPTURE = 2;
 
 /** Where the layers of a disk are, by their number from the lowest, 0. */
 export type LayerPlace = (at: number) => string;
@@ -44,11 +46,17 @@ export async function layDisk(
 
 /** Gives files names of their own here: whoever removes the others takes nothing away. */
 export async function takeLayers(lower: readonly string[], place: LayerPlace): Promise<void> {
-  if (lower.length >= MOST_LAYERS) {
-    const reason = `The disk has ${lower.length} layers; it is captured no more`;
-    throw new ProviderError(reason, { retryable: false });
-  }
   for (const [at, path] of lower.entries()) await take(path, place(at));
+}
+
+/**
+ * Refuses to capture a disk of so many layers if what is made of it would have too many: a disk
+ * that was captured once can always be restored.
+ */
+export function refuseMoreLayers(count: number): void {
+  if (count + LAYERS_OF_A_CAPTURE <= MOST_LAYERS) return;
+  const reason = `The disk has ${count} layers; it is captured no more`;
+  throw new ProviderError(reason, { retryable: false });
 }
 
 /** The layers that are there. */

@@ -1,0 +1,80 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { takeStreams } from '../../../../server/providers/vm-host/cluster-stream.ts';
+import { layDisk, layersOfVm } from '../../../../server/providers/vm-host/disk/layers.ts';
+import {
+  type Folders,
+  makeFolders,
+  setFolder,
+  vmFiles,
+} from '../../../../server/providers/vm-host/folders.ts';
+import type { Host } from '../../../../server/providers/vm-host/host.ts';
+import { writeJson } from '../../../../server/providers/vm-host/json-file.ts';
+import { Links } from '../../../../server/providers/vm-host/links.ts';
+import { manifestFile, newSet } from '../../../../server/providers/vm-host/set-store.ts';
+import { DEFAULT_VM_HOST_SETTINGS } from '../../../../server/providers/vm-host/settings.ts';
+import { realWorld } from '../../../../server/world.ts';
+import { type FakeVm, fakeHypervisor, fakeVm, mute, noteVm } from '../../../kit/fake-hypervisor.ts';
+import { microRef, microSet, stateFolder } from '../../../kit/qemu.ts';
+import { stepOf } from '../../../kit/simulator.ts';
+
+const settings = DEFAULT_VM_HOST_SETTINGS;
+const world = realWorld();
+const ref = microRef('used');
+/** What the VM was restored from. */
+const MADE_FROM = { kind: 'SET', id: 'made-from', name: 'pool, set 0', poolId: 'pool-1' } as const;
+const source = { kind: 'CLUSTER', cluster: ref, inUse: true } as const;
+
+let vm: FakeVm;
+let folders: Folders;
+let host: Host;
+beforeEach(() => {
+  vm = fakeVm();
+  folders = makeFolders(stateFolder(), undefined);
+  const hypervisor = fakeHypervisor(vm);
+  const links = new Links(world, settings, hypervisor, folders, () => {});
+  host = { world, settings, hypervisor, folders, imagesDir: folders.state, links, log: () => {} };
+  const set = { installation: 'installation-1', object: MADE_FROM, image: 'base@1', createdAt: 0 };
+  const kept = setFolder(folders, MADE_FROM.id);
+  mkdirSync(kept);
+  writeJson(manifestFile(kept), newSet({ ...set, hypervisor: 'a fake' }));
+});
+afterEach(async () => {
+  await host.links.close();
+  rmSync(folders.state, { recursive: true });
+});
+
+const take = (step = stepOf(1)) => takeStreams(host, source, microSet(1), step, (work) => work());
+const folderFor = (name: string) => {
+  const made = join(folders.state, name);
+  mkdirSync(made);
+  return made;
+};
+/** The VM as it is noted, with a disk of so many layers. */
+function withLayers(count: number) {
+  const { name } = noteVm(folders, ref, { fittings: mute(512), setId: MADE_FROM.id });
+  const place = layersOfVm(vmFiles(folders, name).folder);
+  for (let at = 0; at < count; at += 1) writeFileSync(place(at), `layer ${at}`);
+  vm.layers = count;
+  return place;
+}
+
+test('a disk that was captured with as many layers as may be can be restored', async () => {
+  withLayers(22);
+  const { streams } = await take();
+  expect(streams[0]?.layers).toBe(22);
+  // What is baked of it has one more, and one more than that whoever is restored from it.
+  const below = layersOfVm(folderFor('baked'));
+  for (let at = 0; at < 23; at += 1) writeFileSync(below(at), '');
+  const lower = Array.from({ length: 23 }, (_, at) => below(at));
+  const laid = await layDisk(lower, layersOfVm(folderFor('restored')), mute(512).disk);
+  expect(laid).toHaveLength(24);
+});
+
+test('a disk with too many layers is refused before the VM stands still', async () => {
+  const place = withLayers(23);
+  await expect(take()).rejects.toThrow('has 23 layers');
+  expect(vm.orders).toEqual([]);
+  expect(existsSync(place(23))).toBe(false);
+});
