@@ -11,8 +11,8 @@ import type { Deps, Turn } from './reconcilers/reconciler.ts';
 const BATCH = 16;
 
 /**
- * Compares the rows with what the store has: a version that nobody knows gets a row, and a READY
- * one whose files are gone is FAILED. What changed while the store was being read is left to the
+ * Compares the rows with what the store has: a version that nobody knows gets a row, a READY one
+ * whose files are gone is FAILED, and READY again when they are back. What changed while the store was being read is left to the
  * next look: what was read then is old.
  */
 export async function lookForImages(deps: Deps, store: ImageStore, turn: Turn): Promise<void> {
@@ -21,7 +21,14 @@ export async function lookForImages(deps: Deps, store: ImageStore, turn: Turn): 
   const known = new Set(before.map(imageRef));
   const found = parentsFirst(kept.filter((one) => !known.has(imageRef(one))));
   await inBatches(deps, found, (tx, one) => adopt(tx, one));
-  const there = new Set(kept.map(imageRef));
+  const there = new Map(kept.map((one) => [imageRef(one), one]));
+  const back = before.filter((row) => {
+    const { digest } = there.get(imageRef(row)) ?? {};
+    return row.status === 'FAILED' && digest !== undefined && digest === row.digest;
+  });
+  // The newest first: that is the current one where there is none.
+  back.sort((a, b) => b.imageVersion - a.imageVersion);
+  await inBatches(deps, back, (tx, row) => takeBack(tx, row, there.get(imageRef(row))));
   const lost = before.filter((row) => row.status === 'READY' && !there.has(imageRef(row)));
   await inBatches(deps, lost, (tx, row) => giveUp(tx, row));
 }
@@ -69,6 +76,17 @@ function adopt(tx: Tx, kept: KeptImage): void {
   const move = { from: ['CREATING'], to: isOrphan ? 'FAILED' : 'READY', patch } as const;
   const moved = moveImage(tx, row.id, move, why);
   if (moved?.status === 'READY') takeUpIfNewest(tx, moved);
+}
+
+/** Its files are here again, as they were; one without its parent stays as it is. */
+function takeBack(tx: Tx, row: Image, kept: KeptImage | undefined): void {
+  if (kept === undefined || findImage(tx.db, row.id)?.version !== row.version) return;
+  const parentId = row.parentId ?? factsOf(tx, kept).parentId;
+  if (kept.parent !== null && parentId === null) return;
+  const why = { cause: 'PROVIDER_EVENT', reason: 'its files are back' } as const;
+  const patch = { parentId, statusMessage: null, readyAt: row.readyAt ?? kept.createdAt };
+  moveImage(tx, row.id, { from: ['FAILED'], to: 'READY', patch }, why);
+  settleImage(tx, row.name, why);
 }
 
 function giveUp(tx: Tx, { id, name, version }: Image): void {

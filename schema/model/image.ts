@@ -6,8 +6,9 @@ import type { Transitions } from './transitions.ts';
  * version, whose number was never used before.
  *
  * Its life: CREATING until the store has proven it complete, then READY; FAILED when it could not
- * be built or fetched, or when its files are gone; DELETING until they are removed, when the row
- * goes too. A version may be built on another one, its parent, which stays as long as it does.
+ * be built or fetched, or when its files are gone, and READY again when those are back; DELETING
+ * until they are removed, when the row goes too. A version may be built on another one, its
+ * parent, which stays as long as it does.
  *
  * One READY version of a name is current: the newest, as soon as it is READY, until somebody goes
  * back to an older one. Pools that name the image are made from the current version.
@@ -21,7 +22,7 @@ export type ImageStatus = (typeof IMAGE_STATUSES)[number];
 export const IMAGE_TRANSITIONS: Transitions<ImageStatus> = {
   CREATING: ['READY', 'FAILED', 'DELETING'],
   READY: ['FAILED', 'DELETING'],
-  FAILED: ['DELETING'],
+  FAILED: ['READY', 'DELETING'],
   DELETING: [],
 };
 

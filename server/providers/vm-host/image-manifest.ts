@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { IMAGE_NAME, IMAGE_SOURCES, imageRef } from '../../../schema/model/image.ts';
 import { readJson } from './json-file.ts';
+import { isMissing, unread } from './unread.ts';
 
 /** The layout of an image's folder; one written in another is not read. */
 export const IMAGE_FORMAT = 2;
@@ -122,18 +123,31 @@ export function bootFiles(boot: ImageBoot): readonly ImageFile[] {
 
 /** The images in a folder, by name, the newest version first. What is incomplete is passed over. */
 export function listImages(imagesDir: string): Image[] {
-  if (!existsSync(imagesDir)) return [];
-  const folders = readdirSync(imagesDir).filter((folder) => /^[a-z][a-z0-9-]*@\d+$/.test(folder));
-  return folders
-    .flatMap((folder) => readImage(join(imagesDir, folder)) ?? [])
-    .filter((image) => image.folder === versionFolder(imagesDir, image))
-    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : newerFirst(a, b)));
+  return readImages(imagesDir, () => true);
 }
 
 /** The version that a text means: `games@3`, or the newest of the name `games`. */
 export function findImage(imagesDir: string, reference: string): Image | undefined {
-  const images = listImages(imagesDir);
-  return images.find((image) => image.name === reference || imageRef(image) === reference);
+  const isMeant = (ref: string) => ref === reference || ref.startsWith(`${reference}@`);
+  return readImages(imagesDir, isMeant)[0];
+}
+
+/** Only what is meant is read: one that cannot be read just now is not in the way of others. */
+function readImages(imagesDir: string, isMeant: (ref: string) => boolean): Image[] {
+  return versionsIn(imagesDir)
+    .filter(isMeant)
+    .flatMap((ref) => readImage(join(imagesDir, ref)) ?? [])
+    .filter((image) => image.folder === versionFolder(imagesDir, image))
+    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : newerFirst(a, b)));
+}
+
+function versionsIn(imagesDir: string): string[] {
+  try {
+    return readdirSync(imagesDir).filter((folder) => /^[a-z][a-z0-9-]*@\d+$/.test(folder));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw unread(imagesDir, error);
+  }
 }
 
 /** Where a version is kept. */
@@ -149,5 +163,10 @@ function newerFirst(a: Image, b: Image): number {
 }
 
 function hasFile(folder: string, { name: file, bytes }: ImageFile): boolean {
-  return statSync(join(folder, file), { throwIfNoEntry: false })?.size === bytes;
+  const path = join(folder, file);
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size === bytes;
+  } catch (error) {
+    throw unread(path, error);
+  }
 }

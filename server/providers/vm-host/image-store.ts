@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageRef } from '../../../schema/model/image.ts';
 import type {
@@ -45,7 +46,10 @@ class ImageFolder implements ImageStore {
 
   async list(signal: AbortSignal): Promise<KeptImage[]> {
     signal.throwIfAborted();
-    return listImages(this.#shop.imagesDir).map(keptOf);
+    const { imagesDir } = this.#shop;
+    if (existsSync(imagesDir)) return listImages(imagesDir).map(keptOf);
+    // It was made when the store was opened: what is in it is out of sight, and not gone.
+    throw new ProviderError(`${imagesDir} is not there`, { retryable: true });
   }
 
   catalogue(): readonly CatalogueEntry[] {

@@ -159,6 +159,41 @@ describe('versions that the store has', () => {
     expect(version('base@1')?.current).toBe(true);
   });
 
+  it('and have back are READY again, and the newest is current', async () => {
+    for (const ref of ['base@1', 'base@2']) {
+      await build('base');
+      await becomes(ref, 'READY');
+    }
+    const away = new Map(shelf.kept);
+    shelf.kept.clear();
+    await look();
+    expect(all().map(({ status, current }) => [status, current])).toEqual([
+      ['FAILED', false],
+      ['FAILED', false],
+    ]);
+    for (const [ref, kept] of away) shelf.kept.set(ref, kept);
+    await look();
+    expect(version('base@1')).toMatchObject({ status: 'READY', current: false });
+    expect(version('base@2')).toMatchObject({
+      status: 'READY',
+      current: true,
+      statusMessage: null,
+    });
+  });
+
+  it('and have back with other content stay FAILED', async () => {
+    await build('base');
+    await becomes('base@1', 'READY');
+    shelf.kept.delete('base@1');
+    await look();
+    putOnShelf(shelf, { name: 'base', imageVersion: 1 });
+    await look();
+    expect(version('base@1')).toMatchObject({
+      status: 'FAILED',
+      statusMessage: 'its files are gone',
+    });
+  });
+
   it('that have the number of a row not yet begun are not taken for it', async () => {
     await yard.done(yard.loops.stop());
     yard = yard.crash({ images });

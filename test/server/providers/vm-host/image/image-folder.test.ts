@@ -1,0 +1,55 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openImageStore } from '../../../../../server/providers/vm-host/image-store.ts';
+import { findImage } from '../../../../../server/providers/vm-host/image-manifest.ts';
+import { DEFAULT_VM_HOST_SETTINGS } from '../../../../../server/providers/vm-host/settings.ts';
+import { diskFolder } from '../../../../kit/disks.ts';
+import { settingsFor, smallImage, world } from './small-images.ts';
+
+// A look at the folder that fails says nothing of the images in it, least of all that they are gone.
+
+const { signal } = new AbortController();
+
+async function open(imagesDir: string) {
+  const store = await openImageStore({
+    world,
+    imagesDir,
+    settings: DEFAULT_VM_HOST_SETTINGS,
+    hypervisor: () => Promise.reject(new Error('nothing is started here')),
+    log: () => undefined,
+    catalogue: { entries: () => [] },
+    exchange: settingsFor(undefined),
+  });
+  return async () => (await store.list(signal)).map(({ name }) => name);
+}
+
+test('a folder that is not there is not an empty one', async () => {
+  const imagesDir = join(diskFolder(), 'images');
+  const list = await open(imagesDir);
+  expect(await list()).toEqual([]);
+  await smallImage(imagesDir, 'games', ['one']);
+  renameSync(imagesDir, `${imagesDir}-away`);
+  await expect(list()).rejects.toMatchObject({ retryable: true });
+  renameSync(`${imagesDir}-away`, imagesDir);
+  expect(await list()).toEqual(['games']);
+});
+
+test.each(['manifest.json', 'vmlinux'])(
+  'a version whose %s cannot be read is not gone, and not in the way of others',
+  async (file) => {
+    const imagesDir = diskFolder();
+    const { folder } = await smallImage(imagesDir, 'games', ['one']);
+    await smallImage(imagesDir, 'tools', ['two']);
+    const list = await open(imagesDir);
+    rmSync(join(folder, file));
+    expect(await list()).toEqual(['tools']);
+    symlinkSync(file, join(folder, file));
+    await expect(list()).rejects.toMatchObject({ retryable: true });
+    expect(() => findImage(imagesDir, 'games@1')).toThrow('cannot be read');
+    expect(findImage(imagesDir, 'tools@1')?.name).toBe('tools');
+    rmSync(join(folder, file));
+    mkdirSync(join(imagesDir, 'tools@2'));
+    expect(await list()).toEqual(['tools']);
+  },
+);
