@@ -122,7 +122,7 @@ async function takeStream(
   await step.note(`vm.stream.${spec.name}`, ref.id);
   refuseIfGivenUp(step.signal, `Capturing ${spec.name}`);
   step.progress('take');
-  const { file, layers } = await captureStopped(host, record, path, ref.id, step);
+  const { file, layers } = await captureVm(host, record, path, ref.id, step);
   await syncPath(path);
   const { fittings, uuid: vm } = record;
   const machine = host.hypervisor.describeMachine(sizeOf(spec, fittings));
@@ -131,23 +131,40 @@ async function takeStream(
   return stream;
 }
 
-/** The record says that the VM stands, and for what, from before it does until it goes on. */
-async function captureStopped(
+/** The layers of its disk are kept when it goes on again: those below its own never change. */
+async function captureVm(
   host: Host,
   record: VmRecord,
   path: string,
   setId: string,
-  { fence, signal }: Step,
+  step: Step,
 ): Promise<{ file: StoredFile; layers: number | undefined }> {
   const { control } = await host.links.to(record);
   const disk = await nextLayer(host, record, control);
-  const stopped = writeRecord(host.folders, { ...record, fence, stoppedFor: setId });
+  const stopped = writeRecord(host.folders, { ...record, fence: step.fence, stoppedFor: setId });
+  const file = await captureStopped(host, stopped, control, path, disk, step);
+  try {
+    await keepLayers(host, record, setId, disk, step.signal);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return { file, layers: disk?.at };
+}
+
+/** The record says that the VM stands, and for what, from before it does until it goes on. */
+async function captureStopped(
+  host: Host,
+  stopped: VmRecord,
+  control: Link['control'],
+  path: string,
+  disk: DiskSwitch | undefined,
+  { signal }: Step,
+): Promise<StoredFile> {
   const since = host.world.elapsed();
   try {
     if (control.captureAll === undefined) throw cannotCapture(host);
-    const file = await control.captureAll(path, signal, disk);
-    await keepLayers(host, record, setId, disk);
-    return { file, layers: disk?.at };
+    return await control.captureAll(path, signal, disk);
   } catch (error) {
     // Half of it is of no use, and where the disk is full it is in the way.
     await rm(path, { force: true });
@@ -155,7 +172,7 @@ async function captureStopped(
   } finally {
     await goOn(host, stopped);
     const ms = Math.round(host.world.elapsed() - since);
-    host.log(`${record.name} was away for ${ms} ms, to be captured`);
+    host.log(`${stopped.name} was away for ${ms} ms, to be captured`);
   }
 }
 
@@ -181,12 +198,18 @@ async function keepLayers(
   { name, role }: VmRecord,
   setId: string,
   disk: DiskSwitch | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
   if (disk === undefined) return;
   const place = layersOfSet(draftFolder(host.folders, setId), role);
   await removeLayers(place, 0);
   const own = layersOfVm(vmFiles(host.folders, name).folder);
-  await takeLayers(firstLayers(own, disk.at), place);
+  try {
+    await takeLayers(firstLayers(own, disk.at), place, { world: host.world, signal });
+  } catch (error) {
+    await removeLayers(place, 0);
+    throw error;
+  }
 }
 
 /** The VM as it can be captured: handed over where its cluster is in use, whole in any case. */

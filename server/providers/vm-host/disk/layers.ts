@@ -1,9 +1,10 @@
 import { constants, existsSync } from 'node:fs';
-import { copyFile, link, rm, stat } from 'node:fs/promises';
+import { copyFile, link, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VmRole } from '../../../../schema/model/template.ts';
 import { ProviderError } from '../../provider.ts';
 import { type DiskLayer, type FittedDisk, layersAt } from '../fittings.ts';
+import { type CopyTask, copyDisk } from './copy.ts';
 import { writeEmptyQcow2 } from './qcow2.ts';
 
 /** Each capture of a running VM puts a layer on its disk, and every read may go through all. */
@@ -44,9 +45,16 @@ export async function layDisk(
   return layersAt(firstLayers(place, lower.length + 1), disk);
 }
 
-/** Gives files names of their own here: whoever removes the others takes nothing away. */
-export async function takeLayers(lower: readonly string[], place: LayerPlace): Promise<void> {
-  for (const [at, path] of lower.entries()) await take(path, place(at));
+/**
+ * Gives files names of their own here: whoever removes the others takes nothing away. They are
+ * copied where they lie on another disk, which takes long and can be given up with a task.
+ */
+export async function takeLayers(
+  lower: readonly string[],
+  place: LayerPlace,
+  task?: CopyTask,
+): Promise<void> {
+  for (const [at, path] of lower.entries()) await take(path, place(at), task);
 }
 
 /**
@@ -77,14 +85,16 @@ export async function allocatedBy(paths: readonly string[]): Promise<number> {
   return found.reduce((sum, { blocks }) => sum + blocks * 512, 0);
 }
 
-async function take(path: string, to: string): Promise<void> {
+async function take(path: string, to: string, task: CopyTask | undefined): Promise<void> {
   if (path === to) return;
   await rm(to, { force: true });
   try {
     await link(path, to);
   } catch (error) {
     if (!isOtherDisk(error)) throw error;
-    await copyFile(path, to, constants.COPYFILE_FICLONE);
+    if (task === undefined) return copyFile(path, to, constants.COPYFILE_FICLONE);
+    const from = await open(path);
+    await copyDisk(from, to, task).finally(() => from.close());
   }
 }
 

@@ -1,11 +1,19 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { takeStreams } from '../../../../server/providers/vm-host/cluster-stream.ts';
-import { layDisk, layersOfVm } from '../../../../server/providers/vm-host/disk/layers.ts';
+import {
+  layDisk,
+  layersFound,
+  layersOfSet,
+  layersOfVm,
+} from '../../../../server/providers/vm-host/disk/layers.ts';
 import {
   type Folders,
   makeFolders,
+  draftFolder,
   setFolder,
   vmFiles,
 } from '../../../../server/providers/vm-host/folders.ts';
@@ -15,7 +23,14 @@ import { Links } from '../../../../server/providers/vm-host/links.ts';
 import { manifestFile, newSet } from '../../../../server/providers/vm-host/set-store.ts';
 import { DEFAULT_VM_HOST_SETTINGS } from '../../../../server/providers/vm-host/settings.ts';
 import { realWorld } from '../../../../server/world.ts';
-import { type FakeVm, fakeHypervisor, fakeVm, mute, noteVm } from '../../../kit/fake-hypervisor.ts';
+import {
+  type FakeVm,
+  fakeHypervisor,
+  fakeVm,
+  mute,
+  noteVm,
+  notedVm,
+} from '../../../kit/fake-hypervisor.ts';
 import { microRef, microSet, stateFolder } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
 
@@ -77,4 +92,50 @@ test('a disk with too many layers is refused before the VM stands still', async 
   await expect(take()).rejects.toThrow('has 23 layers');
   expect(vm.orders).toEqual([]);
   expect(existsSync(place(23))).toBe(false);
+});
+
+/** Another disk than the one VMs are on, where this machine has one. */
+const OTHER_DISK = '/dev/shm';
+const hasOtherDisk = existsSync(OTHER_DISK) && statSync(OTHER_DISK).dev !== statSync(tmpdir()).dev;
+
+describe.runIf(hasOtherDisk)('with sets on another disk', () => {
+  let sets: string;
+  let kept: string[];
+  beforeEach(() => {
+    sets = mkdtempSync(join(OTHER_DISK, 'sets-'));
+    cpSync(folders.sets, sets, { recursive: true });
+    folders = makeFolders(folders.state, sets);
+    host = { ...host, folders };
+    kept = [];
+    const draft = draftFolder(folders, microSet(1).id);
+    const disks = () => readdirSync(draft).filter((name) => name.includes('.disk'));
+    vm.instead = {
+      resume: async () => {
+        vm.orders.push('resume');
+        kept = disks();
+      },
+    };
+  });
+  afterEach(() => rmSync(sets, { recursive: true }));
+
+  test('the VM goes on before its disk is copied', async () => {
+    withLayers(2);
+    await take();
+    expect(vm.orders).toEqual(['capture', 'resume']);
+    expect(kept).toEqual([]);
+    const place = layersOfSet(draftFolder(folders, microSet(1).id), 'STANDALONE');
+    expect(layersFound(place).map((path) => readFileSync(path, 'utf8'))).toEqual([
+      'layer 0',
+      'layer 1',
+    ]);
+  });
+
+  test('the copying is given up with the step, and leaves nothing', async () => {
+    withLayers(2);
+    const stop = new AbortController();
+    vm.instead = { ...vm.instead, resume: async () => stop.abort(new Error('too late')) };
+    await expect(take(stepOf(1, { signal: stop.signal }))).rejects.toThrow('given up');
+    expect(readdirSync(draftFolder(folders, microSet(1).id))).toEqual(['manifest.json']);
+    expect(notedVm(folders, ref.vms[0]?.name ?? '')).toMatchObject({ stoppedFor: null });
+  });
 });
