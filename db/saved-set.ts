@@ -3,10 +3,12 @@ import type { Why } from '../schema/model/change.ts';
 import type { Session } from '../schema/model/session.ts';
 import type { SetKey, Snapshot } from '../schema/model/snapshot.ts';
 import type { RoleSpec } from '../schema/model/template.ts';
+import { getPool } from './cluster-pool.ts';
 import type { Db } from './connection.ts';
 import { countRows } from './page.ts';
 import { findSet, insertSet, moveSnapshot } from './snapshot.ts';
 import { sessions, snapshots } from './tables.ts';
+import { findTemplate } from './template.ts';
 import type { Tx } from './tx.ts';
 
 /**
@@ -16,8 +18,10 @@ import type { Tx } from './tx.ts';
  * be used stays READY and says why.
  */
 
-/** What takes room, or is about to. */
+/** What its owner keeps, or is about to. */
 const KEPT = ['CREATING', 'READY'] as const;
+/** What takes room on a disk, or may before anybody knows how much. */
+const STORED = [...KEPT, 'DELETING'] as const;
 
 /** Adds the rows of a set that is to be taken from a session's cluster, for its owner. */
 export function insertSavedSet(
@@ -33,18 +37,30 @@ export function insertSavedSet(
   return findSet(tx.db, { poolId, set });
 }
 
-/** How many sets an owner keeps in all pools, and how many bytes they take as far as known. */
+/**
+ * How many sets an owner keeps in all pools, and how many bytes they take as far as known. One that
+ * is being taken counts as much as it may take, and one that goes until it is gone: else owners
+ * would fill the disk by saving at once, or by saving and deleting in turn.
+ */
 export function savedBy(db: Db, owner: string): { sets: number; bytes: number } {
-  const { poolId, set } = snapshots;
-  const found = db
-    .select({
-      sets: sql<number>`count(DISTINCT ${poolId} || '-' || ${set})`,
-      bytes: sql<number>`coalesce(sum(${snapshots.sizeBytes}), 0)`,
-    })
+  const rows = db
+    .select()
     .from(snapshots)
-    .where(and(eq(snapshots.owner, owner), inArray(snapshots.status, [...KEPT])))
-    .get();
-  return found ?? { sets: 0, bytes: 0 };
+    .where(and(eq(snapshots.owner, owner), inArray(snapshots.status, [...STORED])))
+    .all();
+  const kept = rows.filter(({ status }) => status !== 'DELETING');
+  return {
+    sets: new Set(kept.map(({ poolId, set }) => `${poolId}-${set}`)).size,
+    bytes: rows.reduce((sum, row) => sum + (row.sizeBytes ?? mostBytes(db, row)), 0),
+  };
+}
+
+/** The most that a snapshot may take before it is known: all memory and all of the disk. */
+function mostBytes(db: Db, { poolId, role, readyAt }: Snapshot): number {
+  if (readyAt !== null) return 0;
+  const roles = findTemplate(db, getPool(db, poolId).templateId)?.roles;
+  const spec = roles?.find((one) => one.role === role);
+  return (spec?.memoryMiB ?? 0) * 2 ** 20 + (spec?.diskGiB ?? 0) * 2 ** 30;
 }
 
 /** Whether an owner keeps a set of this title in a pool. */
@@ -58,10 +74,11 @@ export function isTitleTaken(
   return countRows(db, snapshots, and(named, kept)) > 0;
 }
 
-/** Whether a set is being taken from this session's cluster. */
+/** Whether a set is being taken from this session's cluster, or what was begun is cleared away. */
 export function isBeingCaptured(db: Db, sessionId: string): boolean {
   const taken = eq(snapshots.sourceSessionId, sessionId);
-  return countRows(db, snapshots, and(taken, eq(snapshots.status, 'CREATING'))) > 0;
+  const begun = and(inArray(snapshots.status, ['CREATING', 'DELETING']), isNull(snapshots.readyAt));
+  return countRows(db, snapshots, and(taken, begun)) > 0;
 }
 
 /** Whether a session waits for a cluster that is to be made from this set. */

@@ -4,7 +4,7 @@ import { findCluster, findMembers, moveCluster } from '../../db/cluster.ts';
 import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
 import { finishWake, handOver } from '../../db/hold/hand-over.ts';
 import { findSession } from '../../db/session.ts';
-import { findSet, findSnapshot, insertSet, moveSet } from '../../db/snapshot.ts';
+import { deleteSet, findSet, findSnapshot, insertSet, moveSet } from '../../db/snapshot.ts';
 import { findTemplate } from '../../db/template.ts';
 import {
   Conflict,
@@ -21,9 +21,11 @@ import { CLUSTER_STATUSES } from '../../schema/model/cluster.ts';
 import { ADMIN, openTestStore, viewer, type TestStore } from '../kit/store.ts';
 
 let kit: TestStore;
+/** More than a session of an ordinary pool may take, and less than one with larger disks. */
+const BYTES = 30 * 2 ** 30;
 
 beforeEach(() => {
-  kit = openTestStore({ savedLimits: { sets: 2, bytes: 1_000 } });
+  kit = openTestStore({ savedLimits: { sets: 2, bytes: BYTES } });
 });
 afterEach(() => kit.close());
 
@@ -163,9 +165,27 @@ describe('saveSession', () => {
 
   it('counts the bytes that are known', async () => {
     await kit.addPool({}, 2);
-    const [, session] = await kept('large', 500);
+    const [, session] = await kept('large', BYTES / 2);
     const refusal = await refusedSave(session, 'more');
-    expect(refusal).toMatchObject({ constructor: QuotaExceeded, limit: 2, limitBytes: 1_000 });
+    expect(refusal).toMatchObject({ constructor: QuotaExceeded, limit: 2, limitBytes: BYTES });
+  });
+
+  it('counts one being taken by what it may take, and one that goes until it is gone', async () => {
+    await kit.addPool({ diskGiB: 20 }, 3);
+    const [first, second] = [await claim(), await claim()];
+    const begun = await save(first, 'begun');
+    expect(await refusedSave(second)).toMatchObject({ limitBytes: BYTES });
+    await drop(begun);
+    expect(await refusedSave(second)).toMatchObject({ limitBytes: BYTES });
+    // Nor is the same session captured again before that is cleared away.
+    expect(String(await refusedSave(first))).toContain('captured already');
+    await kit.transact((tx) => void deleteSet(tx, begun, WHY));
+    const next = await save(second, 'next');
+    await taken(next, BYTES / 2);
+    await drop(next);
+    expect(await refusedSave(first)).toMatchObject({ limitBytes: BYTES });
+    await kit.transact((tx) => void deleteSet(tx, next, WHY));
+    expect(await save(first)).toMatchObject({ status: 'CREATING' });
   });
 
   it('is done once for each key', async () => {
