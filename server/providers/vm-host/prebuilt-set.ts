@@ -148,13 +148,12 @@ interface Place {
 }
 
 async function fetchSet(place: Place, reference: string, step: Step): Promise<FetchedSet> {
-  const pulled = await place.exchange.pull(reference, step);
-  const folder = join(place.imagesDir, FOLDER, pulled.digest.slice('sha256:'.length));
-  const known = readFetched(folder);
+  const known = readFetched(folderOf(place, await place.exchange.digestOf(reference, step)));
   if (known !== null) return known;
   return inWorkFolder(place.world, place.imagesDir, async ({ state }) => {
     const files = join(state, 'files');
-    const bundle = await place.exchange.unpack(pulled, files, step);
+    const bundle = await place.exchange.fetch(reference, files, step);
+    const folder = folderOf(place, bundle.digest);
     const described = imageOf(bundle);
     const draft = join(state, 'set');
     await mkdir(draft, { mode: 0o700 });
@@ -169,6 +168,10 @@ async function fetchSet(place: Place, reference: string, step: Step): Promise<Fe
     if (whole !== null) return whole;
     throw new ProviderError(`${folder} cannot be read`, { retryable: false });
   });
+}
+
+function folderOf({ imagesDir }: Place, digest: string): string {
+  return join(imagesDir, FOLDER, digest.slice('sha256:'.length));
 }
 
 async function moveSnapshots(

@@ -22,6 +22,6 @@ export interface FetchedSet {
 /** How long fetching may take before a set is made; nothing where nothing is fetched. */
 export function fetchMs(prebuilt: Prebuilt | undefined): number {
   const isAsked = prebuilt?.settings.wanted === true && prebuilt.settings.repository !== undefined;
-  // Two short questions come before the transfer, and each may take as long.
-  return isAsked ? 3 * prebuilt.transferMs : 0;
+  // Three short questions come before the transfer, and each may take as long.
+  return isAsked ? 4 * prebuilt.transferMs : 0;
 }

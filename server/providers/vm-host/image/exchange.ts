@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { printReference } from '../../../../schema/model/registry-reference.ts';
+import {
+  type RegistryReference,
+  printReference,
+} from '../../../../schema/model/registry-reference.ts';
 import type { World } from '../../../world.ts';
 import type { Published } from '../../image-store.ts';
 import { packBundle } from '../registry/pack.ts';
@@ -11,12 +14,16 @@ import { type Pulled, type RegistrySettings, openRegistry } from '../registry/re
 import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
 import { type Image, versionFolder } from '../image-manifest.ts';
 import { refuseOtherDisk } from '../disk/inspect.ts';
+import { lockState } from '../state-lock.ts';
+import { Turns } from '../turns.ts';
 import { asProviderError } from './build-error.ts';
 import { type Captured, bundleOf, imageOf } from './bundle.ts';
 import { ARCH, writeManifest } from './version-folder.ts';
 import { inWorkFolder } from './work-folder.ts';
 
 const PULLS = '.pulls';
+/** Of all exchanges in this process: sets are fetched by another one than images are. */
+const fetches = new Turns();
 
 /** What the settings say of getting images from elsewhere and sending them there. */
 export interface ExchangeSettings extends RegistrySettings {
@@ -63,21 +70,35 @@ export class Exchange {
 
   /**
    * Fetches a bundle and puts its files into a folder. A fetch that was cut off goes on where it
-   * was when it is asked for again.
+   * was when it is asked for again. Two of one address would write the same files: they take turns.
    */
   async fetch(reference: string, into: string, task: ExchangeTask): Promise<UnpackedBundle> {
-    const { layout, digest } = await this.pull(reference, task);
-    const unpacked = await this.unpack({ layout, digest }, into, task);
-    await rm(layout, { recursive: true, force: true });
-    return unpacked;
-  }
-
-  /** Fetches a bundle packed; what of it is here already is not fetched again. */
-  async pull(reference: string, task: ExchangeTask): Promise<Pulled> {
     const from = resolveReference(reference, this.#settings);
     const name = createHash('sha256').update(printReference(from)).digest('hex').slice(0, 32);
     const layout = join(this.#imagesDir, PULLS, name);
-    mkdirSync(join(this.#imagesDir, PULLS), { recursive: true, mode: 0o700 });
+    return fetches.take(layout, async () => {
+      mkdirSync(layout, { recursive: true, mode: 0o700 });
+      const unlock = lockState(this.#world, layout);
+      try {
+        const pulled = await this.#pull(from, layout, task);
+        const unpacked = await this.unpack(pulled, into, task);
+        await rm(layout, { recursive: true });
+        return unpacked;
+      } finally {
+        unlock();
+      }
+    });
+  }
+
+  /** The digest of the bundle that an address means now; nothing is fetched. */
+  digestOf(reference: string, { signal }: ExchangeTask): Promise<string> {
+    const from = resolveReference(reference, this.#settings);
+    const registry = openRegistry(this.#settings, this.#world);
+    return registry.digestOf(from, { signal, ms: this.#settings.transferMs });
+  }
+
+  /** Fetches a bundle packed; what of it is here already is not fetched again. */
+  #pull(from: RegistryReference, layout: string, task: ExchangeTask): Promise<Pulled> {
     task.progress(`fetch ${printReference(from)}`);
     const registry = openRegistry(this.#settings, this.#world);
     const transfer = { signal: task.signal, ms: this.#settings.transferMs };

@@ -46,6 +46,8 @@ export interface Registry {
     limits: UnpackLimits,
     task: TransferTask,
   ): Promise<Pulled>;
+  /** The digest of what is behind an address now. */
+  digestOf(from: RegistryReference, task: TransferTask): Promise<string>;
   /** The tags of a repository, in order. */
   tags(of: RegistryReference, task: TransferTask): Promise<string[]>;
 }
@@ -143,6 +145,11 @@ class SkopeoRegistry implements Registry {
     return { reference, digest: found.digest, layout: into, compressedBytes: size };
   }
 
+  async digestOf(from: RegistryReference, task: TransferTask): Promise<string> {
+    refuseUnlisted(from, this.#settings);
+    return digestOfText(await this.#inspect(from, task));
+  }
+
   async tags(of: RegistryReference, task: TransferTask): Promise<string[]> {
     refuseUnlisted(of, this.#settings);
     const address = addressOf({ ...of, tag: null, digest: null });
@@ -160,18 +167,21 @@ class SkopeoRegistry implements Registry {
     limits: UnpackLimits,
     task: TransferTask,
   ): Promise<{ digest: string; index: BundleIndex }> {
-    const what = `Looking at ${printReference(from)}`;
-    const inspect = ['inspect', '--raw', ...this.#access('', from.host)];
-    const text = await this.#run(what, [...inspect, addressOf(from)], task);
+    const text = await this.#inspect(from, task);
     const digest = digestOfText(text);
     if (from.digest !== null && digest !== from.digest) throw otherDigest(from, digest);
     const index = readIndex(text.toString());
     refuseTooLarge('over the wire', compressedBytes(index), limits.compressedBytes);
-    const pinned = addressOf({ ...from, digest });
-    const config = await this.#run(what, [...inspect, '--config', pinned], task);
+    const config = await this.#inspect({ ...from, digest }, task, '--config');
     if (digestOfText(config) !== index.config.digest) throw notOurs('its description was changed');
     refuseUnfit({ config: readBundleConfig(config.toString()), index }, limits);
     return { digest, index };
+  }
+
+  /** What is behind an address, as it is: its manifest, or its config. */
+  #inspect(from: RegistryReference, task: TransferTask, ...more: string[]): Promise<Buffer> {
+    const args = ['inspect', '--raw', ...more, ...this.#access('', from.host), addressOf(from)];
+    return this.#run(`Looking at ${printReference(from)}`, args, task);
   }
 
   async #fetch(
