@@ -71,8 +71,8 @@ export function takeUp(tx: Tx, image: Image, why: Why): Image {
   return moved;
 }
 
-/** Makes a READY version the current one, and lets pools that failed for want of it try again. */
-export function makeCurrent(tx: Tx, image: Image, why: Why): Image {
+/** Pools that failed for want of it try again. */
+function makeCurrent(tx: Tx, image: Image, why: Why): Image {
   if (image.current) return image;
   const before = findVersions(tx.db, image.name).filter((one) => one.current);
   for (const { id, status } of before) {

@@ -5,10 +5,11 @@ import {
   findVersions,
   moveImage,
 } from '../../db/image.ts';
-import { findImageUse, findPoolsOf, makeCurrent, settleImage } from '../../db/image-use.ts';
+import { findImageUse, findPoolsOf, settleImage, takeUp } from '../../db/image-use.ts';
 import { dropSets } from '../../db/hold/drop-sets.ts';
 import type { Tx } from '../../db/tx.ts';
 import type { ControlPlane } from '../../schema/context.ts';
+import type { Why } from '../../schema/model/change.ts';
 import type { BuildImageInput, RollbackImageInput } from '../../schema/image-input.ts';
 import { BASE_IMAGE, imageRef, type Image, type ImageRecipe } from '../../schema/model/image.ts';
 import { InvalidInput, NotFound, WrongState } from '../../schema/model/refusal.ts';
@@ -112,28 +113,35 @@ function publish({ viewer }: VerbParts, tx: Tx, id: string, tag: string): Image 
 const POOLS_AT_ONCE = 3;
 
 /**
- * Switches and gives up what the pools have of other versions in one transaction, as far as it
- * may be long; what is left follows before the answer. Done again, it ends what a crash broke off.
+ * Switches, and marks what all pools have of other versions as outdated, in one transaction: should
+ * the server die now, that is replaced one after the other. What is outdated is given up before the
+ * answer, a few pools at once.
  */
 async function rollBack(parts: VerbParts, input: RollbackImageInput): Promise<Image> {
-  const { store } = parts;
+  const { store, viewer } = parts;
+  const why = (image: Image) => ({
+    ...asked(viewer, 'ADMIN'),
+    reason: `back to ${imageRef(image)}`,
+  });
   const image = await store.transact((tx) => {
     storeOf(parts);
-    return goBack(parts, tx, wantedVersion(tx, input), 0);
+    const wanted = wantedVersion(tx, input);
+    return takeUp(tx, wanted, why(wanted));
   });
-  for (let done = POOLS_AT_ONCE; ; done += POOLS_AT_ONCE) {
-    const left = store.read((db) => findPoolsOf(db, image.name).length - done);
-    if (left <= 0) return image;
-    await store.transact((tx) => goBack(parts, tx, image, done));
+  for (let last = ''; ;) {
+    const some = await store.transact((tx) => giveUpSome(tx, image, last, why(image)));
+    if (some.length < POOLS_AT_ONCE) return image;
+    last = some.at(-1) ?? last;
   }
 }
 
-function goBack({ viewer }: VerbParts, tx: Tx, image: Image, done: number): Image {
-  const why = { ...asked(viewer, 'ADMIN'), reason: `back to ${imageRef(image)}` };
-  const now = makeCurrent(tx, image, why);
-  const naming = findPoolsOf(tx.db, image.name).slice(done, done + POOLS_AT_ONCE);
-  for (const { id } of naming) dropSets(tx, id, imageRef(image), why);
-  return now;
+/** In the order of their ids, so that none is passed over when another comes or goes meanwhile. */
+function giveUpSome(tx: Tx, image: Image, last: string, why: Why): string[] {
+  const ids = findPoolsOf(tx.db, image.name).map(({ id }) => id);
+  const left = ids.filter((id) => id > last).toSorted();
+  const some = left.slice(0, POOLS_AT_ONCE);
+  for (const id of some) dropSets(tx, id, imageRef(image), why);
+  return some;
 }
 
 /** The version asked for, or the READY one before the current one. */

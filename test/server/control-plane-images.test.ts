@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { insertSet, moveSet } from '../../db/snapshot.ts';
+import { findCluster } from '../../db/cluster.ts';
+import type { Db } from '../../db/connection.ts';
+import { findSnapshotsOfPool, insertSet, moveSet } from '../../db/snapshot.ts';
 import { findCurrentImage, findImage, findVersions, moveImage } from '../../db/image.ts';
 import { takeUp } from '../../db/image-use.ts';
-import { findPoolByName } from '../../db/cluster-pool.ts';
+import { findPoolByName, findPools } from '../../db/cluster-pool.ts';
 import { findTemplate } from '../../db/template.ts';
 import { imageRef, type Image, type ImageStatus } from '../../schema/model/image.ts';
 import { InvalidInput, NotFound, WrongState } from '../../schema/model/refusal.ts';
@@ -194,6 +196,33 @@ describe('rollbackImage', () => {
     }
   });
 
+  it('passes over no pool when another is deleted meanwhile', async () => {
+    await ready('base');
+    await ready('base');
+    const names = ['p1', 'p2', 'p3', 'p4', 'p5'];
+    for (const name of names) await servedBy(name, 'base@2');
+    const gone = verbs().deleteClusterPool('p1');
+    await kit.done(Promise.all([back({ name: 'base' }), gone]));
+    const left = kit.store.read((db) => names.slice(1).filter((name) => hasFreeOf(db, name)));
+    expect(left).toEqual([]);
+  });
+
+  it('marks what a server that dies meanwhile would leave', async () => {
+    await ready('base');
+    const second = await ready('base');
+    const names = ['p1', 'p2', 'p3', 'p4', 'p5'];
+    for (const name of names) await servedBy(name, 'base@2');
+    let outdated: boolean[] = [];
+    const stop = kit.store.onCommit(() => {
+      const now = kit.store.read((db) => findImage(db, second.id));
+      if (now?.current !== false || outdated.length > 0) return;
+      outdated = kit.store.read((db) => findPools(db).flatMap(({ id }) => outdatedOf(db, id)));
+    });
+    await kit.done(back({ name: 'base' }));
+    stop();
+    expect(outdated).toEqual(names.map(() => true));
+  });
+
   it('leaves alone what is of the version that it goes back to', async () => {
     await ready('base');
     await ready('base');
@@ -205,6 +234,17 @@ describe('rollbackImage', () => {
 });
 
 const free = new Map<string, string | undefined>();
+
+/** Whether the free cluster of a pool may still be claimed. */
+function hasFreeOf(db: Db, name: string): boolean {
+  return findCluster(db, free.get(name) ?? '')?.removingAt === null;
+}
+
+function outdatedOf(db: Db, poolId: string): boolean[] {
+  return findSnapshotsOfPool(db, poolId).map(({ outdated, status }) => {
+    return outdated || status === 'DELETING';
+  });
+}
 
 /** A pool of micro-VMs with one free cluster, made from a set of this version. */
 async function servedBy(name: string, image: string): Promise<void> {
