@@ -14,12 +14,13 @@ import { type StoredSet, type StoredSnapshot, snapshotFiles } from './set-store.
 import { readRecord } from './vm-record.ts';
 
 /**
- * Takes out of a guest what belongs to one session: its turn marks and its names. Commands of the
+ * Takes out of a guest what belongs to one session: its turn marks, its names, and the note that it
+ * has secrets of its own, so that the next gets others, whatever it is called. Commands of the
  * session go on, but nobody is there to hear how they end, so the agent's shells that wait for
  * them are ended: a guest is still, and can be captured, only when there are none.
  */
 const FORGET = `
-rm -f /var/lib/snapyard/turns/*
+rm -f /var/lib/snapyard/turns/* /run/snapyard/hooked
 echo golden > /proc/sys/kernel/hostname
 if [ -e /etc/hostname ]; then echo golden > /etc/hostname; fi
 : > /etc/machine-id

@@ -55,6 +55,9 @@ describe.runIf(missing === null)('an SSH server (needs QEMU)', { timeout: 120_00
     return (await provider.run(vm, ['sh', '-c', script], { signal })).stdout.trim();
   };
 
+  const keyOf = async (cluster: ClusterRef) =>
+    (await sh(cluster, `dropbearkey -y -f ${KEY} | grep ^ssh-ed25519`)).split(' ')[1] ?? '';
+
   test('each clone has host keys of its own, and serves with them', async () => {
     const set = microSet(1);
     const withSsh = <Role extends object>(role: Role) => ({ ...role, image: 'ssh@1' });
@@ -67,14 +70,23 @@ describe.runIf(missing === null)('an SSH server (needs QEMU)', { timeout: 120_00
       await provider.ensureCluster(ref, { kind: 'SET', set: ofSsh }, stepOf(1));
       const session = { id: `session-${name}`, owner: 'ada' };
       await provider.wake(ref, session, stepOf(2));
-      const key = await sh(ref, `dropbearkey -y -f ${KEY} | grep ^ssh-ed25519`);
+      const key = await keyOf(ref);
       // A wake that is asked for again, as after a crash, leaves it as it is.
       await provider.wake(ref, session, stepOf(2));
-      expect(await sh(ref, `dropbearkey -y -f ${KEY} | grep ^ssh-ed25519`)).toBe(key);
+      expect(await keyOf(ref)).toBe(key);
       expect(await sh(ref, 'pidof dropbear | wc -w')).toBe('1');
-      keys.push(key.split(' ')[1] ?? '');
+      keys.push(key);
     }
+    // The next session on the first is of what the last made of it, and the last knew its key.
+    const micro = microRef('ssh-1');
+    const ref = { ...micro, vms: micro.vms.map(withSsh) };
+    const next = { ...ofSsh, ...microSet(2), roles: ofSsh.roles };
+    const source = { kind: 'CLUSTER', cluster: ref, inUse: true } as const;
+    await provider.ensureSet(source, next, 'ONLINE', stepOf(2));
+    await provider.ensureReset(ref, next, stepOf(3));
+    await provider.wake(ref, { id: 'session-3', owner: 'bob' }, stepOf(4));
+    keys.push(await keyOf(ref));
     expect(keys.every((key) => key.length > 60)).toBe(true);
-    expect(new Set(keys).size).toBe(2);
+    expect(new Set(keys).size).toBe(3);
   });
 });

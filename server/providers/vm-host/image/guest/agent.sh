@@ -37,7 +37,6 @@ exec 4<> "$RUN/settle" 5<> "$RUN/settled"
 
 # An image may bring programs that give a guest more of its own, such as its SSH host keys.
 hooks=
-hooked=
 for hook in "$HOOKS"/*; do
   [ -x "$hook" ] && hooks="$hooks $hook"
 done
@@ -61,13 +60,17 @@ settle() { # time seed host machine-id folder
   [ "$4" = - ] || echo "$4" > "$5/machine-id"
 }
 
-# Once for each identity: a wake that is asked for again finds it done.
+# Once for each identity: a wake that is asked for again finds it done. The note is a file, which
+# goes when a golden state is made of the guest: whoever has the same name next is somebody else.
 run_hooks() { # host
-  [ "$1" != - ] && [ "$1" != "$hooked" ] || return 0
+  [ "$1" != - ] || return 0
+  hooked=
+  [ ! -e "$RUN/hooked" ] || read -r hooked < "$RUN/hooked"
+  [ "$1" != "$hooked" ] || return 0
   for hook in $hooks; do
     "$hook" < /dev/null > /dev/null 2>&1 3>&- 4>&- 5>&- || return 1
   done
-  hooked=$1
+  echo "$1" > "$RUN/hooked"
 }
 
 wake() { # id time seed host machine-id
