@@ -11,6 +11,7 @@ import type { Published } from '../../image-store.ts';
 import { packBundle } from '../registry/pack.ts';
 import { resolveReference } from '../registry/reference.ts';
 import { type Pulled, type RegistrySettings, openRegistry } from '../registry/registry.ts';
+import { endLeftIn } from '../registry/skopeo.ts';
 import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
 import { type Image, versionFolder } from '../image-manifest.ts';
 import { refuseOtherDisk } from '../disk/inspect.ts';
@@ -80,6 +81,7 @@ export class Exchange {
       mkdirSync(layout, { recursive: true, mode: 0o700 });
       const unlock = lockState(this.#world, layout);
       try {
+        await endLeftIn(this.#world, layout);
         const pulled = await this.#pull(from, layout, task);
         const unpacked = await this.unpack(pulled, into, task);
         await rm(layout, { recursive: true });

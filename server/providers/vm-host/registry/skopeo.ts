@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve as resolvePath } from 'node:path';
 import type { World } from '../../../world.ts';
 import { ProviderError } from '../../provider.ts';
+import { findByArgument, killProcess } from '../process.ts';
 import { skopeoFailure } from './skopeo-failure.ts';
 
 /** One run of skopeo: every word that is said to a registry is said by it. */
@@ -9,6 +11,7 @@ export interface SkopeoRun {
   readonly args: readonly string[];
   /** What is being done, as the beginning of a reason: `Fetching host/owner/name:tag`. */
   readonly what: string;
+  /** The folder that it works in, by which it is found when its server was killed. */
   readonly cwd?: string | undefined;
   /** How long it may take. */
   readonly ms: number;
@@ -29,7 +32,8 @@ export function runSkopeo(world: Pick<World, 'after'>, run: SkopeoRun): Promise<
   const ownTimeout = `${Math.ceil(run.ms / 1_000) + OWN_TIMEOUT_SLACK_S}s`;
   return new Promise((resolve, reject) => {
     if (run.signal.aborted) return reject(givenUp(run));
-    const child = spawn(run.binary, ['--command-timeout', ownTimeout, ...run.args], {
+    const place = run.cwd === undefined ? [] : [placeOf(run.cwd)];
+    const child = spawn(run.binary, ['--command-timeout', ownTimeout, ...place, ...run.args], {
       cwd: run.cwd,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,6 +60,19 @@ export function runSkopeo(world: Pick<World, 'after'>, run: SkopeoRun): Promise<
       settle(code === 0 ? null : skopeoFailure(run.what, errors().toString()));
     });
   });
+}
+
+/** Ends the skopeos of killed servers that still work in a folder. Whoever asks has it alone. */
+export async function endLeftIn(world: World, folder: string): Promise<void> {
+  for (;;) {
+    const left = findByArgument(placeOf(folder));
+    if (left === null) return;
+    await killProcess(world, left);
+  }
+}
+
+function placeOf(folder: string): string {
+  return `--tmpdir=${resolvePath(folder)}`;
 }
 
 /** Keeps what comes, up to a limit; calls back when there is more. */

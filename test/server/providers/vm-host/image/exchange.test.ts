@@ -1,14 +1,17 @@
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Exchange } from '../../../../../server/providers/vm-host/image/exchange.ts';
 import { openPrebuilt } from '../../../../../server/providers/vm-host/prebuilt-set.ts';
+import { isAlive, startOf } from '../../../../../server/providers/vm-host/process.ts';
 import { diskFolder } from '../../../../kit/disks.ts';
 import { stepOf } from '../../../../kit/simulator.ts';
 import { noise } from '../registry/bundles.ts';
 import { type RealRegistry, startRegistry, whyNoRegistry } from '../registry/real-registry.ts';
 import { settingsFor, smallImage, world } from './small-images.ts';
 
+const SOURCE = join(import.meta.dirname, '../../../../../server');
 const pullsOf = (imagesDir: string) => readdirSync(join(imagesDir, '.pulls'));
 
 describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-registry)', () => {
@@ -47,6 +50,33 @@ describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-re
     expect(pullsOf(imagesDir)).toEqual([]);
   });
 
+  test('what a killed server has left writing is ended before the fetch goes on', async () => {
+    const { settings, imagesDir, fetch } = await published('killed');
+    const work = diskFolder();
+    let begun = 0;
+    // What is asked for before the copying is answered.
+    real.holdIf = ({ path }) => path.includes('/blobs/') && (begun += 1) > 1;
+    const files = ['providers/vm-host/image/exchange.ts', 'world.ts'];
+    const [exchange, clock] = files.map((file) => JSON.stringify(join(SOURCE, file)));
+    const given = [imagesDir, settings].map((value) => JSON.stringify(value)).join();
+    const program = `import { Exchange } from ${exchange}; import { realWorld } from ${clock};
+      const task = { signal: new AbortController().signal, progress() {} };
+      await new Exchange(realWorld(), ${given}).fetch('v1', '/nowhere', task);`;
+    const argv = ['--input-type=module', '-e', program];
+    const server = spawn(process.execPath, argv, { stdio: 'inherit' });
+    await real.held();
+    const left = skopeosBelow(imagesDir);
+    expect(left).toHaveLength(1);
+    const ended = new Promise((resolve) => server.once('close', resolve));
+    server.kill('SIGKILL');
+    await ended;
+    expect(left.every(isAlive)).toBe(true);
+    real.holdIf = () => false;
+    await fetch('v1', join(work, 'files'));
+    expect(left.some(isAlive)).toBe(false);
+    expect(readdirSync(join(work, 'files'))).toContain('vmlinux');
+  });
+
   test('a set from elsewhere is unpacked and kept; its bundle is neither kept nor fetched again', async () => {
     const { settings, imagesDir, address } = await published('prebuilt');
     const wanted = { wanted: true, repository: settings.repository, tag: 'v1' };
@@ -59,3 +89,21 @@ describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-re
     expect(real.fetched()).toEqual([]);
   });
 });
+
+/** The skopeos that write below a folder. */
+function skopeosBelow(folder: string) {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((name) => {
+    const startedAt = startOf(Number(name));
+    const isOne = startedAt !== null && cwdOf(name).startsWith(folder);
+    return isOne ? [{ pid: Number(name), startedAt }] : [];
+  });
+}
+
+function cwdOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
