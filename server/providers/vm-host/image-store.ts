@@ -14,7 +14,7 @@ import { removeFolder } from './folders.ts';
 import { asProviderError } from './image/build-error.ts';
 import { type Workshop, buildVersion } from './image/build.ts';
 import type { Catalogue } from './image/catalogue.ts';
-import { Exchange, type ExchangeSettings } from './image/exchange.ts';
+import { Exchange, type ExchangeSettings, sweepPulls } from './image/exchange.ts';
 import { keepFetched } from './image/fetched-version.ts';
 import { inWorkFolder, sweepWork } from './image/work-folder.ts';
 import { type Image, findImage, listImages } from './image-manifest.ts';
@@ -26,9 +26,10 @@ export interface ImageStoreOptions extends Workshop {
   readonly exchange: ExchangeSettings;
 }
 
-/** Opens the images in a folder, after it has swept what builds that died have left there. */
+/** Opens the images in a folder, after it has swept what builds and fetches have left there. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
   await sweepWork(options.world, options.imagesDir);
+  await sweepPulls(options.world, options.imagesDir);
   return new ImageFolder(options);
 }
 
@@ -86,16 +87,13 @@ class ImageFolder implements ImageStore {
     return buildVersion(this.#shop, { name, imageVersion, parent, recipe: from.recipe }, step);
   }
 
-  /** Two fetches of one address would write the same files. */
   #fetch(order: ImageOrder, reference: string, step: Step): Promise<Image> {
     const { world, imagesDir } = this.#shop;
-    return this.#turns.take(reference, () =>
-      inWorkFolder(world, imagesDir, async ({ state: work }) => {
-        const folder = join(work, 'files');
-        const bundle = await this.#exchange.fetch(reference, folder, step);
-        return keepFetched(world, imagesDir, order, { folder, bundle, work });
-      }),
-    );
+    return inWorkFolder(world, imagesDir, async ({ state: work }) => {
+      const folder = join(work, 'files');
+      const bundle = await this.#exchange.fetch(reference, folder, step);
+      return keepFetched(world, imagesDir, order, { folder, bundle, work });
+    });
   }
 
   #existing(image: ImageRef): Image {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -8,6 +8,7 @@ import {
 } from '../../../../schema/model/registry-reference.ts';
 import type { World } from '../../../world.ts';
 import type { Published } from '../../image-store.ts';
+import { ProviderError } from '../../provider.ts';
 import { packBundle } from '../registry/pack.ts';
 import { resolveReference } from '../registry/reference.ts';
 import { type Pulled, type RegistrySettings, openRegistry } from '../registry/registry.ts';
@@ -15,6 +16,7 @@ import { endLeftIn } from '../registry/skopeo.ts';
 import { type UnpackedBundle, unpackBundle } from '../registry/unpack.ts';
 import { type Image, versionFolder } from '../image-manifest.ts';
 import { refuseOtherDisk } from '../disk/inspect.ts';
+import { removeFolder } from '../folders.ts';
 import { lockState } from '../state-lock.ts';
 import { Turns } from '../turns.ts';
 import { asProviderError } from './build-error.ts';
@@ -23,6 +25,8 @@ import { ARCH, writeManifest } from './version-folder.ts';
 import { inWorkFolder } from './work-folder.ts';
 
 const PULLS = '.pulls';
+/** What is fetched is written to all the time: nobody goes on with what was left for so long. */
+const LEFT_MS = 86_400_000;
 /** Of all exchanges in this process: sets are fetched by another one than images are. */
 const fetches = new Turns();
 
@@ -40,6 +44,18 @@ export interface ExchangeSettings extends RegistrySettings {
 export interface ExchangeTask {
   readonly signal: AbortSignal;
   readonly progress: (name: string) => void;
+}
+
+/** Removes what was fetched, in part or whole, and never became an image. */
+export async function sweepPulls(world: World, imagesDir: string): Promise<void> {
+  const pulls = join(imagesDir, PULLS);
+  mkdirSync(pulls, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(pulls)) {
+    // Another sweep may have been first.
+    const found = statSync(join(pulls, name), { throwIfNoEntry: false });
+    const isLeft = found !== undefined && world.now() - found.mtimeMs > LEFT_MS;
+    if (isLeft) await removeFolder(world, pulls, name);
+  }
 }
 
 /** Sends images to registries and fetches them. */
@@ -77,6 +93,7 @@ export class Exchange {
     const from = resolveReference(reference, this.#settings);
     const name = createHash('sha256').update(printReference(from)).digest('hex').slice(0, 32);
     const layout = join(this.#imagesDir, PULLS, name);
+    await sweepPulls(this.#world, this.#imagesDir);
     return fetches.take(layout, async () => {
       mkdirSync(layout, { recursive: true, mode: 0o700 });
       const unlock = lockState(this.#world, layout);
@@ -86,6 +103,10 @@ export class Exchange {
         const unpacked = await this.unpack(pulled, into, task);
         await rm(layout, { recursive: true });
         return unpacked;
+      } catch (error) {
+        const isFinal = error instanceof ProviderError && !error.retryable;
+        if (isFinal) await rm(layout, { recursive: true, force: true });
+        throw error;
       } finally {
         unlock();
       }

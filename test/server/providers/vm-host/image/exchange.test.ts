@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Exchange } from '../../../../../server/providers/vm-host/image/exchange.ts';
+import {
+  Exchange,
+  type ExchangeTask,
+  sweepPulls,
+} from '../../../../../server/providers/vm-host/image/exchange.ts';
+import { ProviderError } from '../../../../../server/providers/provider.ts';
 import { openPrebuilt } from '../../../../../server/providers/vm-host/prebuilt-set.ts';
 import { isAlive, startOf } from '../../../../../server/providers/vm-host/process.ts';
 import { diskFolder } from '../../../../kit/disks.ts';
@@ -33,8 +38,10 @@ describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-re
     await new Exchange(world, elsewhere, settings).publish(image, 'v1', stepOf(1));
     real.seen.length = 0;
     const imagesDir = diskFolder();
-    const fetch = (reference: string, into: string) =>
-      new Exchange(world, imagesDir, settings).fetch(reference, into, stepOf(1));
+    const fetch = (reference: string, into: string, more: Partial<ExchangeTask> = {}) => {
+      const exchange = new Exchange(world, imagesDir, settings);
+      return exchange.fetch(reference, into, { ...stepOf(1), ...more });
+    };
     return { settings, imagesDir, fetch, address: `${settings.repository}:v1` };
   }
 
@@ -87,6 +94,31 @@ describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-re
     real.seen.length = 0;
     expect(await prebuilt.fetch(address, stepOf(1))).toEqual(first);
     expect(real.fetched()).toEqual([]);
+  });
+
+  test.each([
+    ['stays where it is tried again', true],
+    ['goes where it is not', false],
+  ])('what came of a fetch that is given up %s', async (_title, retryable) => {
+    const { imagesDir, fetch } = await published('given-up');
+    real.holdIf = ({ path }) => path.includes('/blobs/') && real.fetched().length > 1;
+    const given = new AbortController();
+    const fetching = fetch('v1', join(diskFolder(), 'files'), { signal: given.signal });
+    await real.held();
+    given.abort(new ProviderError('no more of it', { retryable }));
+    await expect(fetching).rejects.toThrow('no more of it');
+    expect(pullsOf(imagesDir)).toHaveLength(retryable ? 1 : 0);
+  });
+
+  test('what was fetched and never used is removed after a day', async () => {
+    const imagesDir = diskFolder();
+    const [old, young] = ['a', 'b'].map((name) => join(imagesDir, '.pulls', name.repeat(32)));
+    for (const folder of [old, young]) mkdirSync(join(folder ?? '', 'blobs'), { recursive: true });
+    const dayAgo = world.now() / 1_000 - 90_000;
+    utimesSync(old ?? '', dayAgo, dayAgo);
+    await sweepPulls(world, imagesDir);
+    expect(existsSync(old ?? '')).toBe(false);
+    expect(pullsOf(imagesDir)).toEqual(['b'.repeat(32)]);
   });
 });
 
