@@ -59,7 +59,7 @@ function controlOf(vm: FakeVm, turn: (order: string, status: string) => Promise<
     resume: () => turn('resume', 'running'),
     pause: () => turn('pause', 'paused'),
     capture: () => Promise.resolve(file),
-    captureAll: async (path) => {
+    captureAll: async ({ file: path }) => {
       writeFileSync(path, '');
       await turn('capture', 'paused');
       vm.layers += 1;

@@ -4,10 +4,10 @@ import { resolve } from 'node:path';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { Control, Hypervisor, MachineSize } from '../vm-host/hypervisor.ts';
-import type { SnapshotFiles, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
+import type { SnapshotFiles, Taking, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
 import { killProcess } from '../vm-host/process.ts';
 import { type StoredFile, describeFile } from '../vm-host/set-store.ts';
-import type { VmHostSettings } from '../vm-host/settings.ts';
+import { type VmHostSettings, transferMs } from '../vm-host/settings.ts';
 import { connectWhen } from '../vm-host/socket.ts';
 import { syncPath } from '../vm-host/sync-path.ts';
 import type { Limit } from '../vm-host/within.ts';
@@ -165,7 +165,7 @@ class FirecrackerControl implements Control {
 
   async capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile> {
     await this.#refuseOtherVersion();
-    await this.#create(files, signal);
+    await this.#create(files, { ms: this.#here.settings.restoreMs, signal });
     await syncPath(files.devices);
     return describeFile(files.devices);
   }
@@ -175,10 +175,11 @@ class FirecrackerControl implements Control {
    * stands still meanwhile. A guest that goes on after that has closed its connections: what was
    * being said to its agent is given up now, and the next who speaks to it connects anew.
    */
-  async captureAll(file: string, signal: AbortSignal): Promise<StoredFile> {
+  async captureAll({ file, memoryMiB }: Taking, signal: AbortSignal): Promise<StoredFile> {
     await this.#refuseOtherVersion();
     await this.pause();
-    await this.#create(besideEachOther(file), signal);
+    const ms = transferMs(this.#here.settings, memoryMiB * 2 ** 20);
+    await this.#create(besideEachOther(file), { ms, signal, onlyOnce: true });
     this.#hangUp();
     return describeFile(file);
   }
@@ -215,11 +216,10 @@ class FirecrackerControl implements Control {
     this.#line.destroy();
   }
 
-  async #create(files: SnapshotFiles, signal: AbortSignal): Promise<void> {
+  async #create(files: SnapshotFiles, limit: Omit<Limit, 'what'>): Promise<void> {
     const paths = { snapshot_path: files.devices, mem_file_path: files.memory };
     const order = { snapshot_type: 'Full', ...paths } as const;
-    const ms = this.#here.settings.restoreMs;
-    await this.#api.order('PUT /snapshot/create', order, { ms, signal });
+    await this.#api.order('PUT /snapshot/create', order, limit);
   }
 
   async #load(files: SnapshotFiles, signal: AbortSignal): Promise<void> {

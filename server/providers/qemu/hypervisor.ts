@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { Control, Hypervisor, MachineSize } from '../vm-host/hypervisor.ts';
-import type { DiskSwitch, SnapshotFiles, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
+import type { SnapshotFiles, Taking, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
 import { isRecord } from '../vm-host/json-file.ts';
 import type { StoredFile } from '../vm-host/set-store.ts';
-import type { VmHostSettings } from '../vm-host/settings.ts';
+import { type VmHostSettings, transferMs } from '../vm-host/settings.ts';
 import { connectWhen } from '../vm-host/socket.ts';
 import type { Limit } from '../vm-host/within.ts';
 import { type Accelerators, guestCpu } from './accelerator.ts';
@@ -134,8 +134,8 @@ class QemuControl implements Control {
     await this.#qmp.order('set-action', { shutdown: 'poweroff' });
   }
 
-  captureAll(file: string, signal: AbortSignal, disk?: DiskSwitch): Promise<StoredFile> {
-    return captureAll(this.#transfer(), file, signal, disk);
+  captureAll(taking: Taking, signal: AbortSignal): Promise<StoredFile> {
+    return captureAll(this.#transfer(taking.memoryMiB * 2 ** 20), taking, signal);
   }
 
   async layerCount(): Promise<number> {
@@ -153,7 +153,7 @@ class QemuControl implements Control {
   }
 
   restoreAll(file: string, taken: StoredFile, signal: AbortSignal): Promise<void> {
-    return loadAll(this.#transfer(), file, taken, signal);
+    return loadAll(this.#transfer(taken.bytes), file, taken, signal);
   }
 
   capture(files: SnapshotFiles, signal: AbortSignal): Promise<StoredFile> {
@@ -181,8 +181,9 @@ class QemuControl implements Control {
     this.#socket.destroy();
   }
 
-  #transfer() {
+  /** Of so many bytes of memory; the devices alone are small. */
+  #transfer(bytes = 0) {
     const { world, settings } = this.#here;
-    return { world, vm: this.#vm, qmp: this.#qmp, ms: settings.restoreMs };
+    return { world, vm: this.#vm, qmp: this.#qmp, ms: transferMs(settings, bytes) };
   }
 }

@@ -7,10 +7,10 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import type { DiskSwitch, VmSite } from '../vm-host/hypervisor.ts';
+import type { DiskSwitch, Taking, VmSite } from '../vm-host/hypervisor.ts';
 import type { StoredFile } from '../vm-host/set-store.ts';
 import { connectWhen } from '../vm-host/socket.ts';
-import { within } from '../vm-host/within.ts';
+import { type Limit, within } from '../vm-host/within.ts';
 import { layerName, layerNode } from './command-line.ts';
 import type { Qmp, QmpEvent } from './qmp.ts';
 
@@ -48,13 +48,13 @@ export async function captureDevices(
  */
 export async function captureAll(
   transfer: Transfer,
-  file: string,
+  { file, disk }: Omit<Taking, 'memoryMiB'>,
   signal: AbortSignal,
-  disk?: DiskSwitch,
 ): Promise<StoredFile> {
   const { qmp } = transfer;
   try {
-    return await send(transfer, file, signal, async () => {
+    // The guest stands still meanwhile: what took too long is not done to it again.
+    return await send({ ...transfer, onlyOnce: true }, file, signal, async () => {
       await prepare(qmp, 'ALL');
       if (disk !== undefined) await addLayer(qmp, disk);
       await qmp.order('stop');
@@ -79,13 +79,13 @@ async function switchTo(qmp: Qmp, { at }: DiskSwitch): Promise<void> {
 }
 
 async function send(
-  { world, vm, qmp, ms }: Transfer,
+  { world, vm, qmp, ms, onlyOnce }: Transfer & Pick<Limit, 'onlyOnce'>,
   file: string,
   signal: AbortSignal,
   ready: () => Promise<void>,
 ): Promise<StoredFile> {
   const path = vm.files.transfer;
-  const limit = { what: `Capturing ${vm.record.name}`, ms, signal };
+  const limit = { what: `Capturing ${vm.record.name}`, ms, signal, onlyOnce };
   const over = new AbortController();
   try {
     await rm(path, { force: true });

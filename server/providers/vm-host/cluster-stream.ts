@@ -12,7 +12,7 @@ import { type Fittings, mayBeFittings } from './fittings.ts';
 import { draftFolder, vmFiles } from './folders.ts';
 import { imageFor, sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
-import type { DiskSwitch } from './hypervisor.ts';
+import type { DiskSwitch, Taking } from './hypervisor.ts';
 import type { Link } from './links.ts';
 import { isRecord, readJson, writeJson } from './json-file.ts';
 import { refuseForeign, refuseIntruder } from './ownership.ts';
@@ -122,7 +122,8 @@ async function takeStream(
   await step.note(`vm.stream.${spec.name}`, ref.id);
   refuseIfGivenUp(step.signal, `Capturing ${spec.name}`);
   step.progress('take');
-  const { file, layers } = await captureVm(host, record, path, ref.id, step);
+  const taking = { file: path, memoryMiB: spec.memoryMiB };
+  const { file, layers } = await captureVm(host, record, taking, ref.id, step);
   await syncPath(path);
   const { fittings, uuid: vm } = record;
   const machine = host.hypervisor.describeMachine(sizeOf(spec, fittings));
@@ -135,18 +136,18 @@ async function takeStream(
 async function captureVm(
   host: Host,
   record: VmRecord,
-  path: string,
+  taking: Taking,
   setId: string,
   step: Step,
 ): Promise<{ file: StoredFile; layers: number | undefined }> {
   const { control } = await host.links.to(record);
   const disk = await nextLayer(host, record, control);
   const stopped = writeRecord(host.folders, { ...record, fence: step.fence, stoppedFor: setId });
-  const file = await captureStopped(host, stopped, control, path, disk, step);
+  const file = await captureStopped(host, stopped, control, { ...taking, disk }, step);
   try {
     await keepLayers(host, record, setId, disk, step.signal);
   } catch (error) {
-    await rm(path, { force: true });
+    await rm(taking.file, { force: true });
     throw error;
   }
   return { file, layers: disk?.at };
@@ -157,17 +158,16 @@ async function captureStopped(
   host: Host,
   stopped: VmRecord,
   control: Link['control'],
-  path: string,
-  disk: DiskSwitch | undefined,
+  taking: Taking,
   { signal }: Step,
 ): Promise<StoredFile> {
   const since = host.world.elapsed();
   try {
     if (control.captureAll === undefined) throw cannotCapture(host);
-    return await control.captureAll(path, signal, disk);
+    return await control.captureAll(taking, signal);
   } catch (error) {
     // Half of it is of no use, and where the disk is full it is in the way.
-    await rm(path, { force: true });
+    await rm(taking.file, { force: true });
     throw error;
   } finally {
     await goOn(host, stopped);

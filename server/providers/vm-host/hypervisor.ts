@@ -110,7 +110,7 @@ export interface Control {
    * Stops a VM and writes all of it, its memory too, to one file, of which nothing is forced to
    * the disk yet: the VM is to go on at once, which is the caller's to see to, however this ends.
    */
-  captureAll?(file: string, signal: AbortSignal, disk?: DiskSwitch): Promise<StoredFile>;
+  captureAll?(taking: Taking, signal: AbortSignal): Promise<StoredFile>;
   /** Makes a VM that was started for it, on memory of its own, what such a file holds. */
   restoreAll?(file: string, taken: StoredFile, signal: AbortSignal): Promise<void>;
   /** How many layers its disk has now. */
@@ -125,6 +125,14 @@ export interface Control {
   onClose(callback: () => void): void;
   /** Hangs up; the VM goes on. */
   close(): void;
+}
+
+/** What is taken of a VM that is captured as a whole, and where to. */
+export interface Taking {
+  readonly file: string;
+  /** Of the guest: how long its capture may take depends on it. */
+  readonly memoryMiB: number;
+  readonly disk?: DiskSwitch | undefined;
 }
 
 /** The layer that is put over all others in the moment of a capture: they never change again. */

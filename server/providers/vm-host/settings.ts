@@ -20,6 +20,14 @@ export interface VmHostSettings {
   readonly quitMs: number;
 }
 
+/** The slowest that memory may go to or come from a file. */
+const SLOWEST_BYTES_PER_SECOND = 64 * 2 ** 20;
+
+/** How long so much of a VM may take to be captured, or to be loaded. */
+export function transferMs({ restoreMs }: VmHostSettings, bytes: number): number {
+  return restoreMs + Math.ceil((bytes / SLOWEST_BYTES_PER_SECOND) * 1000);
+}
+
 /** Right for small guests, also where they are emulated on a busy machine. */
 export const DEFAULT_VM_HOST_SETTINGS: VmHostSettings = {
   parallel: null,

@@ -6,22 +6,24 @@ export interface Limit {
   readonly what: string;
   readonly ms: number;
   readonly signal?: AbortSignal | undefined;
+  /** Whether what took too long is not to be tried again: it does harm, and would again. */
+  readonly onlyOnce?: boolean | undefined;
 }
 
 /** Waits for a promise no longer than the limit, and not past the signal's abortion. */
 export function within<T>(world: World, promise: Promise<T>, limit: Limit): Promise<T> {
-  const { what, ms, signal } = limit;
+  const { what, ms, signal, onlyOnce = false } = limit;
   return new Promise((resolve, reject) => {
     const settle = () => {
       cancel();
       signal?.removeEventListener('abort', abort);
     };
-    const fail = (reason: string, cause?: unknown) => {
+    const fail = (reason: string, retryable: boolean, cause?: unknown) => {
       settle();
-      reject(new ProviderError(`${what}: ${reason}`, { retryable: true, cause }));
+      reject(new ProviderError(`${what}: ${reason}`, { retryable, cause }));
     };
-    const cancel = world.after(ms, () => fail(`nothing came within ${ms} ms`));
-    const abort = () => fail('given up', signal?.reason);
+    const cancel = world.after(ms, () => fail(`nothing came within ${ms} ms`, !onlyOnce));
+    const abort = () => fail('given up', true, signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(settle);
     if (signal?.aborted) abort();
