@@ -84,7 +84,7 @@ describe.skipIf(whyNoRegistry())('images that travel (needs skopeo and docker-re
     expect(readdirSync(join(work, 'files'))).toContain('vmlinux');
   });
 
-  test('a set from elsewhere is unpacked and kept; its bundle is neither kept nor fetched again', async () => {
+  test('a set from elsewhere is kept; its bundle is not, and not fetched again', async () => {
     const { settings, imagesDir, address } = await published('prebuilt');
     const wanted = { wanted: true, repository: settings.repository, tag: 'v1' };
     const prebuilt = openPrebuilt(world, imagesDir, { ...wanted, exchange: settings });

@@ -42,7 +42,7 @@ test('a disk that is called as a file of ours touches nothing that is here', asy
   expect(listImages(imagesDir)).toEqual([image]);
 });
 
-test('the parent is the version here that has its content, whatever it is called there', async () => {
+test('the parent is the version here that has its content, whatever its name', async () => {
   const [imagesDir, elsewhere] = [diskFolder(), diskFolder()];
   const parent = await smallImage(elsewhere, 'base', ['layer'], { imageVersion: 9 });
   const from = { name: 'base', imageVersion: 9, digest: parent.digest };
