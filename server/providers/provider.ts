@@ -232,6 +232,13 @@ export interface Step {
   readonly note: (key: string, value: string) => Promise<void>;
 }
 
+/**
+ * The key of the note of a capture by which a provider says that it has all it needs of the cluster,
+ * which may then change hands. It rejects when the cluster has changed hands before: what was taken
+ * is nobody's. A later step that finds the note asks the cluster for nothing any more.
+ */
+export const TAKEN = 'set.taken';
+
 /** Something that went wrong outside. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';

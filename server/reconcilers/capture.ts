@@ -3,6 +3,7 @@ import { findCluster, updateCluster } from '../../db/cluster.ts';
 import { getPool } from '../../db/cluster-pool.ts';
 import type { Db } from '../../db/connection.ts';
 import { handOver } from '../../db/hold/hand-over.ts';
+import { findNotes } from '../../db/note.ts';
 import { closePhase } from '../../db/phase.ts';
 import { findCurrentSet, findSet, findSnapshotsAtWork, moveSet } from '../../db/snapshot.ts';
 import type { Tx } from '../../db/tx.ts';
@@ -11,7 +12,7 @@ import { isResetting, type Cluster } from '../../schema/model/cluster.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
 import { captureSet, sessionEnded } from '../golden-set.ts';
 import { clusterRef, providerOf, setId, setKey, workAt } from '../outside.ts';
-import type { Provider } from '../providers/provider.ts';
+import { TAKEN, type Provider } from '../providers/provider.ts';
 import { makeStep, prove } from '../step.ts';
 import {
   retryInMs,
@@ -95,11 +96,15 @@ async function take(deps: Deps, id: string, turn: Turn): Promise<void> {
 }
 
 /**
- * A set of a running session is captured under the fence of the session's hold. Once that session
- * has ended its cluster is somebody else's, whose data must not become a golden state.
+ * A set of a running session is captured under the fence of the session's hold, also when all is
+ * taken and that is over. Once the session has ended its cluster is somebody else's, whose data
+ * must not become a golden state.
  */
-function sourceFence(deps: Deps, { sourceClusterId, sourceSessionId }: Snapshot): number {
+function sourceFence(deps: Deps, first: Snapshot): number {
+  const { sourceClusterId, sourceSessionId } = first;
   if (sourceClusterId === null) return 1;
+  const taken = deps.store.read((db) => findNotes(db, setId(first)).get(TAKEN));
+  if (taken !== undefined) return Number(taken);
   const source = deps.store.read((db) => findCluster(db, sourceClusterId));
   if (source === undefined || source.sessionId !== sourceSessionId) throw sessionEnded();
   return source.fence;

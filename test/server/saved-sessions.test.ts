@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { findNotes } from '../../db/note.ts';
 import { findSnapshot } from '../../db/snapshot.ts';
 import { trimHistory } from '../../db/history.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Snapshot } from '../../schema/model/snapshot.ts';
 import { clusterRef } from '../../server/outside.ts';
+import { TAKEN } from '../../server/providers/provider.ts';
 import { readAllRows } from '../kit/all-rows.ts';
 import {
   claim,
@@ -44,6 +46,8 @@ async function working(yard: Yard, whenEmpty: 'REFUSE' | 'QUEUE' = 'REFUSE'): Pr
 }
 
 const rowOf = (yard: Yard, { id }: { id: string }) => yard.store.read((db) => findSnapshot(db, id));
+const isTaken = (yard: Yard, { poolId, set }: Snapshot) =>
+  yard.store.read((db) => findNotes(db, `${poolId}-${set}`).has(TAKEN));
 const save = (yard: Yard, { id }: Session, name = 'mine') =>
   yard.done(yard.as('alice', 'USER').saveSession({ sessionId: id, name }));
 const claimFrom = (yard: Yard, { id }: Snapshot, owner = 'alice') =>
@@ -138,6 +142,25 @@ describe('a saved session', () => {
     await yard.settled('cks', 2, ['AVAILABLE', 'LOCKED']);
     expect(onDisks(yard)).toEqual([]);
     expect(await strays(yard)).toEqual([]);
+  });
+
+  it.each([
+    ['ends', (yard: Yard) => yard],
+    ['ends, and the server is killed,', restart],
+  ])('is kept when its session %s while a set is made of what was taken', async (_, goOn) => {
+    const yard = runningYard();
+    const session = await working(yard);
+    const saved = await save(yard, session);
+    await until(yard, () => isTaken(yard, saved));
+    expect(rowOf(yard, saved)?.status).toBe('CREATING');
+    await release(yard, session);
+    const next = goOn(yard);
+    await until(next, () => rowOf(next, saved)?.status !== 'CREATING');
+    expect(rowOf(next, saved)).toMatchObject({ status: 'READY', statusMessage: null });
+    await next.settled('cks', 2);
+    const again = await served(next, await claimFrom(next, saved));
+    expect(await inGuest(next, again, ['cat', FILE])).toBe('what alice made');
+    expect(await strays(next)).toEqual([]);
   });
 
   it('is lost with a reason when its session ends before it is taken', async () => {

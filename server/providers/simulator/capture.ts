@@ -1,6 +1,7 @@
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import {
   ProviderError,
+  TAKEN,
   type CapturedSnapshot,
   type SetRef,
   type SetSource,
@@ -64,7 +65,7 @@ async function captureCluster(
   target: Target,
 ): Promise<void> {
   const { set, mode } = capture;
-  takeOver(sim, target.cluster, target.step);
+  if (!target.step.notes.has(TAKEN)) takeOver(sim, target.cluster, target.step);
   if (findSet(sim, set.id) === undefined) await holdStill(sim, act, mode, target);
   capture.step.progress('capturing disks');
   await perform(sim, act, 'capture', async (slowness) => {
@@ -82,7 +83,17 @@ async function orderFromCluster(
   capture: Capture,
   target: Target,
 ): Promise<void> {
-  if (findSet(sim, capture.set.id) !== undefined) return;
+  if (findSet(sim, capture.set.id) === undefined) await copyDisks(sim, act, capture, target);
+  const { notes, note, fence } = target.step;
+  if (!notes.has(TAKEN)) await note(TAKEN, String(fence));
+}
+
+async function copyDisks(
+  sim: Simulation,
+  act: Act,
+  capture: Capture,
+  target: Target,
+): Promise<void> {
   await noteOnce(target.step, 'set', setName(capture.set));
   const { vms, generation } = presentCluster(sim, target);
   const disks = vms.map(({ role, files }) => ({ role, files: captured(files) }));
