@@ -5,6 +5,7 @@
  */
 import { join, resolve } from 'node:path';
 import { readConfig } from '../server/config.ts';
+import { ProviderError } from '../server/providers/provider.ts';
 import { openCatalogue } from '../server/providers/vm-host/image/catalogue.ts';
 import { realWorld } from '../server/world.ts';
 import { USAGE, readOptions } from './snapshot-options.ts';
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const places = { repository: options.registry, allowed, authFile };
   const limits = { pullLimitBytes, diskSizeBytes: config.diskSizeBytes };
   await runSteps(steps, {
+    signal: untilStopped(),
     world: realWorld(),
     imagesDir: resolve(join(config.state, 'images')),
     catalogue,
@@ -39,6 +41,17 @@ async function main(argv: readonly string[]): Promise<void> {
     accel: config.qemu.accel,
     say: (line) => console.log(line),
   });
+}
+
+/** VMs outlive us unless they are ended. A Ctrl-C comes twice: `bin/run.js` hands it on. */
+function untilStopped(): AbortSignal {
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      abort.abort(new ProviderError(`stopped by ${signal}`, { retryable: false }));
+    });
+  }
+  return abort.signal;
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BASE_IMAGE, type ImageRecipe, imageRef } from '../schema/model/image.ts';
 import { ProviderError, type SetRef, type Step } from '../server/providers/provider.ts';
@@ -16,6 +14,7 @@ import { buildBase, buildVersion } from '../server/providers/vm-host/image/build
 import type { Captured } from '../server/providers/vm-host/image/bundle.ts';
 import type { Catalogue } from '../server/providers/vm-host/image/catalogue.ts';
 import { Exchange, type ExchangeSettings } from '../server/providers/vm-host/image/exchange.ts';
+import { inWorkFolder, sweepWork } from '../server/providers/vm-host/image/work-folder.ts';
 import { readSet } from '../server/providers/vm-host/set-store.ts';
 import { DEFAULT_VM_HOST_SETTINGS } from '../server/providers/vm-host/settings.ts';
 import type { World } from '../server/world.ts';
@@ -30,6 +29,8 @@ export interface RunSettings {
   readonly accel: QemuSettings['accel'];
   /** Told of each step when it begins, and what came of it. */
   readonly say: (line: string) => void;
+  /** Ends the run: what it has started is ended too. */
+  readonly signal?: AbortSignal;
 }
 
 /** One named step of a run. */
@@ -83,27 +84,35 @@ function planSend(name: string, tag: string, { push: isSent, registry }: Snapsho
   return { name: `push ${name} as ${address}`, work: (run: Run) => push(run, name, address) };
 }
 
-/** Does the steps one after the other; the first that fails ends it. */
+/**
+ * Does the steps one after the other; the first that fails ends it. What an earlier run has left
+ * that was killed is swept first.
+ */
 export async function runSteps(
   steps: readonly PlannedStep[],
   settings: RunSettings,
 ): Promise<void> {
-  const { world, say } = settings;
-  const folder = mkdtempSync(join(tmpdir(), 'snap-'));
-  const run: Run = { settings, folder, images: new Map(), captured: new Map() };
-  try {
-    for (const [index, { name, work }] of steps.entries()) {
-      const started = world.elapsed();
-      const seconds = () => `${((world.elapsed() - started) / 1_000).toFixed(1)} s`;
-      say(`[${index + 1}/${steps.length}] ${name}`);
-      const told = await asProviderError(work(run)).catch((error: unknown) => {
-        const why = error instanceof ProviderError ? error.reason : String(error);
-        throw new StepFailed(`step "${name}" failed after ${seconds()}: ${why}`, { cause: error });
-      });
-      say(`    ${told} (${seconds()})`);
+  const { world, imagesDir } = settings;
+  await sweepWork(world, imagesDir);
+  await inWorkFolder(world, imagesDir, async ({ state: folder }) => {
+    const run: Run = { settings, folder, images: new Map(), captured: new Map() };
+    for (const [index, step] of steps.entries()) {
+      settings.say(`[${index + 1}/${steps.length}] ${step.name}`);
+      await runStep(run, step);
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+async function runStep(run: Run, { name, work }: PlannedStep): Promise<void> {
+  const { world, say, signal } = run.settings;
+  const started = world.elapsed();
+  const seconds = () => `${((world.elapsed() - started) / 1_000).toFixed(1)} s`;
+  try {
+    signal?.throwIfAborted();
+    say(`    ${await asProviderError(work(run))} (${seconds()})`);
+  } catch (error) {
+    const why = error instanceof ProviderError ? error.reason : String(error);
+    throw new StepFailed(`step "${name}" failed after ${seconds()}: ${why}`, { cause: error });
   }
 }
 
@@ -128,16 +137,18 @@ async function takeDisk({ settings, images }: Run, order: DiskOrder): Promise<st
   const { world, imagesDir, exchange } = settings;
   const probe = qemuDiskProbe(world, DEFAULT_QEMU_SETTINGS.binary);
   const shop = { world, imagesDir, limitBytes: exchange.diskSizeBytes, probe };
-  const image = await importDisk(shop, order, new AbortController().signal);
+  const image = await importDisk(shop, order, stepOf(settings).signal);
   images.set(order.name, image);
   return [imageRef(image), ...image.contents, image.digest].join(', ');
 }
 
 async function build(run: Run, name: string): Promise<string> {
-  const { world, imagesDir, catalogue } = run.settings;
+  const { world, imagesDir, catalogue, signal } = run.settings;
   const recipe = catalogue.entries().find((entry) => entry.name === name)?.recipe;
   const isPlain = recipe === undefined || (name === BASE_IMAGE && isEmpty(recipe));
-  const image = isPlain ? await buildBase(world, imagesDir) : await buildNext(run, name, recipe);
+  const image = isPlain
+    ? await buildBase(world, imagesDir, signal)
+    : await buildNext(run, name, recipe);
   run.images.set(name, image);
   return `${imageRef(image)} ${image.digest}, ${image.sizeBytes} bytes`;
 }
@@ -151,7 +162,7 @@ async function buildNext(run: Run, name: string, recipe: ImageRecipe): Promise<I
   const settings = { ...DEFAULT_VM_HOST_SETTINGS, ...DEFAULT_QEMU_SETTINGS, accel };
   const hypervisor = () => findHypervisor({ world, stateDir: run.folder, settings, log: say });
   const shop = { world, imagesDir, settings, hypervisor, log: say };
-  const step = stepOf((phase) => say(`    ${phase}`));
+  const step = stepOf(run.settings, (phase) => say(`    ${phase}`));
   const built = await buildVersion(shop, { name, imageVersion, parent, recipe }, step);
   if (newest?.digest !== built.digest) return built;
   await removeFolder(world, imagesDir, imageRef(built));
@@ -161,17 +172,13 @@ async function buildNext(run: Run, name: string, recipe: ImageRecipe): Promise<I
 async function capture(run: Run, name: string): Promise<string> {
   const { world, imagesDir, accel, say } = run.settings;
   const image = imageNamed(run, name);
-  const stateDir = join(run.folder, name);
+  // Sockets are in it: the shortest name of its own.
+  const stateDir = join(run.folder, String(run.captured.size + 1));
   const given = { world, stateDir, imageDir: imagesDir, log: say };
   const provider = await createQemuProvider({ ...given, settings: { accel } });
   try {
     const ref = setRefFor(image);
-    await provider.ensureSet(
-      { kind: 'IMAGE' },
-      ref,
-      'OFFLINE',
-      stepOf(() => undefined),
-    );
+    await provider.ensureSet({ kind: 'IMAGE' }, ref, 'OFFLINE', stepOf(run.settings));
     const folders = makeFolders(stateDir, undefined);
     const snapshots = readSet(folders, ref.id)?.snapshots ?? [];
     run.captured.set(name, { folder: setFolder(folders, ref.id), snapshots });
@@ -184,7 +191,7 @@ async function capture(run: Run, name: string): Promise<string> {
 function setRefFor(image: Image): SetRef {
   const spec = { cpuCores: 1, memoryMiB: 128, diskGiB: null, image: imageRef(image) };
   return {
-    id: image.name,
+    id: '1',
     poolId: '',
     poolName: image.name,
     number: 1,
@@ -198,16 +205,12 @@ function setRefFor(image: Image): SetRef {
 async function pack(run: Run, name: string): Promise<string> {
   const exchange = exchangeOf(run);
   const image = imageNamed(run, name);
-  const packed = await exchange.pack(
-    image,
-    stepOf(() => undefined),
-    run.captured.get(name),
-  );
+  const packed = await exchange.pack(image, stepOf(run.settings), run.captured.get(name));
   return `${packed.digest}, ${packed.compressedBytes} bytes compressed`;
 }
 
 async function push(run: Run, name: string, address: string): Promise<string> {
-  const task = stepOf(() => undefined);
+  const task = stepOf(run.settings);
   const captured = run.captured.get(name);
   const sent = await exchangeOf(run).publish(imageNamed(run, name), address, task, captured);
   return `${sent.reference}@${sent.digest}, ${sent.compressedBytes} bytes compressed`;
@@ -227,9 +230,12 @@ function isEmpty({ packages, files, steps }: ImageRecipe): boolean {
   return packages.length + Object.keys(files).length + steps.length === 0;
 }
 
-function stepOf(progress: (name: string) => void): Step {
+function stepOf(
+  { signal = new AbortController().signal }: RunSettings,
+  progress: (name: string) => void = () => undefined,
+): Step {
   return {
-    signal: new AbortController().signal,
+    signal,
     deadline: Number.MAX_SAFE_INTEGER,
     fence: 1,
     installation: 'build-snapshots',

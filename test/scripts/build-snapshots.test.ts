@@ -1,9 +1,15 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { openCatalogue } from '../../server/providers/vm-host/image/catalogue.ts';
+import { ProviderError } from '../../server/providers/provider.ts';
+import { realWorld } from '../../server/world.ts';
+import { diskFolder } from '../kit/disks.ts';
 import { readOptions, tagFor } from '../../scripts/snapshot-options.ts';
-import { planSteps } from '../../scripts/snapshot-run.ts';
+import { type PlannedStep, planSteps, runSteps } from '../../scripts/snapshot-run.ts';
 
 const execute = promisify(execFile);
 const NOWHERE = { repository: undefined, tag: 'win98-base' };
@@ -103,4 +109,43 @@ test('a dry run says the steps, an unknown flag ends with 1 and how it is used',
   await expect(bad).rejects.toMatchObject({ code: 1 });
   await expect(bad).rejects.toThrow(/build:snapshots: Unknown option '--nonsense'/);
   await expect(bad).rejects.toThrow('--build-snapshots    also start');
+});
+
+test('a run that is stopped ends the step it is at, begins no other and leaves nothing', async () => {
+  const imagesDir = diskFolder();
+  const stop = new AbortController();
+  const reason = new ProviderError('stopped by SIGINT', { retryable: false });
+  const begun: string[] = [];
+  const step = (name: string, work: PlannedStep['work']): PlannedStep => ({
+    name,
+    work: (run) => {
+      begun.push(name);
+      return work(run);
+    },
+  });
+  const steps = [
+    step('capture one', async ({ folder, settings: { signal } }) => {
+      mkdirSync(join(folder, '1'));
+      if (signal === undefined) throw new Error('nobody could stop it');
+      const stopped = once(signal, 'abort');
+      stop.abort(reason);
+      await stopped;
+      throw signal.reason;
+    }),
+    step('capture other', () => Promise.resolve('')),
+  ];
+  const exchange = { repository: undefined, allowed: [], authFile: undefined };
+  const limits = { pullLimitBytes: 1, diskSizeBytes: 1, transferMs: 1 };
+  const running = runSteps(steps, {
+    world: realWorld(),
+    imagesDir,
+    catalogue,
+    exchange: { ...exchange, ...limits },
+    accel: 'tcg',
+    say: () => undefined,
+    signal: stop.signal,
+  });
+  await expect(running).rejects.toThrow(/^step "capture one" failed after .* stopped by SIGINT$/);
+  expect(begun).toEqual(['capture one']);
+  expect(readdirSync(imagesDir)).toEqual([]);
 });

@@ -44,11 +44,21 @@ export async function sweepWork(world: World, imagesDir: string): Promise<void> 
     const isNew = isYoung && !existsSync(join(work, LOCK_FILE));
     const unlock = isNew ? null : tryLock(world, work);
     if (unlock === null) continue;
-    for (const { uuid } of listRecords(makeFolders(work, undefined))) {
-      const left = findByArgument(uuid);
-      if (left !== null) await killProcess(world, left);
-    }
+    for (const folder of [work, ...statesIn(work)]) await endVms(world, folder);
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** The folders in it that are as the state folder of a provider. */
+function statesIn(work: string): string[] {
+  const folders = readdirSync(work).map((name) => join(work, name));
+  return folders.filter((folder) => existsSync(join(folder, 'vms')));
+}
+
+async function endVms(world: World, folder: string): Promise<void> {
+  for (const { uuid } of listRecords(makeFolders(folder, undefined))) {
+    const left = findByArgument(uuid);
+    if (left !== null) await killProcess(world, left);
   }
 }
 
