@@ -5,6 +5,7 @@ import type { Fittings } from '../../server/providers/vm-host/fittings.ts';
 import { type Folders, publishFolder } from '../../server/providers/vm-host/folders.ts';
 import type { Control, Hypervisor } from '../../server/providers/vm-host/hypervisor.ts';
 import { writeJson } from '../../server/providers/vm-host/json-file.ts';
+import { manifestFile, newSet } from '../../server/providers/vm-host/set-store.ts';
 import { startOf } from '../../server/providers/vm-host/process.ts';
 import { type VmRecord, newRecord, readRecord } from '../../server/providers/vm-host/vm-record.ts';
 
@@ -72,13 +73,14 @@ function controlOf(vm: FakeVm, turn: (order: string, status: string) => Promise<
   };
 }
 
-/** Notes the first VM of a cluster as one that was handed over. */
+/** Notes the first VM of a cluster as one that was made from a set, and was handed over. */
 export function noteVm(
   folders: Folders,
   cluster: ClusterRef,
   given: Partial<VmRecord> = {},
 ): VmRecord {
   const { id, name, poolId } = cluster;
+  const setId = noteSet(folders, poolId);
   const made = newRecord({
     installation: 'installation-1',
     fence: 1,
@@ -86,7 +88,7 @@ export function noteVm(
     role: 'STANDALONE',
     name: cluster.vms[0]?.name ?? '',
     uuid: `uuid-of-${name}`,
-    setId: null,
+    setId,
     origin: 'WARM',
     machineId: '',
   });
@@ -94,6 +96,15 @@ export function noteVm(
   const record = { ...made, process: process_, state: 'AWAKE', ...given } as const;
   publishFolder(folders.vms, record.name, (draft) => writeJson(`${draft}/vm.json`, record));
   return record;
+}
+
+function noteSet(folders: Folders, poolId: string): string {
+  const object = { kind: 'SET', id: 'made-from', name: 'the set', poolId } as const;
+  const { id } = object;
+  const made = { installation: 'installation-1', object, image: 'base@1', createdAt: 0 };
+  const set = newSet({ ...made, hypervisor: 'a fake' });
+  publishFolder(folders.sets, id, (draft) => writeJson(manifestFile(draft), set));
+  return id;
 }
 
 /** What is noted of a VM now. */

@@ -10,6 +10,7 @@ import { removeLayers, takeLayers } from './disk/layers.ts';
 import { writeEmptyQcow2 } from './disk/qcow2.ts';
 import { type Fittings, mayBeFittings } from './fittings.ts';
 import { draftFolder, vmFiles } from './folders.ts';
+import { goOn } from './go-on.ts';
 import { imageFor, sizeOf } from './guest-machine.ts';
 import type { Host } from './host.ts';
 import type { DiskSwitch, Taking } from './hypervisor.ts';
@@ -22,9 +23,6 @@ import { syncPath } from './sync-path.ts';
 import { type StoredFile, type StoredSet, isStoredFile, readDraft, readSet } from './set-store.ts';
 import { type VmRecord, readRecord, writeRecord } from './vm-record.ts';
 import { refuseIfGivenUp } from './within.ts';
-
-const GO_ON_ATTEMPTS = 5;
-const GO_ON_PAUSE_MS = 50;
 
 /** Does work at a cluster while nobody else does anything to it. */
 export type ClusterTurn = <T>(work: () => Promise<T>) => Promise<T>;
@@ -86,25 +84,6 @@ export async function takeStreams(
 /** Where the stream of a role lies until it is baked. */
 export function streamFile(host: Host, setId: string, role: VmRole): string {
   return join(draftFolder(host.folders, setId), `${role.toLowerCase()}.stream`);
-}
-
-/**
- * Lets a VM that was stopped to be captured go on. Nothing is more important: it is tried again,
- * and a VM that still stands is found by the next control plane, because its record says so.
- */
-export async function goOn(host: Host, record: VmRecord): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const { control } = await host.links.to(record);
-      await control.resume();
-      if (record.state === 'PAUSED') await control.pause();
-      break;
-    } catch (error) {
-      if (!isRunning(record) || attempt === GO_ON_ATTEMPTS) throw error;
-      await host.world.sleep(GO_ON_PAUSE_MS);
-    }
-  }
-  writeRecord(host.folders, { ...record, stoppedFor: null });
 }
 
 async function takeStream(

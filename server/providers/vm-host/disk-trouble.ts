@@ -25,6 +25,12 @@ export function toldOfDisk(error: unknown, folder: string): unknown {
   });
 }
 
+/** How much room there is in a folder. */
+export async function freeMiB(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return Math.floor((bavail * bsize) / MIB);
+}
+
 /**
  * Why a set could not be made, with the room there is where it is less than its memory may take:
  * a VM whose memory finds no room on the disk just ends, and says nothing.
@@ -37,8 +43,7 @@ export async function toldOfRoom(
   if (!(error instanceof ProviderError)) return error;
   const { reason, retryable, lostSet } = error;
   const needed = roles.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
-  const { bavail, bsize } = await statfs(folder);
-  const free = Math.floor((bavail * bsize) / MIB);
+  const free = await freeMiB(folder);
   if (free >= needed) return error;
   const room = `its memory may take ${needed} MiB, and in ${folder} there is room for ${free}`;
   return new ProviderError(`${reason}; ${room}`, { retryable, lostSet, cause: error });

@@ -7,10 +7,11 @@ import type { Capabilities, CapturedSnapshot, ClusterRef, ClusterSource } from '
 import type { OutsideObject, Provider, ResetResult, RunOptions, RunResult } from '../provider.ts';
 import type { SessionRef, SetRef, SetSource, Sighting, Step, VmRef } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { type ClusterTurn, goOn } from './cluster-stream.ts';
+import type { ClusterTurn } from './cluster-stream.ts';
 import { Clusters } from './clusters.ts';
 import { toldOfDisk, toldOfRoom } from './disk-trouble.ts';
 import { type Folders, removeLeftovers } from './folders.ts';
+import { goOn, letGoOn } from './go-on.ts';
 import type { Host } from './host.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import { inventory } from './inventory.ts';
@@ -23,6 +24,7 @@ import { MemoryProofs } from './set-store.ts';
 import { ensureSet } from './sets.ts';
 import type { VmHostSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
+import { removeTorn } from './torn-records.ts';
 import { Turns } from './turns.ts';
 import { isRunning, removeVm } from './running-vm.ts';
 import { type VmRecord, listRecords, recordsOf } from './vm-record.ts';
@@ -52,6 +54,7 @@ export interface VmHostOptions {
 export async function createVmHost(options: VmHostOptions): Promise<Provider> {
   const { world, hypervisor, folders, imagesDir, prebuilt, log, settings, unlock } = options;
   await removeLeftovers(folders);
+  await removeTorn(world, folders, log);
   const dirty = new Set<(clusterId: string) => void>();
   const links = new Links(world, settings, hypervisor, folders, (record) => tell(dirty, record));
   const host = { world, settings, hypervisor, folders, imagesDir, prebuilt, links, log };
@@ -90,7 +93,12 @@ class VmHost implements Provider {
 
   async look(cluster: ClusterRef, signal: AbortSignal): Promise<Sighting> {
     refuseIfGivenUp(signal, `Looking at ${cluster.name}`);
-    return sightCluster(this.#host, cluster, signal);
+    const sight = () =>
+      sightCluster(this.#host, cluster, signal, () => this.#turns.isTaken(cluster.id));
+    const first = await sight();
+    if (first.stands) await this.#turn(cluster, () => letGoOn(this.#host, cluster));
+    const { vms, marks } = first.stands ? await sight() : first;
+    return { vms, marks };
   }
 
   async list(signal: AbortSignal): Promise<OutsideObject[]> {

@@ -1,27 +1,41 @@
 import type { ClusterRef, Sighting, VmSighting, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import { hasAgent } from './fittings.ts';
+import { NO_ROOM } from './go-on.ts';
 import type { Host } from './host.ts';
 import { endOf, isRunning } from './running-vm.ts';
 import { type VmRecord, readRecord } from './vm-record.ts';
 import { type Limit, within } from './within.ts';
 
+/** What is seen of a cluster. */
+interface Sight extends Sighting {
+  /** Whether a VM stands that should run, and nobody is at it: see `letGoOn`. */
+  readonly stands: boolean;
+}
+
 interface Seen {
   readonly vm: VmSighting;
   /** Null where the guest cannot be asked. */
   readonly marks: readonly string[] | null;
+  readonly stands?: boolean;
 }
 
 type Found = Pick<VmSighting, 'exists' | 'phase' | 'answers' | 'message'>;
 
-/** Looks at a cluster's VMs, asking the guests of those that run. */
+/**
+ * Looks at a cluster's VMs, asking the guests of those that run. Only while somebody is at the
+ * cluster may a VM be away to be captured.
+ */
 export async function sightCluster(
   host: Host,
   cluster: ClusterRef,
   signal: AbortSignal,
-): Promise<Sighting> {
-  const seen = await Promise.all(cluster.vms.map((spec) => sightVm(host, spec, signal)));
-  return { vms: seen.map(({ vm }) => vm), marks: together(seen.map(({ marks }) => marks)) };
+  isHeld: () => boolean,
+): Promise<Sight> {
+  const seen = await Promise.all(cluster.vms.map((spec) => sightVm(host, spec, signal, isHeld)));
+  const vms = seen.map(({ vm }) => vm);
+  const marks = together(seen.map(({ marks: inOne }) => inOne));
+  return { vms, marks, stands: seen.some(({ stands }) => stands === true) };
 }
 
 /** What is known of a VM that has just answered, without asking it again. */
@@ -49,7 +63,12 @@ function mutely(record: VmRecord): string | null {
   return 'The guest has no agent: it keeps the identity and the clock it was captured with';
 }
 
-async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<Seen> {
+async function sightVm(
+  host: Host,
+  spec: VmSpec,
+  signal: AbortSignal,
+  isHeld: () => boolean,
+): Promise<Seen> {
   const record = readRecord(host.folders, spec.name);
   if (record === null) return { vm: gone(spec, null, 'There is no such VM'), marks: [] };
   if (!isRunning(record)) return { vm: gone(spec, record, endOf(host, record)), marks: [] };
@@ -58,11 +77,16 @@ async function sightVm(host: Host, spec: VmSpec, signal: AbortSignal): Promise<S
     const starting = { exists: true, phase: 'STARTING', answers: false, message } as const;
     return { vm: found(record, starting), marks: [] };
   }
-  return ask(host, record, signal).catch((error: unknown) => silent(record, error));
+  return ask(host, record, signal, isHeld).catch((error: unknown) => silent(record, error));
 }
 
 /** A paused VM answers by its process: its guest did before it was paused, and is not resumed. */
-async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<Seen> {
+async function ask(
+  host: Host,
+  record: VmRecord,
+  signal: AbortSignal,
+  isHeld: () => boolean,
+): Promise<Seen> {
   const limit: Limit = { what: `${record.name} is asked`, ms: host.settings.answerMs, signal };
   const { control, agent } = await within(host.world, host.links.to(record), limit);
   const status = await within(host.world, control.status(), limit);
@@ -72,16 +96,22 @@ async function ask(host: Host, record: VmRecord, signal: AbortSignal): Promise<S
     const running = { exists: true, phase: 'RUNNING', answers: true, message } as const;
     return { vm: found(record, running), marks };
   }
-  const wasPaused = status === 'paused' && record.state !== 'AWAKE';
-  const isAway = readRecord(host.folders, record.name)?.stoppedFor != null;
-  if (isAway) {
+  return still(record, status, readRecord(host.folders, record.name)?.stoppedFor != null, isHeld());
+}
+
+/** A VM that does not run: its record says whether it stands for a capture. */
+function still(record: VmRecord, status: string, isAway: boolean, isHeld: boolean): Seen {
+  if (isAway && isHeld) {
     const message = 'The VM is being captured';
     const away = { exists: true, phase: 'PAUSED', answers: true, message } as const;
     return { vm: found(record, away), marks: marksOf(record) };
   }
-  const message = wasPaused ? null : `The VM is ${status}`;
+  const wasPaused = status === 'paused' && record.state !== 'AWAKE';
+  const why = status === NO_ROOM ? 'stands still until there is room on the disk' : `is ${status}`;
+  const message = wasPaused ? null : `The VM ${why}`;
   const paused = { exists: true, phase: 'PAUSED', answers: wasPaused, message } as const;
-  return { vm: found(record, paused), marks: marksOf(record) };
+  const stands = !isHeld && (isAway || status === NO_ROOM);
+  return { vm: found(record, paused), marks: marksOf(record), stands };
 }
 
 function silent(record: VmRecord, error: unknown): Seen {

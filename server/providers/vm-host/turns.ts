@@ -14,6 +14,11 @@ export class Turns {
     }
   }
 
+  /** Whether something is being done to the object, or waits to be. */
+  isTaken(object: string): boolean {
+    return this.#last.has(object);
+  }
+
   /** Resolves when all that was begun is done. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#last.values());

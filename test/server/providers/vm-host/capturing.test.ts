@@ -14,13 +14,10 @@ import {
   type Folders,
   makeFolders,
   draftFolder,
-  setFolder,
   vmFiles,
 } from '../../../../server/providers/vm-host/folders.ts';
 import type { Host } from '../../../../server/providers/vm-host/host.ts';
-import { writeJson } from '../../../../server/providers/vm-host/json-file.ts';
 import { Links } from '../../../../server/providers/vm-host/links.ts';
-import { manifestFile, newSet } from '../../../../server/providers/vm-host/set-store.ts';
 import { DEFAULT_VM_HOST_SETTINGS } from '../../../../server/providers/vm-host/settings.ts';
 import { realWorld } from '../../../../server/world.ts';
 import {
@@ -37,8 +34,6 @@ import { stepOf } from '../../../kit/simulator.ts';
 const settings = DEFAULT_VM_HOST_SETTINGS;
 const world = realWorld();
 const ref = microRef('used');
-/** What the VM was restored from. */
-const MADE_FROM = { kind: 'SET', id: 'made-from', name: 'pool, set 0', poolId: 'pool-1' } as const;
 const source = { kind: 'CLUSTER', cluster: ref, inUse: true } as const;
 
 let vm: FakeVm;
@@ -50,10 +45,6 @@ beforeEach(() => {
   const hypervisor = fakeHypervisor(vm);
   const links = new Links(world, settings, hypervisor, folders, () => {});
   host = { world, settings, hypervisor, folders, imagesDir: folders.state, links, log: () => {} };
-  const set = { installation: 'installation-1', object: MADE_FROM, image: 'base@1', createdAt: 0 };
-  const kept = setFolder(folders, MADE_FROM.id);
-  mkdirSync(kept);
-  writeJson(manifestFile(kept), newSet({ ...set, hypervisor: 'a fake' }));
 });
 afterEach(async () => {
   await host.links.close();
@@ -68,7 +59,7 @@ const folderFor = (name: string) => {
 };
 /** The VM as it is noted, with a disk of so many layers. */
 function withLayers(count: number) {
-  const { name } = noteVm(folders, ref, { fittings: mute(512), setId: MADE_FROM.id });
+  const { name } = noteVm(folders, ref, { fittings: mute(512) });
   const place = layersOfVm(vmFiles(folders, name).folder);
   for (let at = 0; at < count; at += 1) writeFileSync(place(at), `layer ${at}`);
   vm.layers = count;
