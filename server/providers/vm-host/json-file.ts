@@ -18,7 +18,8 @@ export function readJson(path: string): unknown {
 
 /**
  * Writes a JSON file at once or not at all. Not forced to the disk: these files describe
- * processes, and a machine that loses power loses those with them.
+ * processes, and a machine that loses power loses those with them. What it leaves torn is removed
+ * at the next start.
  */
 export function writeJson(path: string, value: unknown): void {
   const draft = `${path}.new`;

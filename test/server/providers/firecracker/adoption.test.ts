@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -22,8 +22,13 @@ test(
     if (child.stdout !== null) await once(child.stdout, 'data');
     child.kill('SIGKILL');
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    // As a power loss leaves it: nobody can tell what it was, and no process of it runs.
+    const torn = join(fake.stateDir, 'vms', 'vm-torn');
+    mkdirSync(torn);
+    writeFileSync(join(torn, 'vm.json'), '');
 
     const provider = await firecrackerOn(fake);
+    expect(existsSync(torn)).toBe(false);
     const { signal } = stepOf(1);
     expect((await provider.list(signal)).map(({ name }) => name).sort()).toEqual(
       ['awake', 'half-made', 'paused', 'pool, set 1'].sort(),
