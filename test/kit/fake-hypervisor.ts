@@ -1,5 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { duplexPair } from 'node:stream';
+import { onTestFinished } from 'vitest';
 import type { ClusterRef } from '../../server/providers/provider.ts';
 import type { Fittings } from '../../server/providers/vm-host/fittings.ts';
 import { type Folders, publishFolder } from '../../server/providers/vm-host/folders.ts';
@@ -116,4 +118,16 @@ export function notedVm(folders: Folders, name: string): VmRecord | null {
 export function mute(bytes: number): Fittings {
   const platform = { machine: 'pc', video: 'std', agent: false } as const;
   return { disk: { bytes, bus: 'VIRTIO', format: 'qcow2' }, platform };
+}
+
+/** Until the test ends there is so much room on every disk. */
+export function freeMiB(mib: number): void {
+  const { promises } = fs;
+  const real = promises.statfs;
+  const become = (statfs: unknown) => {
+    Object.assign(promises, { statfs });
+    syncBuiltinESMExports();
+  };
+  onTestFinished(() => become(real));
+  become(() => Promise.resolve({ bavail: mib, bsize: 2 ** 20 }));
 }

@@ -8,6 +8,7 @@ import { ProviderError } from '../provider.ts';
 import { firstLayers, layersOfSet, layersOfVm, refuseMoreLayers } from './disk/layers.ts';
 import { removeLayers, takeLayers } from './disk/layers.ts';
 import { writeEmptyQcow2 } from './disk/qcow2.ts';
+import { refuseToFill } from './disk-trouble.ts';
 import { type Fittings, mayBeFittings } from './fittings.ts';
 import { draftFolder, vmFiles } from './folders.ts';
 import { goOn } from './go-on.ts';
@@ -65,6 +66,7 @@ export async function takeStreams(
   const draft = readDraft(host.folders, ref.id);
   if (draft !== null) refuseForeign({ ...draft, name: object.name }, step);
   await removeBakers(host, object, step);
+  await refuseWithoutRoom(host, ref, source.cluster.vms);
   const begun = await beginDraft(host, ref, imagesOf(host, source.cluster.vms), step);
   try {
     const take = (spec: VmSpec) => takeStream(host, ref, spec, source.inUse, step);
@@ -79,6 +81,15 @@ export async function takeStreams(
     if (isLasting) await dropDraft(host, object);
     throw error;
   }
+}
+
+/** A guest would stand still for nothing. What an earlier attempt took is there already. */
+async function refuseWithoutRoom(host: Host, ref: SetRef, vms: readonly VmSpec[]): Promise<void> {
+  const needed = vms.map(({ role, memoryMiB }) => {
+    const isTaken = readStream(streamFile(host, ref.id, role)) !== null;
+    return isTaken ? memoryMiB : 2 * memoryMiB;
+  });
+  await refuseToFill(host.folders.sets, needed.reduce((sum, mib) => sum + mib, 0));
 }
 
 /** Where the stream of a role lies until it is baked. */

@@ -10,6 +10,8 @@ const TROUBLES: ReadonlyMap<unknown, string> = new Map([
   ['EIO', 'its disk cannot be read or written'],
 ]);
 const MIB = 2 ** 20;
+/** Left for the disks of guests, which stand still where there is none, and for everybody else. */
+const RESERVE_MIB = 256;
 
 /**
  * What went wrong, told so that people know what to mend: trouble with the disk below the folder
@@ -29,6 +31,15 @@ export function toldOfDisk(error: unknown, folder: string): unknown {
 export async function freeMiB(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return Math.floor((bavail * bsize) / MIB);
+}
+
+/** Refuses to begin what may take so much, where there is not that room and some more. */
+export async function refuseToFill(folder: string, neededMiB: number): Promise<void> {
+  const free = await freeMiB(folder);
+  if (free >= neededMiB + RESERVE_MIB) return;
+  const room = `in ${folder} there is room for ${free}, of which ${RESERVE_MIB} are kept free`;
+  const reason = `Too little room for a capture: it may take ${neededMiB} MiB, and ${room}`;
+  throw new ProviderError(reason, { retryable: true });
 }
 
 /**

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider, Step } from '../../../../server/providers/provider.ts';
 import { ProviderError } from '../../../../server/providers/provider.ts';
 import { readJson } from '../../../../server/providers/vm-host/json-file.ts';
+import { freeMiB } from '../../../kit/fake-hypervisor.ts';
 import { microRef, microSet, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
 
@@ -142,6 +143,10 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]);
       try {
         provider = await qemuOn(folder, { snapshotDir: disk });
+        await expect(save(microRef('used'), 7)).rejects.toThrow('Too little room');
+        expect(readdirSync(disk)).toEqual([]);
+        // There was room, and others take it meanwhile.
+        freeMiB(100_000);
         await expect(save(microRef('used'), 7)).rejects.toThrow(/ENOSPC|no space/);
         expect(await isBeating(microRef('used'))).toBe(true);
         expect(readdirSync(join(disk, `.new-${microSet(7).id}`))).toEqual(['manifest.json']);

@@ -22,6 +22,7 @@ import { DEFAULT_VM_HOST_SETTINGS } from '../../../../server/providers/vm-host/s
 import { realWorld } from '../../../../server/world.ts';
 import {
   type FakeVm,
+  freeMiB,
   fakeHypervisor,
   fakeVm,
   mute,
@@ -83,6 +84,23 @@ test('a disk with too many layers is refused before the VM stands still', async 
   await expect(take()).rejects.toThrow('has 23 layers');
   expect(vm.orders).toEqual([]);
   expect(existsSync(place(23))).toBe(false);
+});
+
+test('nobody stands still for a capture that may find no room', async () => {
+  withLayers(1);
+  const [memory = 0] = ref.vms.map(({ memoryMiB }) => memoryMiB);
+  const all = 2 * memory + 256;
+  freeMiB(all - 1);
+  await expect(take()).rejects.toThrow(`it may take ${2 * memory} MiB`);
+  await expect(take()).rejects.toMatchObject({ retryable: true });
+  expect(vm.orders).toEqual([]);
+  expect(existsSync(draftFolder(folders, microSet(1).id))).toBe(false);
+  freeMiB(all);
+  await take();
+  // What is taken already takes no more room.
+  freeMiB(all - memory);
+  await take();
+  expect(vm.orders).toEqual(['capture', 'resume']);
 });
 
 /** Another disk than the one VMs are on, where this machine has one. */

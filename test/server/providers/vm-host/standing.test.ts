@@ -1,6 +1,5 @@
-import fs, { rmSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Provider } from '../../../../server/providers/provider.ts';
 import { ProviderError } from '../../../../server/providers/provider.ts';
 import { type Folders, makeFolders } from '../../../../server/providers/vm-host/folders.ts';
@@ -8,7 +7,7 @@ import { createVmHost } from '../../../../server/providers/vm-host/provider.ts';
 import { DEFAULT_VM_HOST_SETTINGS } from '../../../../server/providers/vm-host/settings.ts';
 import { realWorld } from '../../../../server/world.ts';
 import { type FakeVm, fakeHypervisor, fakeVm } from '../../../kit/fake-hypervisor.ts';
-import { mute, noteVm, notedVm } from '../../../kit/fake-hypervisor.ts';
+import { freeMiB, mute, noteVm, notedVm } from '../../../kit/fake-hypervisor.ts';
 import { microRef, microSet, stateFolder } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
 
@@ -39,17 +38,6 @@ afterEach(async () => {
 });
 
 const look = async () => (await provider.look(ref, signal)).vms[0];
-/** From now on there is so much room on every disk. */
-function freeBytes(bytes: number): void {
-  const { promises } = fs;
-  const real = promises.statfs;
-  const restore = (to: unknown) => {
-    Object.assign(promises, { statfs: to });
-    syncBuiltinESMExports();
-  };
-  onTestFinished(() => restore(real));
-  restore(() => Promise.resolve({ bavail: bytes, bsize: 1 }));
-}
 const noted = () => notedVm(folders, ref.vms[0]?.name ?? '');
 
 describe('a VM that a capture left standing', () => {
@@ -109,7 +97,7 @@ describe('a VM that stands because the disk was full', () => {
   });
 
   test('is told to stand while there is none', async () => {
-    freeBytes(4096);
+    freeMiB(1);
     const message = 'The VM stands still until there is room on the disk';
     expect(await look()).toMatchObject({ phase: 'PAUSED', answers: false, message });
     expect(vm.orders).toEqual([]);
