@@ -1,6 +1,5 @@
 import { findImage, findImageVersion, findVersions, moveImage, takeVersion } from '../db/image.ts';
 import { settleImage, takeUp } from '../db/image-use.ts';
-import { deleteNotes, findNotes } from '../db/note.ts';
 import { closePhase } from '../db/phase.ts';
 import type { Db } from '../db/connection.ts';
 import type { Tx } from '../db/tx.ts';
@@ -12,9 +11,6 @@ import { makeStep } from './step.ts';
 
 const WHY = { cause: 'PROVIDER_EVENT' } as const;
 
-/** The note that this row's version was begun by it, so that what is there is its own. */
-const BEGUN = 'begun';
-
 /** Builds or fetches a version, unless it is given up meanwhile. */
 export async function makeImage(
   deps: Deps,
@@ -22,7 +18,7 @@ export async function makeImage(
   image: Image,
   turn: Turn,
 ): Promise<void> {
-  if (await isTaken(deps, store, image, turn)) return renumber(deps, image);
+  if (await isTaken(store, image, turn)) return renumber(deps, image);
   const order = deps.store.read((db) => orderOf(db, image));
   const givenUp = new AbortController();
   const stopWatching = deps.store.onCommit(() => {
@@ -33,7 +29,6 @@ export async function makeImage(
   try {
     await begin(deps, image);
     const step = makeStep(deps, { id: image.id, fence: 1, image: image.id }, { ...turn, signal });
-    await step.note(BEGUN, imageRef(image));
     const kept = await store.ensureImage(order, step);
     await deps.store.transact((tx) => accept(tx, image.id, kept));
   } catch (error) {
@@ -47,13 +42,12 @@ export async function makeImage(
 const GIVEN_UP = new ProviderError('the image is to be deleted', { retryable: false });
 
 /**
- * A version that nobody knew of may have the number that this row was given: a database that was
- * lost does not know what it had built.
+ * Another version may have the number that this row was given: a database that was lost does not
+ * know what it had built, and the command line builds past it.
  */
-async function isTaken(deps: Deps, store: ImageStore, image: Image, turn: Turn): Promise<boolean> {
-  if (deps.store.read((db) => findNotes(db, image.id).has(BEGUN))) return false;
-  const kept = await store.list(turn.signal);
-  return kept.some((one) => imageRef(one) === imageRef(image));
+async function isTaken(store: ImageStore, image: Image, { signal }: Turn): Promise<boolean> {
+  const kept = await store.list(signal);
+  return kept.some((one) => imageRef(one) === imageRef(image) && one.madeFor !== image.id);
 }
 
 async function renumber(deps: Deps, image: Image): Promise<void> {
@@ -71,8 +65,10 @@ async function begin(deps: Deps, { id }: Image): Promise<void> {
   });
 }
 
-function orderOf(db: Db, { name, imageVersion, parentId, recipe, reference }: Image): ImageOrder {
-  const version = { name, imageVersion, parent: parentId === null ? null : refOf(db, parentId) };
+function orderOf(db: Db, image: Image): ImageOrder {
+  const { id, name, imageVersion, parentId, recipe, reference } = image;
+  const parent = parentId === null ? null : refOf(db, parentId);
+  const version = { name, imageVersion, parent, madeFor: id };
   if (recipe !== null) return { ...version, from: { kind: 'RECIPE', recipe } };
   if (reference !== null) return { ...version, from: { kind: 'REGISTRY', reference } };
   throw new ProviderError('nobody knows what it is made of', { retryable: false });
@@ -117,7 +113,6 @@ function accept(tx: Tx, id: string, kept: KeptImage): void {
     throw new Error(`asked for ${imageRef(image)}, the store answers ${imageRef(kept)}`);
   }
   closePhase(tx, id);
-  deleteNotes(tx, id);
   const { parentId, ...facts } = factsOf(tx, kept);
   const patch = {
     ...facts,

@@ -8,7 +8,8 @@ export type { CatalogueEntry, ImageRecipe } from '../../schema/model/image.ts';
  * published to one, removed. An image is one version of a name; it never changes once it is there.
  *
  * `ensureImage` is idempotent and resumable as a provider's steps are: called again after a crash
- * it finds what it had begun and goes on. What goes wrong is a `ProviderError`.
+ * it finds what it had begun and goes on. A version that is there but was made for nobody, or for
+ * another order, is refused. What goes wrong is a `ProviderError`.
  */
 export interface ImageStore {
   /** Every complete version that is here, however it came. */
@@ -42,6 +43,8 @@ export interface ImageRef {
 export interface ImageOrder extends ImageRef {
   /** The version it is built on; null for one that stands on packages alone, or is fetched. */
   readonly parent: ImageRef | null;
+  /** Whose order it is: the version keeps it, so that it is told from one somebody else made. */
+  readonly madeFor: string;
   readonly from:
     | { readonly kind: 'RECIPE'; readonly recipe: ImageRecipe }
     /** A tag, or a whole address, in a registry that the settings allow. */
@@ -50,6 +53,8 @@ export interface ImageOrder extends ImageRef {
 
 /** A version that is on this machine. */
 export interface KeptImage extends ImageRef {
+  /** The order it was made for; null for one that nobody ordered. */
+  readonly madeFor: string | null;
   readonly parent: ImageRef | null;
   /** The architecture of its guests, in the words of OCI: `amd64`. */
   readonly arch: string;

@@ -89,7 +89,8 @@ export function simulatedImages(
     },
     async ensureImage(order, step) {
       const known = shelf.kept.get(imageRef(order));
-      if (known !== undefined) return known;
+      if (known?.madeFor === order.madeFor) return known;
+      if (known !== undefined) throw new ProviderError('made for another', { retryable: true });
       shelf.begun.set(imageRef(order), (shelf.begun.get(imageRef(order)) ?? 0) + 1);
       const stepMs = faults.slow.shift() ?? STEP_MS;
       for (const name of stepsOf(order)) {
@@ -154,11 +155,12 @@ function keptOf(shelf: ImageShelf, image: ImageRef): KeptImage {
 const NOT_AGAIN = { retryable: false };
 
 function makeKept(shelf: ImageShelf, order: ImageOrder, createdAt: number): KeptImage {
-  const { name, imageVersion, parent, from } = order;
+  const { name, imageVersion, parent, from, madeFor } = order;
   if (from.kind === 'REGISTRY') {
     const there = shelf.registry.get(from.reference);
     if (there === undefined) throw new ProviderError(`no ${from.reference} there`, NOT_AGAIN);
-    return { ...there, name, imageVersion, parent: null, source: 'PULLED', createdAt };
+    const own = { name, imageVersion, madeFor, createdAt };
+    return { ...there, ...own, parent: null, source: 'PULLED' };
   }
   const below = parent === null ? '' : keptOf(shelf, parent).digest;
   return {
@@ -172,6 +174,7 @@ function makeKept(shelf: ImageShelf, order: ImageOrder, createdAt: number): Kept
     compressedBytes: null,
     contents: [...from.recipe.packages, ...Object.keys(from.recipe.files)],
     createdAt,
+    madeFor,
   };
 }
 
@@ -183,5 +186,6 @@ function digestOf(below: string, { packages, files, steps }: ImageRecipe): strin
 /** A version that somebody put on the shelf past the server, as the command line does. */
 export function putOnShelf(shelf: ImageShelf, image: ImageRef, parent: ImageRef | null = null) {
   const from = { kind: 'RECIPE', recipe: recipe({ packages: [imageRef(image)] }) } as const;
-  shelf.kept.set(imageRef(image), makeKept(shelf, { ...image, parent, from }, 1_000));
+  const kept = makeKept(shelf, { ...image, parent, madeFor: '', from }, 1_000);
+  shelf.kept.set(imageRef(image), { ...kept, madeFor: null });
 }

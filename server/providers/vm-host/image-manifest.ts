@@ -71,6 +71,7 @@ const imageManifest = z.strictObject({
   sizeBytes: z.int().min(0),
   compressedBytes: z.int().min(0).nullable(),
   createdAt: z.number(),
+  madeFor: z.string().max(64).optional(),
 });
 
 /** A file in the folder of a version, and how to know it again. */
@@ -94,7 +95,8 @@ export type ImageBoot = z.infer<typeof boot>;
 
 /**
  * What one version of a named image is. `digest` is of what a guest gets of it; `programs` tells
- * which version of our own programs is in it, `packages` every package, its parents' too.
+ * which version of our own programs is in it, `packages` every package, its parents' too;
+ * `madeFor` whose order it was on this machine.
  */
 export type ImageManifest = z.infer<typeof imageManifest>;
 

@@ -61,6 +61,7 @@ class ImageFolder implements ImageStore {
   ensureImage(order: ImageOrder, step: Step): Promise<KeptImage> {
     return this.#turns.take(imageRef(order), async () => {
       const there = findImage(this.#shop.imagesDir, imageRef(order));
+      if (there !== undefined && there.madeFor !== order.madeFor) throw madeByOther(order);
       return keptOf(there ?? (await asProviderError(this.#make(order, step))));
     });
   }
@@ -81,10 +82,11 @@ class ImageFolder implements ImageStore {
   }
 
   #make(order: ImageOrder, step: Step): Promise<Image> {
-    const { from, name, imageVersion } = order;
+    const { from, name, imageVersion, madeFor } = order;
     if (from.kind === 'REGISTRY') return this.#fetch(order, from.reference, step);
     const parent = order.parent === null ? null : this.#existing(order.parent);
-    return buildVersion(this.#shop, { name, imageVersion, parent, recipe: from.recipe }, step);
+    const version = { name, imageVersion, parent, madeFor };
+    return buildVersion(this.#shop, { ...version, recipe: from.recipe }, step);
   }
 
   #fetch(order: ImageOrder, reference: string, step: Step): Promise<Image> {
@@ -104,9 +106,15 @@ class ImageFolder implements ImageStore {
   }
 }
 
+/** It came while this one was being begun: at the next attempt it is seen beforehand. */
+function madeByOther(order: ImageRef): ProviderError {
+  const reason = `${imageRef(order)} is there already, and was not made for this`;
+  return new ProviderError(reason, { retryable: true });
+}
+
 function keptOf(image: Image): KeptImage {
   const { name, imageVersion, arch, digest, source, contents, createdAt } = image;
-  const { sizeBytes, compressedBytes, parent } = image;
+  const { sizeBytes, compressedBytes, parent, madeFor = null } = image;
   return {
     name,
     imageVersion,
@@ -118,5 +126,6 @@ function keptOf(image: Image): KeptImage {
     compressedBytes,
     contents,
     createdAt,
+    madeFor,
   };
 }

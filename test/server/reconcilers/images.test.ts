@@ -205,6 +205,21 @@ describe('versions that the store has', () => {
     await look();
     expect(version('base@1')).toMatchObject({ status: 'READY', current: false });
   });
+
+  it('that somebody else makes between two attempts are not taken for it', async () => {
+    store.faults.ensureImage.push(broken('no network', true));
+    const { id } = await build('base', { packages: ['mine'] });
+    await until(() => version('base@1')?.attempts === 1);
+    putOnShelf(shelf, { name: 'base', imageVersion: 1 });
+    await becomes('base@2', 'READY');
+    expect(version('base@2')).toMatchObject({ id, contents: ['mine'] });
+    await look();
+    expect(version('base@1')).toMatchObject({
+      status: 'READY',
+      recipe: null,
+      contents: ['base@1'],
+    });
+  });
 });
 
 describe('publishing', () => {

@@ -41,6 +41,7 @@ export interface BuildOrder {
   /** Null for one that stands on packages alone. */
   readonly parent: Image | null;
   readonly recipe: ImageRecipe;
+  readonly madeFor?: string | undefined;
 }
 
 const NO_RECIPE: ImageRecipe = { parent: null, packages: [], files: {}, steps: [] };
@@ -168,7 +169,7 @@ function withLayer(content: Content, layer: Buffer | null): Content {
 
 function headOf(
   world: World,
-  { name, imageVersion, parent }: BuildOrder,
+  { name, imageVersion, parent, madeFor }: BuildOrder,
   packages: readonly string[],
   contents: readonly string[],
 ): Head {
@@ -188,6 +189,7 @@ function headOf(
     compressedBytes: null,
     createdAt: world.now(),
     programs: parent?.programs ?? ourPrograms(),
+    madeFor,
   };
 }
 

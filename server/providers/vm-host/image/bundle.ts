@@ -36,7 +36,7 @@ export interface Captured {
 
 /** What an image is as a bundle: its files, and the memory snapshots that were taken of it. */
 export function bundleOf(image: Image, captured?: Captured): BundleContent {
-  const { folder, ...manifest } = image;
+  const { folder, madeFor: _, ...manifest } = image;
   const own = bootFiles(image.boot).map(({ name }) => ({ name, path: join(folder, name) }));
   const snapshots = captured?.snapshots ?? [];
   if (snapshots.some(({ fittings }) => fittings !== undefined)) {

@@ -24,7 +24,7 @@ import {
 export async function keepFetched(
   world: World,
   imagesDir: string,
-  { name, imageVersion }: ImageRef,
+  { name, imageVersion, madeFor }: ImageRef & { readonly madeFor?: string },
   fetched: { readonly folder: string; readonly bundle: UnpackedBundle; readonly work: string },
 ): Promise<Image> {
   const { bundle, folder, work } = fetched;
@@ -44,6 +44,7 @@ export async function keepFetched(
     programs,
     compressedBytes: bundle.compressedBytes,
     createdAt: world.now(),
+    madeFor,
   };
   return publishVersion(imagesDir, await writeFetched(join(work, 'image'), head, manifest, source));
 }

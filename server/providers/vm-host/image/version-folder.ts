@@ -130,7 +130,8 @@ export async function publishVersion(imagesDir: string, draft: Image): Promise<I
     const there = isTaken(error) ? readImage(folder) : null;
     if (there?.digest === draft.digest) return there;
     if (!isTaken(error)) throw error;
-    throw new BuildError(`${imageRef(draft)} is there already, with other content`, error);
+    // The next attempt of an order takes another number.
+    throw new BuildError(`${imageRef(draft)} is there already, with other content`, error, true);
   }
   await syncPath(dirname(folder));
   return { ...draft, folder };

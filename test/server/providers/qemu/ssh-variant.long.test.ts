@@ -36,7 +36,8 @@ async function buildSsh(folder: string): Promise<void> {
   if (recipe === undefined) throw new Error('there is no image with an SSH server');
   const parent = { name: base.name, imageVersion: base.imageVersion };
   const from = { kind: 'RECIPE', recipe } as const;
-  await store.ensureImage({ name: 'ssh', imageVersion: 1, parent, from }, stepOf(1));
+  const order = { name: 'ssh', imageVersion: 1, parent, madeFor: 'a-row', from };
+  await store.ensureImage(order, stepOf(1));
 }
 
 describe.runIf(missing === null)('an SSH server (needs QEMU)', { timeout: 120_000 }, () => {

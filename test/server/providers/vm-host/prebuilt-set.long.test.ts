@@ -120,7 +120,7 @@ describe.runIf(missing === null)('prebuilt sets (needs QEMU)', { timeout: 60_000
     const sent = await here.publish({ name: 'lab', imageVersion: 1 }, 'v2', stepOf(1));
     expect(await here.tags(stepOf(1).signal)).toEqual(['lab-lab', 'v2']);
     const there = await store(empty);
-    const order = { name: 'copy', imageVersion: 7, parent: null };
+    const order = { name: 'copy', imageVersion: 7, parent: null, madeFor: 'a-row' };
     const from = { kind: 'REGISTRY', reference: 'v2' } as const;
     const kept = await there.ensureImage({ ...order, from }, stepOf(1));
     const [original] = (await here.list(stepOf(1).signal)).filter(({ name }) => name === 'lab');

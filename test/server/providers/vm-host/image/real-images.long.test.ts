@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImageRecipe, ImageStore } from '../../../../../server/providers/image-store.ts';
-import type { Step } from '../../../../../server/providers/provider.ts';
 import { createQemuImageStore } from '../../../../../server/providers/qemu/image-store.ts';
 import { readCpio } from '../../../../../server/providers/vm-host/image/cpio.ts';
 import { bootFiles, findImage } from '../../../../../server/providers/vm-host/image-manifest.ts';
@@ -53,8 +52,10 @@ describe.runIf(missing === null)('images (needs QEMU)', { timeout: 60_000 }, () 
       },
       settings: { accel: 'tcg' },
     });
-  const build = (name: string, imageVersion: number, recipe: ImageRecipe, step: Step = stepOf(1)) =>
-    store.ensureImage({ name, imageVersion, parent: base, from: { kind: 'RECIPE', recipe } }, step);
+  const build = (name: string, imageVersion: number, recipe: ImageRecipe, step = stepOf(1)) => {
+    const from = { kind: 'RECIPE', recipe } as const;
+    return store.ensureImage({ name, imageVersion, parent: base, madeFor: 'a-row', from }, step);
+  };
   const here = () => readdirSync(folder).filter((name) => !name.startsWith('accel'));
 
   test('a variant is its parent and what the recipe and its steps made of it', async () => {
@@ -115,6 +116,7 @@ describe.runIf(missing === null)('images (needs QEMU)', { timeout: 60_000 }, () 
         name: 'bad',
         imageVersion: 1,
         parent: { name: 'lab', imageVersion: 99 },
+        madeFor: 'a-row',
         from: { kind: 'RECIPE', recipe: RECIPE },
       },
       stepOf(1),

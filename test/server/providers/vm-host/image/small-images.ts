@@ -34,7 +34,7 @@ export function smallImage(
   imagesDir: string,
   name: string,
   layers: readonly string[],
-  more: Partial<Pick<ImageManifest, 'imageVersion' | 'parent'>> = {},
+  more: Partial<Pick<ImageManifest, 'imageVersion' | 'parent' | 'madeFor'>> = {},
 ): Promise<Image> {
   const data = (text: string) => ({ kind: 'DATA', data: Buffer.from(text) }) as const;
   const ref = { name, imageVersion: 1, parent: null, ...more };
