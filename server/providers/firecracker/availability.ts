@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { type Image, listImages } from '../vm-host/image-manifest.ts';
+import { BASE_IMAGE } from '../../../schema/model/image.ts';
+import { type Image, findImage } from '../vm-host/image-manifest.ts';
 import { DEFAULT_FIRECRACKER_SETTINGS } from './settings.ts';
 import { type FirecrackerVersion, faultOfVersion, firecrackerVersion } from './version.ts';
 
@@ -12,7 +13,7 @@ export type FirecrackerAvailability =
   | { readonly available: false; readonly why: string; readonly fix: string };
 
 /**
- * Finds out whether this machine has KVM, Firecracker and an image of ours. Starts nothing but the
+ * Finds out whether this machine has KVM, Firecracker and our base image. Starts nothing but the
  * program, to be told its version.
  */
 export async function firecrackerAvailability(options: {
@@ -37,7 +38,7 @@ export async function firecrackerAvailability(options: {
     const fix = 'use a machine with KVM, and an account that may open it for reading and writing';
     return missing(`${device} cannot be opened, and Firecracker emulates nothing`, fix);
   }
-  const image = listImages(options.imageDir)[0];
+  const image = findImage(options.imageDir, BASE_IMAGE);
   if (image === undefined) return missing(`no image in ${options.imageDir}`, 'npm run qemu:image');
   return { available: true, version, image };
 }

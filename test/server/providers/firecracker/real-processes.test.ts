@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firecrackerAvailability } from '../../../../server/providers/firecracker/availability.ts';
 import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
 import { isRecord, readJson } from '../../../../server/providers/vm-host/json-file.ts';
+import { findImage } from '../../../../server/providers/vm-host/image-manifest.ts';
 import { findByArgument, isAlive, startOf } from '../../../../server/providers/vm-host/process.ts';
 import { type FakeFirecracker, fakeFirecracker, firecrackerOn } from '../../../kit/firecracker.ts';
 import { microRef, microSet } from '../../../kit/qemu.ts';
@@ -237,6 +239,13 @@ describe('releases', { timeout: 20_000 }, () => {
       why: 'no image in /no/such',
     });
     expect(await ask({ device: '/dev/null' })).toMatchObject({ available: true });
+    // Pools that name no image are made from `base`: another one does not do.
+    renameSync(join(fake.imageDir, 'base@1'), join(fake.imageDir, 'other@1'));
+    const manifest = join(fake.imageDir, 'other@1', 'manifest.json');
+    const other = readFileSync(manifest, 'utf8').replace('"name":"base"', '"name":"other"');
+    writeFileSync(manifest, other);
+    expect(findImage(fake.imageDir, 'other')).toBeDefined();
+    expect(await ask({ device: '/dev/null' })).toMatchObject({ available: false });
     fake.close();
   });
 });
