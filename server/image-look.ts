@@ -12,8 +12,8 @@ const BATCH = 16;
 
 /**
  * Compares the rows with what the store has: a version that nobody knows gets a row, a READY one
- * whose files are gone is FAILED, and READY again when they are back. What changed while the store was being read is left to the
- * next look: what was read then is old.
+ * whose files are gone is FAILED, and READY again when they are back. What changed while the
+ * store was being read is left to the next look: what was read then is old.
  */
 export async function lookForImages(deps: Deps, store: ImageStore, turn: Turn): Promise<void> {
   const before = deps.store.read((db) => findImages(db));

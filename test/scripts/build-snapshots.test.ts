@@ -111,7 +111,7 @@ test('a dry run says the steps, an unknown flag ends with 1 and how it is used',
   await expect(bad).rejects.toThrow('--build-snapshots    also start');
 });
 
-test('a run that is stopped ends the step it is at, begins no other and leaves nothing', async () => {
+test('a run that is stopped ends its step, begins no other and leaves nothing', async () => {
   const imagesDir = diskFolder();
   const stop = new AbortController();
   const reason = new ProviderError('stopped by SIGINT', { retryable: false });

@@ -9,7 +9,7 @@ import { diskFolder } from '../../../../kit/disks.ts';
 import { stepOf } from '../../../../kit/simulator.ts';
 import { settingsFor, smallImage, world } from './small-images.ts';
 
-// A look at the folder that fails says nothing of the images in it, least of all that they are gone.
+// A look at the folder that fails says nothing of the images in it, least of all that they went.
 
 const { signal } = new AbortController();
 
