@@ -233,9 +233,9 @@ export interface Step {
 }
 
 /**
- * The key of the note of a capture by which a provider says that it has all it needs of the cluster,
- * which may then change hands. It rejects when the cluster has changed hands before: what was taken
- * is nobody's. A later step that finds the note asks the cluster for nothing any more.
+ * The key of the note of a capture by which a provider says that it has all that it needs of the
+ * cluster, which may then change hands. It rejects when the cluster has changed hands before: what
+ * was taken is nobody's. A later step that finds the note asks the cluster for nothing any more.
  */
 export const TAKEN = 'set.taken';
 

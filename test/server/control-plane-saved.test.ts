@@ -179,12 +179,12 @@ describe('saveSession', () => {
     expect(await refusedSave(second)).toMatchObject({ limitBytes: BYTES });
     // Nor is the same session captured again before that is cleared away.
     expect(String(await refusedSave(first))).toContain('captured already');
-    await kit.transact((tx) => void deleteSet(tx, begun, WHY));
+    await kit.transact((tx) => deleteSet(tx, begun, WHY));
     const next = await save(second, 'next');
     await taken(next, BYTES / 2);
     await drop(next);
     expect(await refusedSave(first)).toMatchObject({ limitBytes: BYTES });
-    await kit.transact((tx) => void deleteSet(tx, next, WHY));
+    await kit.transact((tx) => deleteSet(tx, next, WHY));
     expect(await save(first)).toMatchObject({ status: 'CREATING' });
   });
 

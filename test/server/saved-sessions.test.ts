@@ -188,8 +188,8 @@ it('fails, and gives up neither pool nor set, when what was saved is not there',
     const over = await served(yard, await claimFrom(yard, saved));
     expect(over).toMatchObject({ status: 'FAILED', servedFrom: null });
     expect(poolOf(yard, 'cks').failuresInRow).toBe(0);
-    const statusMessage = expect.stringContaining('no such snapshot set');
-    expect(rowOf(yard, saved)).toMatchObject({ status: 'READY', statusMessage });
+    expect(rowOf(yard, saved)?.status).toBe('READY');
+    expect(rowOf(yard, saved)?.statusMessage).toContain('no such snapshot set');
   }
   // The disk it lies on is mounted again.
   if (outside !== undefined) yard.outside.change({ set: outside });

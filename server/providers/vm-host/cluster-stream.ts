@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { imageRef } from '../../../schema/model/image.ts';
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { SetRef, SetSource, Step, VmSpec } from '../provider.ts';
-import { ProviderError } from '../provider.ts';
+import { ProviderError, TAKEN } from '../provider.ts';
 import { firstLayers, layersOfSet, layersOfVm, refuseMoreLayers } from './disk/layers.ts';
 import { removeLayers, takeLayers } from './disk/layers.ts';
 import { writeEmptyQcow2 } from './disk/qcow2.ts';
@@ -21,7 +21,8 @@ import { refuseForeign, refuseIntruder } from './ownership.ts';
 import { isRunning } from './running-vm.ts';
 import { beginDraft, dropDraft, removeBakers, setObject } from './set-draft.ts';
 import { syncPath } from './sync-path.ts';
-import { type StoredFile, type StoredSet, isStoredFile, readDraft, readSet } from './set-store.ts';
+import { type StoredFile, type StoredSet, isStoredFile, manifestFile } from './set-store.ts';
+import { readDraft, readSet } from './set-store.ts';
 import { type VmRecord, readRecord, writeRecord } from './vm-record.ts';
 import { refuseIfGivenUp } from './within.ts';
 
@@ -66,15 +67,19 @@ export async function takeStreams(
   const draft = readDraft(host.folders, ref.id);
   if (draft !== null) refuseForeign({ ...draft, name: object.name }, step);
   await removeBakers(host, object, step);
+  const taken = draft === null ? null : takenBefore(host, draft, ref, step);
+  if (taken !== null) return taken;
   await refuseWithoutRoom(host, ref, source.cluster.vms);
   const begun = await beginDraft(host, ref, imagesOf(host, source.cluster.vms), step);
   try {
     const take = (spec: VmSpec) => takeStream(host, ref, spec, source.inUse, step);
     const streams = await turn(async () => {
-      const taken: Stream[] = [];
-      for (const spec of source.cluster.vms) taken.push(await take(spec));
-      return taken;
+      const all: Stream[] = [];
+      for (const spec of source.cluster.vms) all.push(await take(spec));
+      return all;
     });
+    await settleDraft(host, begun, streams);
+    await step.note(TAKEN, String(step.fence));
     return { begun, ref, streams };
   } catch (error) {
     const isLasting = error instanceof ProviderError && !error.retryable;
@@ -83,13 +88,34 @@ export async function takeStreams(
   }
 }
 
+/** All that is needed, where it was taken before: the cluster may be another's by now, or gone. */
+function takenBefore(host: Host, begun: StoredSet, ref: SetRef, step: Step): Streams | null {
+  if (!step.notes.has(TAKEN)) return null;
+  const streams = ref.roles.flatMap(({ role }) => readStream(streamFile(host, ref.id, role)) ?? []);
+  const isWhole = streams.length === ref.roles.length;
+  return isWhole && streams.every(({ fence }) => fence === step.fence)
+    ? { begun, ref, streams }
+    : null;
+}
+
+/** What is noted as taken is there after a power loss, too. */
+async function settleDraft(host: Host, { object }: StoredSet, streams: readonly Stream[]) {
+  const draft = draftFolder(host.folders, object.id);
+  for (const { role } of streams) await syncPath(`${streamFile(host, object.id, role)}.json`);
+  await syncPath(manifestFile(draft));
+  await syncPath(draft);
+}
+
 /** A guest would stand still for nothing. What an earlier attempt took is there already. */
 async function refuseWithoutRoom(host: Host, ref: SetRef, vms: readonly VmSpec[]): Promise<void> {
   const needed = vms.map(({ role, memoryMiB }) => {
     const isTaken = readStream(streamFile(host, ref.id, role)) !== null;
     return isTaken ? memoryMiB : 2 * memoryMiB;
   });
-  await refuseToFill(host.folders.sets, needed.reduce((sum, mib) => sum + mib, 0));
+  await refuseToFill(
+    host.folders.sets,
+    needed.reduce((sum, mib) => sum + mib, 0),
+  );
 }
 
 /** Where the stream of a role lies until it is baked. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider, Step } from '../../../../server/providers/provider.ts';
-import { ProviderError } from '../../../../server/providers/provider.ts';
+import { ProviderError, TAKEN } from '../../../../server/providers/provider.ts';
 import { readJson } from '../../../../server/providers/vm-host/json-file.ts';
 import { freeMiB } from '../../../kit/fake-hypervisor.ts';
 import { microRef, microSet, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
@@ -46,6 +46,17 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
     return provider.ensureSet(source, microSet(number), 'ONLINE', step);
   };
 
+  /** A step that is given up when it has come so far. */
+  const given = (at: string) => {
+    const stop = new AbortController();
+    const step = stepOf(2, { signal: stop.signal });
+    const progress = (name: string) => {
+      step.progress(name);
+      if (name === at) stop.abort(new Error('as the test wants it'));
+    };
+    return { ...step, progress };
+  };
+
   test('is captured and goes on; what is made of it has its work, not its identity', async () => {
     const ref = microRef('used');
     await make(ref);
@@ -57,7 +68,7 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
     const [saved] = await save(ref, 2, step);
     expect(saved?.sizeBytes).toBeGreaterThan(1_000_000);
     expect(step.told).toEqual(['take', 'bake', 'capture', 'verify', 'publish']);
-    expect([...step.notes.keys()]).toEqual(['vm.set', 'vm.stream.vm-used']);
+    expect([...step.notes.keys()]).toEqual(['vm.set', 'vm.stream.vm-used', TAKEN]);
     expect(told.filter((line) => line.includes('was away for'))).toHaveLength(1);
     // The one in use has everything it had, and what runs in it runs on.
     const { vms, marks } = await provider.look(ref, stepOf(1).signal);
@@ -80,15 +91,6 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
 
   test('goes on when its capture fails, and what was taken of it is not taken twice', async () => {
     const ref = microRef('used');
-    const given = (at: string) => {
-      const stop = new AbortController();
-      const step = stepOf(2, { signal: stop.signal });
-      const progress = (name: string) => {
-        step.progress(name);
-        if (name === at) stop.abort(new Error('as the test wants it'));
-      };
-      return { ...step, progress };
-    };
     await expect(save(ref, 3, given('take'))).rejects.toThrow('given up');
     expect(await isBeating(ref)).toBe(true);
     await expect(save(ref, 3, given('bake'))).rejects.toThrow('given up');
@@ -110,6 +112,24 @@ describe.runIf(missing === null)('a VM in use (needs QEMU)', { timeout: 60_000 }
     expect(readdirSync(join(folder, 'sets')).sort()).toEqual(
       [1, 2, 3, 5].map((number) => microSet(number).id).sort(),
     );
+  });
+
+  test('may go when all of it was taken: the set is made without it', async () => {
+    const ref = microRef('ended');
+    await make(ref);
+    await wake(ref);
+    await sh(ref, 'echo work > /root/work');
+    const first = given('bake');
+    await expect(save(ref, 9, first)).rejects.toThrow('given up');
+    const { id, name, poolId } = ref;
+    await provider.ensureGone({ kind: 'CLUSTER', id, name, poolId }, stepOf(3));
+    const step = stepOf(2, { notes: first.notes });
+    await save(ref, 9, step);
+    expect(step.told).toEqual(['bake', 'capture', 'verify', 'publish']);
+    const copy = microRef('after');
+    await make(copy, microSet(9));
+    await wake(copy);
+    expect(await sh(copy, 'cat /root/work')).toBe('work');
   });
 
   test('goes on by the next control plane, when the one that stopped it was killed', async () => {
