@@ -94,7 +94,11 @@ async function take(path: string, to: string, task: CopyTask | undefined): Promi
     if (!isOtherDisk(error)) throw error;
     if (task === undefined) return copyFile(path, to, constants.COPYFILE_FICLONE);
     const from = await open(path);
-    await copyDisk(from, to, task).finally(() => from.close());
+    try {
+      await copyDisk(from, to, task);
+    } finally {
+      await from.close();
+    }
   }
 }
 

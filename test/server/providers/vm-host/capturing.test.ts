@@ -107,7 +107,7 @@ test('nobody stands still for a capture that may find no room', async () => {
 const OTHER_DISK = '/dev/shm';
 const hasOtherDisk = existsSync(OTHER_DISK) && statSync(OTHER_DISK).dev !== statSync(tmpdir()).dev;
 
-describe.runIf(hasOtherDisk)('with sets on another disk', () => {
+describe.runIf(hasOtherDisk)('with sets on another disk (needs /dev/shm)', () => {
   let sets: string;
   let kept: string[];
   beforeEach(() => {
