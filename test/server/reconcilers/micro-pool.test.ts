@@ -183,7 +183,7 @@ describe('a pool of micro-VMs', () => {
     expect(await spawned(yard, 'b')).toMatchObject({ fallbackReason: null });
   });
 
-  it('that can be made in no way is paused, and says what failed with sets and without', async () => {
+  it('that can be made in no way is paused, and says why there is no set either', async () => {
     const fault = { kind: 'ERROR', retryable: false } as const;
     const sets = faultAt({ operation: 'capture' }, { ...fault, reason: 'the registry is away' });
     const makes = faultAt({ operation: 'create' }, { ...fault, reason: 'there is no base image' });
