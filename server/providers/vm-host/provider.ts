@@ -22,7 +22,7 @@ import { removeSet } from './set-draft.ts';
 import { proveSets } from './prove-sets.ts';
 import { MemoryProofs } from './set-store.ts';
 import { ensureSet } from './sets.ts';
-import type { VmHostSettings } from './settings.ts';
+import { transferMs, type VmHostSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
 import { removeTorn } from './torn-records.ts';
 import { Turns } from './turns.ts';
@@ -200,6 +200,9 @@ function tell(listeners: ReadonlySet<(clusterId: string) => void>, { owner }: Vm
   for (const listener of listeners) listener(owner.id);
 }
 
+/** The memory of a guest whose capture still fits its deadline on the slowest disk. */
+const CAPTURED_BYTES = 16 * 2 ** 30;
+
 /** What the provider can do, and how long it may take, with these settings. */
 export function capabilitiesOf(
   settings: VmHostSettings,
@@ -222,7 +225,8 @@ export function capabilitiesOf(
       create: boot + restore,
       wake: wakeMs + 2 * orderMs,
       reset: restore,
-      capture: fetching + boot + restore,
+      // Memory passes twice: out of the guest, and into the one that its set is baked in.
+      capture: fetching + boot + restore + 2 * transferMs(settings, CAPTURED_BYTES),
       remove: quitMs + 2 * orderMs,
       look: 2 * answerMs,
     },
