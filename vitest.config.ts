@@ -24,7 +24,7 @@ export default defineConfig({
     exclude: isLong ? [] : [LONG],
     pool: 'forks',
     // Left to itself it uses one worker on two cores, and much of the time is spent waiting.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/kit/node-guard.ts'],
     setupFiles: ['test/kit/leaks.ts'],

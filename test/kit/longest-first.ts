@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, by the time they take. Left alone, the smallest file runs last. */
 const LONG = [
-  'test/contract/qemu.test.ts',
+  'test/contract/qemu.long.test.ts',
   'test/story/kubevirt.test.ts',
   'test/story/page.test.ts',
   'test/feed/feed.test.ts',
@@ -11,6 +11,7 @@ const LONG = [
   'test/client/real-server.test.ts',
   'test/server/providers/qemu/real-vm.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/client/package.test.ts',
   'test/fleet/faults.test.ts',
   'test/contract/kubevirt.test.ts',
   'test/server/failing-provider.test.ts',
