@@ -6,7 +6,7 @@ import { LongestFirst } from './test/kit/longest-first.ts';
 // Workers and the servers they start compile the same libraries again and again: they share that.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compile');
 
-// Those that take long, on real VMs, are a run of their own: `npm run test:vms`.
+// Those that take long, most of them on real VMs, are a run of their own: `npm run test:long`.
 const LONG = 'test/**/*.long.test.ts';
 const isLong = process.env['SNAPYARD_TEST_LONG'] === '1';
 

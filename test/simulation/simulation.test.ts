@@ -5,7 +5,7 @@ import { findBug } from './simulate.ts';
 import { simulate } from './simulation.ts';
 
 // `npm run simulate -- --seeds 1000` plays as many as wanted: here are a few of them.
-const SEEDS = Array.from({ length: 4 }, (_, group) => group * 5 + 1);
+const SEEDS = [1, 6];
 const TOGETHER = 5;
 /** Seeds by which every planted bug is found soon. */
 const SEEDS_FOR_A_BUG = { first: 20, seeds: 12 };
