@@ -81,14 +81,19 @@ function diskArguments(layers: readonly DiskLayer[]): string[] {
   });
 }
 
+/** A process that has nothing it was not given, may start no programs and gain no rights. */
+export const BARE: readonly string[] = [
+  ['-nodefaults', '-no-user-config', '-display', 'none'],
+  ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+].flat();
+
 /** The whole command line: a pure function of the VM, so that it can be tested without one. */
 export function qemuArguments(machine: Machine): string[] {
   const { name, uuid, files, hardware, layers = [] } = machine;
   return [
-    ['-nodefaults', '-no-user-config', '-display', 'none', '-name', name, '-uuid', uuid],
-    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    [...BARE, '-name', name, '-uuid', uuid],
     ['-object', memoryBackend(machine)],
-    ['-chardev', socket('qmp0', files.control), '-mon', 'chardev=qmp0,mode=control'],
+    monitor(files.control),
     ['-chardev', socket('agent0', files.agent)],
     diskArguments(layers),
     devices(hardware, layerName(layers.length - 1)),
@@ -119,6 +124,11 @@ function startArguments(start: Start): string[] {
   if (start.kind === 'BOOT_DISK') return ['-action', 'reboot=shutdown,shutdown=pause'];
   const kernel = ['-kernel', start.kernel, '-initrd', start.root, '-append', start.commandLine];
   return ['-action', 'reboot=shutdown,shutdown=pause', ...kernel];
+}
+
+/** The socket at which a process takes orders. */
+export function monitor(path: string): string[] {
+  return ['-chardev', socket('qmp0', path), '-mon', 'chardev=qmp0,mode=control'];
 }
 
 function socket(id: string, path: string): string {

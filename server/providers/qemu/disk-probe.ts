@@ -6,6 +6,7 @@ import { ProviderError } from '../provider.ts';
 import type { DiskProbe } from '../vm-host/disk/import.ts';
 import { hasEnded, isAlive, killProcess, lastWords, startProcess } from '../vm-host/process.ts';
 import { connectWhen } from '../vm-host/socket.ts';
+import { BARE, monitor } from './command-line.ts';
 import { Qmp } from './qmp.ts';
 
 const DISK = 'disk';
@@ -65,11 +66,9 @@ function probeArguments(path: string, format: string, control: string): string[]
   const file = { driver: 'file', filename: path };
   const below = format === 'qcow2' ? { backing: null } : {};
   const disk = { driver: format, 'node-name': DISK, 'read-only': true, file, ...below };
-  const monitor = `socket,id=qmp0,path=${control.replaceAll(',', ',,')},server=on,wait=off`;
   return [
-    ['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'none', '-S'],
-    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ['-chardev', monitor, '-mon', 'chardev=qmp0,mode=control'],
+    [...BARE, '-machine', 'none', '-S'],
+    monitor(control),
     ['-blockdev', JSON.stringify(disk)],
   ].flat();
 }
