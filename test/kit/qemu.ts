@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import type { ImageStore } from '../../server/providers/image-store.ts';
 import type { ClusterRef, Provider, SetRef } from '../../server/providers/provider.ts';
 import { qemuAvailability } from '../../server/providers/qemu/availability.ts';
 import { buildBase } from '../../server/providers/vm-host/image/build.ts';
 import { ourPrograms } from '../../server/providers/vm-host/image/foundation.ts';
 import { type Image, findImage } from '../../server/providers/vm-host/image-manifest.ts';
+import { createQemuImageStore } from '../../server/providers/qemu/image-store.ts';
 import { createQemuProvider, type QemuOptions } from '../../server/providers/qemu/provider.ts';
 import { realWorld } from '../../server/world.ts';
 import { clusterRef, setRef, stepOf } from './simulator.ts';
@@ -59,6 +61,27 @@ export function qemuOn(stateDir: string, options: Partial<QemuOptions> = {}): Pr
     // Tests share the machine with others.
     settings: { accel: 'tcg', wakeMs: 10_000, answerMs: 10_000 },
     ...options,
+  });
+}
+
+/** The images of a folder, of which the base is there already; it sends and fetches none. */
+export async function imagesOn(folder: string): Promise<ImageStore> {
+  const { folder: base } = baseImage();
+  cpSync(base, join(folder, basename(base)), { recursive: true });
+  return createQemuImageStore({
+    world: realWorld(),
+    stateDir: folder,
+    imageDir: folder,
+    catalogue: undefined,
+    exchange: {
+      repository: undefined,
+      allowed: [],
+      authFile: undefined,
+      pullLimitBytes: 2 ** 30,
+      diskSizeBytes: 2 ** 30,
+      transferMs: 10_000,
+    },
+    settings: { accel: 'tcg' },
   });
 }
 

@@ -1,10 +1,6 @@
-import { cpSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
-import { createQemuImageStore } from '../../../../server/providers/qemu/image-store.ts';
-import { realWorld } from '../../../../server/world.ts';
-import { baseImage, microRef, microSet, qemuOn } from '../../../kit/qemu.ts';
+import { baseImage, imagesOn, microRef, microSet, qemuOn } from '../../../kit/qemu.ts';
 import { stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
 
@@ -16,22 +12,7 @@ const KEY = '/etc/dropbear/dropbear_ed25519_host_key';
 /** Builds the image with an SSH server into a folder. */
 async function buildSsh(folder: string): Promise<void> {
   const base = baseImage();
-  cpSync(base.folder, join(folder, basename(base.folder)), { recursive: true });
-  const store = await createQemuImageStore({
-    world: realWorld(),
-    stateDir: folder,
-    imageDir: folder,
-    catalogue: undefined,
-    exchange: {
-      repository: undefined,
-      allowed: [],
-      authFile: undefined,
-      pullLimitBytes: 2 ** 30,
-      diskSizeBytes: 2 ** 30,
-      transferMs: 10_000,
-    },
-    settings: { accel: 'tcg' },
-  });
+  const store = await imagesOn(folder);
   const { recipe } = store.catalogue().find(({ name }) => name === 'ssh') ?? {};
   if (recipe === undefined) throw new Error('there is no image with an SSH server');
   const parent = { name: base.name, imageVersion: base.imageVersion };

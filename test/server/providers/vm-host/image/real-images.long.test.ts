@@ -1,13 +1,11 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImageRecipe, ImageStore } from '../../../../../server/providers/image-store.ts';
-import { createQemuImageStore } from '../../../../../server/providers/qemu/image-store.ts';
 import { readCpio } from '../../../../../server/providers/vm-host/image/cpio.ts';
 import { bootFiles, findImage } from '../../../../../server/providers/vm-host/image-manifest.ts';
-import { realWorld } from '../../../../../server/world.ts';
-import { baseImage, whyNoVms } from '../../../../kit/qemu.ts';
+import { baseImage, imagesOn, whyNoVms } from '../../../../kit/qemu.ts';
 import { stepOf } from '../../../../kit/simulator.ts';
 
 const missing = await whyNoVms();
@@ -29,29 +27,11 @@ describe.runIf(missing === null)('images (needs QEMU)', { timeout: 60_000 }, () 
   let base: { name: string; imageVersion: number };
 
   beforeAll(async () => {
-    const from = baseImage();
-    base = { name: 'base', imageVersion: from.imageVersion };
-    cpSync(from.folder, join(folder, basename(from.folder)), { recursive: true });
-    store = await open();
+    base = { name: 'base', imageVersion: baseImage().imageVersion };
+    store = await imagesOn(folder);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const open = () =>
-    createQemuImageStore({
-      world: realWorld(),
-      stateDir: folder,
-      imageDir: folder,
-      catalogue: undefined,
-      exchange: {
-        repository: undefined,
-        allowed: [],
-        authFile: undefined,
-        pullLimitBytes: 2 ** 30,
-        diskSizeBytes: 2 ** 30,
-        transferMs: 10_000,
-      },
-      settings: { accel: 'tcg' },
-    });
   const build = (name: string, imageVersion: number, recipe: ImageRecipe, step = stepOf(1)) => {
     const from = { kind: 'RECIPE', recipe } as const;
     return store.ensureImage({ name, imageVersion, parent: base, madeFor: 'a-row', from }, step);
