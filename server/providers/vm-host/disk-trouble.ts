@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { RoleSpec } from '../../../schema/model/template.ts';
 import { ProviderError } from '../provider.ts';
+import { codeOf } from './error-code.ts';
 
 /** What the operating system says of a disk, in words. */
 const TROUBLES: ReadonlyMap<unknown, string> = new Map([
@@ -18,8 +19,7 @@ const RESERVE_MIB = 256;
  * passes when somebody makes room there, and until then it is no fault of ours.
  */
 export function toldOfDisk(error: unknown, folder: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const trouble = TROUBLES.get(code);
+  const trouble = TROUBLES.get(codeOf(error));
   if (trouble === undefined) return error;
   return new ProviderError(`Nothing can be stored in ${folder}: ${trouble}`, {
     retryable: true,

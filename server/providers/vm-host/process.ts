@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
-import { codeOf, unread } from './unread.ts';
+import { codeOf } from './error-code.ts';
+import { unread } from './unread.ts';
 
 const POLL_MS = 5;
 const KILL_MS = 5_000;

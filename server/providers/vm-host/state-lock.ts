@@ -4,6 +4,7 @@ import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import { isRecord, readJson } from './json-file.ts';
 import { type ProcessId, isAlive, startOf } from './process.ts';
+import { codeOf } from './error-code.ts';
 
 /** The file in a folder that says which process has it. */
 export const LOCK_FILE = 'lock';
@@ -53,7 +54,7 @@ function tryLink(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { World } from '../../world.ts';
 import { type Folders, listNames, removeFolder, vmFiles } from './folders.ts';
-import { codeOf } from './unread.ts';
+import { codeOf } from './error-code.ts';
 import { isUnreadable } from './vm-record.ts';
 
 /**

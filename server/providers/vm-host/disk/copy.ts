@@ -1,8 +1,8 @@
 import { type FileHandle, constants, copyFile, open } from 'node:fs/promises';
-import { isNativeError } from 'node:util/types';
 import { type World, nextTurn } from '../../../world.ts';
 import { FileDigest, isZero } from '../registry/digest.ts';
 import { refuseIfGivenUp } from '../within.ts';
+import { codeOf } from '../error-code.ts';
 
 const PIECE = 2 ** 20;
 /** Zeros of this length, at a multiple of it, are not written. */
@@ -88,5 +88,5 @@ async function* piecesOf(
 
 function isNotPossible(error: unknown): boolean {
   const codes = ['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY'];
-  return isNativeError(error) && 'code' in error && codes.includes(String(error.code));
+  return codes.includes(String(codeOf(error)));
 }

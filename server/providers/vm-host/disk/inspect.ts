@@ -4,6 +4,7 @@ import type { DiskBoot } from '../image-manifest.ts';
 import { QCOW2_MAGIC } from './qcow2.ts';
 import { QCOW2_HEADER_BYTES, qcow2VirtualBytes } from './qcow2-header.ts';
 import { VHD_FOOTER_BYTES, isVhdFooter, vhdVirtualBytes } from './vhd.ts';
+import { codeOf } from '../error-code.ts';
 
 const SECTOR = 512;
 /** How a disk from which a PC can start ends its first sector. */
@@ -30,7 +31,7 @@ export interface DiskFacts {
 export async function openDisk(path: string): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    const isLink = error instanceof Error && 'code' in error && error.code === 'ELOOP';
+    const isLink = codeOf(error) === 'ELOOP';
     const why = isLink ? 'it is a link; name the file itself' : String(error);
     throw new BuildError(`The disk ${path} is refused: ${why}`, error);
   });

@@ -6,6 +6,7 @@ import { ProviderError } from '../../provider.ts';
 import { type DiskLayer, type FittedDisk, layersAt } from '../fittings.ts';
 import { type CopyTask, copyDisk } from './copy.ts';
 import { writeEmptyQcow2 } from './qcow2.ts';
+import { codeOf } from '../error-code.ts';
 
 /** Each capture of a running VM puts a layer on its disk, and every read may go through all. */
 const MOST_LAYERS = 24;
@@ -103,5 +104,5 @@ async function take(path: string, to: string, task: CopyTask | undefined): Promi
 }
 
 function isOtherDisk(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EXDEV';
+  return codeOf(error) === 'EXDEV';
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { BuildError } from './build-error.ts';
+import { codeOf } from '../error-code.ts';
 
 const execute = promisify(execFile);
 const PROGRAM_MS = 300_000;
@@ -39,5 +40,5 @@ function failure(name: string, argv: readonly string[], error: unknown): string 
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }

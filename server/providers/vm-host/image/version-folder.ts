@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isNativeError } from 'node:util/types';
 import { imageRef } from '../../../../schema/model/image.ts';
 import {
   IMAGE_FORMAT,
@@ -19,6 +18,7 @@ import { stableJson } from '../registry/bundle.ts';
 import { syncPath } from '../sync-path.ts';
 import { BuildError } from './build-error.ts';
 import { writeRoot } from './root-file.ts';
+import { codeOf } from '../error-code.ts';
 
 /** The architecture of our guests, as OCI names it. */
 export const ARCH = 'amd64';
@@ -176,6 +176,5 @@ async function writeSynced(path: string, data: Buffer): Promise<void> {
 }
 
 function isTaken(error: unknown): boolean {
-  const taken = ['ENOTEMPTY', 'EEXIST'];
-  return isNativeError(error) && 'code' in error && taken.includes(String(error.code));
+  return ['ENOTEMPTY', 'EEXIST'].includes(String(codeOf(error)));
 }

@@ -14,6 +14,7 @@ import {
   readIndex,
 } from './bundle.ts';
 import { digestOf } from './digest.ts';
+import { codeOf } from '../error-code.ts';
 
 /** A bundle in a layout, with everything but its chunks read and proven. */
 export interface OpenBundle {
@@ -114,7 +115,7 @@ export async function publishFolder<T>(
 
 /** What the disk says, as an error that people can act on. */
 export function ofDisk(error: unknown, folder: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   const reason = `The disk of ${folder} is full`;
   return new ProviderError(reason, { retryable: true, cause: error });

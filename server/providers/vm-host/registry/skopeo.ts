@@ -4,6 +4,7 @@ import type { World } from '../../../world.ts';
 import { ProviderError } from '../../provider.ts';
 import { findByArgument, killProcess } from '../process.ts';
 import { skopeoFailure } from './skopeo-failure.ts';
+import { codeOf } from '../error-code.ts';
 
 /** One run of skopeo: every word that is said to a registry is said by it. */
 export interface SkopeoRun {
@@ -93,7 +94,7 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }
 
