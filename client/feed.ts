@@ -41,8 +41,8 @@ const NOTHING: Things = {
   jobs: new Map(),
 };
 
-/** Sessions and jobs that have ended, and are still shown, of each. */
-const ENDED_KEPT = 10;
+/** Sessions and jobs that have ended, and are still known, of each. */
+const ENDED_KEPT = 20;
 
 /** A reader that knows nothing yet. */
 export const EMPTY_FEED: Feed = {
@@ -104,8 +104,6 @@ function withSubjects(
 ): Things {
   const sessions = next(things.sessions, gone, of(subjects, 'session'));
   const jobs = next(things.jobs, gone, of(subjects, 'job'));
-  forgetLongEnded(sessions, ({ endedAt }) => endedAt);
-  forgetLongEnded(jobs, ({ finishedAt }) => finishedAt);
   return {
     clusterPools: next(things.clusterPools, gone, of(subjects, 'clusterPool'), isGonePool),
     clusters: next(
@@ -114,10 +112,10 @@ function withSubjects(
       of(subjects, 'cluster'),
       ({ removedAt }) => removedAt !== null,
     ),
-    sessions,
+    sessions: withoutLongEnded(sessions, ({ endedAt }) => endedAt),
     vmHandles: next(things.vmHandles, gone, of(subjects, 'vmHandle')),
     snapshots: next(things.snapshots, gone, of(subjects, 'snapshot')),
-    jobs,
+    jobs: withoutLongEnded(jobs, ({ finishedAt }) => finishedAt),
   };
 }
 
@@ -135,7 +133,9 @@ function next<Thing extends { readonly id: string }>(
   gone: readonly string[],
   present: readonly Thing[],
   isGone: (thing: Thing) => boolean = () => false,
-): Map<string, Thing> {
+): ReadonlyMap<string, Thing> {
+  // The same map tells whoever shows it that there is nothing new.
+  if (present.length === 0 && !gone.some((id) => before.has(id))) return before;
   const things = new Map(before);
   for (const thing of present) {
     if (isGone(thing)) things.delete(thing.id);
@@ -150,12 +150,14 @@ function isGonePool({ deletedAt, stats }: ClusterPool): boolean {
   return deletedAt !== null && stats.totalClusters === 0;
 }
 
-function forgetLongEnded<Thing extends { readonly id: string }>(
-  things: Map<string, Thing>,
+/** The same, without those that ended long ago; the same map when there are none. */
+function withoutLongEnded<Thing extends { readonly id: string }>(
+  things: ReadonlyMap<string, Thing>,
   endOf: (thing: Thing) => string | null,
-): void {
+): ReadonlyMap<string, Thing> {
   const ended = [...things.values()].filter((thing) => endOf(thing) !== null);
-  if (ended.length <= ENDED_KEPT) return;
+  if (ended.length <= ENDED_KEPT) return things;
   ended.sort((a, b) => (endOf(a) ?? '').localeCompare(endOf(b) ?? ''));
-  for (const { id } of ended.slice(0, -ENDED_KEPT)) things.delete(id);
+  const old = new Set(ended.slice(0, -ENDED_KEPT));
+  return new Map([...things].filter(([, thing]) => !old.has(thing)));
 }

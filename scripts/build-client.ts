@@ -2,7 +2,13 @@
 import { existsSync, globSync, statSync } from 'node:fs';
 
 const OUTPUT = 'dist/client/index.html';
-const INPUTS = ['client/**/*', 'schema/model/**/*', 'package-lock.json', 'vite.config.ts'];
+const INPUTS = [
+  'client/**/*',
+  'schema/model/**/*',
+  'package-lock.json',
+  'vite.config.ts',
+  'scripts/shrink-assets.ts',
+];
 
 /** Whether the page is missing or older than what it is made of. */
 function isStale(): boolean {

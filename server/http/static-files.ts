@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join, normalize, sep } from 'node:path';
@@ -16,13 +16,47 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
   '.ico': 'image/x-icon',
+  '.ttf': 'font/ttf',
   '.woff2': 'font/woff2',
 };
 
 /** The page is all our own files, and `'self'` covers the socket to where they came from. */
-const POLICY = ["default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"].join('; ');
+const POLICY = [
+  "default-src 'self'",
+  "object-src 'none'",
+  "frame-src 'none'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+];
 
-/** Sends the files of one folder, `index.html` for the folder itself. */
+/** A terminal measures its letters and colours them by styles that it makes as it runs. */
+const CONSOLE_POLICY = [
+  ...POLICY,
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+];
+
+/** Documents, by the paths at which they are: the page tells its own places apart by itself. */
+const DOCUMENTS: readonly (readonly [RegExp, string])[] = [
+  [/^\/$|^\/(pools|sessions)\/[^/]+$|^\/(sessions|saved|history)$/, '/index.html'],
+  [/^\/console$/, '/console.html'],
+];
+
+/** Forms in which the build leaves files that shrink, by what browsers call them. */
+const ENCODINGS = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+/** A file in the form in which it is sent. */
+interface Found {
+  readonly file: string;
+  readonly stats: Stats;
+  readonly encoding: string | undefined;
+}
+
+/** Sends the files of one folder, and its documents at the paths where people find them. */
 export class StaticFiles {
   readonly #folder: string;
 
@@ -32,32 +66,54 @@ export class StaticFiles {
 
   /** Sends one file. */
   async handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const file = this.#fileOf(path);
-    if (file === undefined) return answerMissing(path, response);
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile() !== true) return answerMissing(path, response);
+    const name = DOCUMENTS.find(([pattern]) => pattern.test(path))?.[1] ?? path;
+    const file = this.#fileOf(name);
+    const found = file && (await find(file, request));
+    if (!found) return answerMissing(name, response);
+    const { stats, encoding } = found;
     const headers = {
-      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-type': TYPES[extname(name)] ?? 'application/octet-stream',
       'cache-control': cachingOf(path),
-      'content-security-policy': POLICY,
+      'content-security-policy': policyOf(name),
       'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
-      etag: `W/"${found.size.toString(36)}-${Math.floor(found.mtimeMs).toString(36)}"`,
+      vary: 'Accept-Encoding',
+      etag: `W/"${stats.size.toString(36)}-${Math.floor(stats.mtimeMs).toString(36)}"`,
     };
     if (request.headers['if-none-match'] === headers.etag)
       return answer(response, 304, headers, '');
-    response.writeHead(200, { ...headers, 'content-length': found.size });
+    const coding = encoding === undefined ? {} : { 'content-encoding': encoding };
+    response.writeHead(200, { ...headers, ...coding, 'content-length': stats.size });
     if (request.method === 'HEAD') return void response.end();
-    await pipeline(createReadStream(file), response);
+    await pipeline(createReadStream(found.file), response);
   }
 
   /** The file of a path; undefined for one that leads out of the folder or to a hidden file. */
   #fileOf(path: string): string | undefined {
     const decoded = decode(path);
     if (decoded === undefined || /[\0\\]|\/\./.test(decoded)) return undefined;
-    const file = normalize(join(this.#folder, decoded === '/' ? 'index.html' : decoded));
+    // Who may see the playground is decided elsewhere.
+    if (decoded === '/playground.html') return undefined;
+    const file = normalize(join(this.#folder, decoded));
     return file.startsWith(normalize(this.#folder + sep)) ? file : undefined;
   }
+}
+
+/** The file in the smallest form that the browser takes; undefined when there is none. */
+async function find(file: string, { headers }: IncomingMessage): Promise<Found | undefined> {
+  const accepted = headers['accept-encoding'] ?? '';
+  for (const [encoding, ending] of ENCODINGS) {
+    const takes = accepted.includes(encoding);
+    const stats = takes ? await statsOf(file + ending) : undefined;
+    if (stats !== undefined) return { file: file + ending, stats, encoding };
+  }
+  const stats = await statsOf(file);
+  return stats && { file, stats, encoding: undefined };
+}
+
+async function statsOf(file: string): Promise<Stats | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  return found?.isFile() === true ? found : undefined;
 }
 
 function decode(path: string): string | undefined {
@@ -73,8 +129,12 @@ function cachingOf(path: string): string {
   return path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
 }
 
-function answerMissing(path: string, response: ServerResponse): void {
-  if (path !== '/') return answerText(response, 404, 'not found');
+function policyOf(name: string): string {
+  return (name === '/console.html' ? CONSOLE_POLICY : POLICY).join('; ');
+}
+
+function answerMissing(name: string, response: ServerResponse): void {
+  if (!name.endsWith('.html')) return answerText(response, 404, 'not found');
   answerText(
     response,
     404,

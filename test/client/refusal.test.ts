@@ -1,6 +1,6 @@
 import { CombinedError } from '@urql/core';
 import { expect, test } from 'vitest';
-import { type Answers, whyNot } from '../../client/refusal.tsx';
+import { type Answers, whyNot } from '../../client/dashboard/refusal.tsx';
 
 function answered(answer: Answers[string]) {
   return whyNot({ data: { createSession: answer }, error: undefined });

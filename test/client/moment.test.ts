@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatSeconds } from '../../client/time-left.tsx';
+import { formatSeconds } from '../../client/dashboard/moment.tsx';
 
 test.each([
   [0, '0 s'],

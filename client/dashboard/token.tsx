@@ -1,3 +1,4 @@
+import { Button, PasswordInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 
 const KEY = 'snapyard-token';
@@ -5,7 +6,9 @@ const KEY = 'snapyard-token';
 /** Keeps the token until the tab is closed. */
 export const tabTokenStore = {
   read: () => sessionStorage.getItem(KEY),
-  keep: (token: string) => sessionStorage.setItem(KEY, token),
+  /** Null forgets it. */
+  keep: (token: string | null) =>
+    token === null ? sessionStorage.removeItem(KEY) : sessionStorage.setItem(KEY, token),
 };
 
 /** What the server says before anybody is known, and to a token that it does not know. */
@@ -28,22 +31,16 @@ export function TokenForm({ wanted, onToken }: TokenFormProps) {
   };
   return (
     <form className="card token" onSubmit={onSubmit}>
-      <h2>Who are you?</h2>
+      <h1>Who are you?</h1>
       <p role="alert">{REASONS[wanted]}</p>
-      <p className="quiet">It is kept in this tab until you close it.</p>
-      <label htmlFor="token">Token</label>
-      <div className="token-line">
-        <input
-          id="token"
-          type="password"
-          autoComplete="off"
-          value={token}
-          onChange={(event) => setToken(event.target.value)}
-        />
-        <button type="submit" className="primary">
-          Go on
-        </button>
-      </div>
+      <PasswordInput
+        label="Token"
+        description="It is kept in this tab until you close it."
+        autoComplete="off"
+        value={token}
+        onChange={(event) => setToken(event.currentTarget.value)}
+      />
+      <Button type="submit">Go on</Button>
     </form>
   );
 }

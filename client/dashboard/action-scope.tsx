@@ -1,0 +1,19 @@
+import { createContext, type ReactNode, useState } from 'react';
+import { RefusalNote } from './refusal.tsx';
+
+/** Where the actions of a part of the page tell why they were refused; null takes it back. */
+export const RefusalContext = createContext<(refusal: string | null) => void>(() => {});
+
+/**
+ * A part of a page whose actions tell their refusals in one place: below it, where it is read out
+ * too. What was refused is forgotten with the next action.
+ */
+export function ActionScope({ children }: { children: ReactNode }) {
+  const [refusal, setRefusal] = useState<string | null>(null);
+  return (
+    <RefusalContext value={setRefusal}>
+      {children}
+      <RefusalNote text={refusal} />
+    </RefusalContext>
+  );
+}

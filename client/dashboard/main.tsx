@@ -1,0 +1,51 @@
+import { MantineProvider } from '@mantine/core';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Provider } from 'urql';
+import { createSnapyardClient, type SnapyardClient } from '../snapyard-client.ts';
+import { LiveContext } from './live.ts';
+import { Shell } from './shell.tsx';
+import { theme } from './theme.ts';
+import { tabTokenStore } from './token.tsx';
+import '@mantine/core/styles.css';
+import './theme.css';
+import './page.css';
+
+const place = document.getElementById('page');
+if (place === null) throw new Error('index.html has no place for the page');
+const root = createRoot(place);
+
+// A server that was updated has other files than this page knows of: the page begins anew.
+window.addEventListener('vite:preloadError', () => location.reload());
+
+function connect(): SnapyardClient {
+  const url = new URL('/graphql', location.href).href;
+  return createSnapyardClient({ url, token: tabTokenStore.read });
+}
+
+function show({ client, feed, close }: SnapyardClient): void {
+  // Whoever signs in gets a connection of its own: nothing is left of what another has seen.
+  const signIn = (token: string | null) => {
+    tabTokenStore.keep(token);
+    close();
+    show(connect());
+  };
+  root.render(
+    <StrictMode>
+      <MantineProvider
+        theme={theme}
+        defaultColorScheme="auto"
+        withCssVariables={false}
+        withGlobalClasses={false}
+      >
+        <Provider value={client}>
+          <LiveContext value={feed}>
+            <Shell onToken={signIn} />
+          </LiveContext>
+        </Provider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}
+
+show(connect());

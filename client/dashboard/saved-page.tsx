@@ -1,0 +1,4 @@
+/** To be filled. */
+export default function SavedPage() {
+  return <p className="card">SavedPage</p>;
+}

@@ -1,0 +1,111 @@
+import { lazy, Suspense } from 'react';
+import { Link, Route, Switch, useLocation } from 'wouter';
+import { ColorSchemeSwitch } from './color-scheme-switch.tsx';
+import { ConnectionMark } from './connection-mark.tsx';
+import { useLive, useStanding, useViewer } from './live.ts';
+import { Overview } from './overview.tsx';
+import { paths } from './paths.ts';
+import { TokenForm, tabTokenStore } from './token.tsx';
+
+// The first page is the overview; the others are fetched when they are first looked at.
+const ClusterPoolPage = lazy(() => import('./cluster-pool-page.tsx'));
+const SessionsPage = lazy(() => import('./sessions-page.tsx'));
+const SessionPage = lazy(() => import('./session-page.tsx'));
+const SavedPage = lazy(() => import('./saved-page.tsx'));
+const HistoryPage = lazy(() => import('./history-page.tsx'));
+
+/** What is asked of whoever opens the page, and what it wants to do with a token. */
+interface ShellProps {
+  /** Goes on as somebody else; null for as nobody. */
+  readonly onToken: (token: string | null) => void;
+}
+
+/** What is around every page: where one can go, who one is, and whether what is shown is live. */
+export function Shell({ onToken }: ShellProps) {
+  const standing = useStanding();
+  return (
+    <>
+      <a className="skip-link" href="#main">
+        Skip to the content
+      </a>
+      <header className="page-head">
+        <Link href={paths.overview} className="brand">
+          <img src="/favicon.svg" alt="" width="28" height="28" /> Snapyard
+        </Link>
+        <ConnectionMark />
+        <Places />
+        <Who onToken={onToken} />
+        <ColorSchemeSwitch />
+      </header>
+      <main id="main" tabIndex={-1} data-standing={standing}>
+        <Content onToken={onToken} />
+      </main>
+    </>
+  );
+}
+
+const PLACES = [
+  ['Overview', paths.overview],
+  ['Sessions', paths.sessions],
+  ['Saved', paths.saved],
+  ['History', paths.history],
+] as const;
+
+function Places() {
+  const [location] = useLocation();
+  return (
+    <nav aria-label="Pages">
+      {PLACES.map(([name, path]) => (
+        <Link key={path} href={path} aria-current={isAt(location, path) ? 'page' : undefined}>
+          {name}
+        </Link>
+      ))}
+      <a href={paths.playground}>Playground</a>
+    </nav>
+  );
+}
+
+/** A pool belongs to the overview, a session to the sessions. */
+function isAt(location: string, path: string): boolean {
+  if (path !== paths.overview) return location.startsWith(path);
+  return location === path || location.startsWith('/pools/');
+}
+
+function Who({ onToken }: ShellProps) {
+  const viewer = useViewer();
+  if (viewer === null) return null;
+  return (
+    <p className="viewer">
+      {viewer.name} <span className="quiet">{viewer.role.toLowerCase()}</span>
+      {tabTokenStore.read() !== null && (
+        <button type="button" className="link" onClick={() => onToken(null)}>
+          Sign out
+        </button>
+      )}
+    </p>
+  );
+}
+
+function Content({ onToken }: ShellProps) {
+  const tokenWanted = useLive((view) => view.tokenWanted);
+  const isKnown = useLive(({ feed }) => feed.cursor !== null || feed.things.clusterPools.size > 0);
+  if (tokenWanted !== 'NONE') return <TokenForm wanted={tokenWanted} onToken={onToken} />;
+  if (!isKnown) return <p className="card quiet">Waiting for the server …</p>;
+  return (
+    <Suspense fallback={<p className="card quiet">Opening …</p>}>
+      <Switch>
+        <Route path={paths.overview} component={Overview} />
+        <Route path="/pools/:name">{({ name }) => <ClusterPoolPage name={name} />}</Route>
+        <Route path={paths.sessions} component={SessionsPage} />
+        <Route path="/sessions/:id">{({ id }) => <SessionPage id={id} />}</Route>
+        <Route path={paths.saved} component={SavedPage} />
+        <Route path={paths.history} component={HistoryPage} />
+        <Route>
+          <p className="card">
+            There is no such page. <Link href={paths.overview}>To the overview</Link>
+          </p>
+        </Route>
+      </Switch>
+    </Suspense>
+  );
+}
