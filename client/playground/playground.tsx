@@ -1,0 +1,41 @@
+import { GraphiQL } from 'graphiql';
+import { useSyncExternalStore } from 'react';
+import type { Asked } from './address.ts';
+import { Bar } from './bar.tsx';
+import type { Sitting } from './sitting.ts';
+import { FillIn, ReadyMadeTabs } from './tab-tools.tsx';
+import { seesSchema } from './viewing.ts';
+
+/** How the page begins. */
+export interface PlaygroundProps {
+  readonly sitting: Sitting;
+  readonly asked: Asked;
+}
+
+/**
+ * The editor below the bar. There are no headers to edit: the token is entered above, and stays
+ * out of what GraphiQL keeps in the browser.
+ */
+export function Playground({ sitting, asked }: PlaygroundProps) {
+  const { fetcher, viewing, stream } = useSyncExternalStore(sitting.subscribe, sitting.read);
+  const { wantsTokens } = sitting.opening;
+  return (
+    <>
+      <Bar viewing={viewing} stream={stream} wantsTokens={wantsTokens} onToken={sitting.enter} />
+      <main>
+        <GraphiQL
+          {...asked}
+          fetcher={fetcher}
+          {...(!seesSchema(viewing) && { schema: null })}
+          isHeadersEditorEnabled={false}
+          defaultEditorToolsVisibility
+        >
+          <GraphiQL.Logo>
+            <ReadyMadeTabs />
+          </GraphiQL.Logo>
+          <FillIn ids={sitting.ids} />
+        </GraphiQL>
+      </main>
+    </>
+  );
+}
