@@ -1,7 +1,9 @@
 /** Builds the dashboard into dist/client, unless nothing it is made of has changed since. */
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 
-const OUTPUT = 'dist/client/index.html';
+const FOLDER = 'dist/client';
+const OUTPUT = `${FOLDER}/index.html`;
 const INPUTS = [
   'client/**/*',
   'schema/model/**/*',
@@ -22,5 +24,17 @@ if (existsSync('client/index.html') && isStale()) {
   process.env['NODE_ENV'] = 'production';
   // Loaded only now: most starts need no build.
   const { build } = await import('vite');
-  await build();
+  // Beside its place and then into it: a server that runs never sends half a page.
+  const fresh = `dist/client-${process.pid}`;
+  const old = `${fresh}-old`;
+  await build({ build: { outDir: resolve(fresh) } });
+  if (existsSync(FOLDER)) renameSync(FOLDER, old);
+  try {
+    renameSync(fresh, FOLDER);
+  } catch (error) {
+    // Somebody else has built the same meanwhile.
+    if (isStale()) throw error;
+    rmSync(fresh, { recursive: true });
+  }
+  rmSync(old, { recursive: true, force: true });
 }

@@ -37,8 +37,13 @@ export class ServerProcess {
     return readFileSync(this.#logFile(), 'utf8');
   }
 
-  /** Starts it, and resolves when it is ready. */
-  async start(): Promise<void> {
+  /** Starts it where it was, as pages that are open expect it. */
+  startAgain(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    return this.start({ SNAPYARD_PORT: new URL(this.#origin).port, ...more });
+  }
+
+  /** Starts it with these settings besides its own, and resolves when it is ready. */
+  async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
     const log = openSync(this.#logFile(), 'a');
     const child = spawn(process.execPath, ['bin/snapyard.js'], {
       stdio: ['ignore', 'pipe', log],
@@ -50,6 +55,7 @@ export class ServerProcess {
         SNAPYARD_STATE: join(this.#folder, 'vms'),
         SNAPYARD_LOG: 'warn',
         ...this.#env,
+        ...more,
       },
     });
     closeSync(log);
