@@ -10,6 +10,7 @@ import {
   type Step,
 } from '../../server/providers/provider.ts';
 import { clusterRef, idle, setRef, stepOf, type TestStep } from '../kit/simulator.ts';
+import { type Case, streamCases } from './streams.ts';
 import { clusterObject, sorted, UNDER_TEST, type Bench } from './under-test.ts';
 
 // The cases of the contract, for the providers that the importing test file has put under test.
@@ -310,7 +311,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
 
   // What a provider's capabilities rule out is left out here, by name.
 
-  const cases: readonly [name: string, applies: boolean, body: () => Promise<void>][] = [
+  const cases: readonly Case[] = [
     [
       'wakes a cluster for its session',
       capabilities.wakes,
@@ -338,18 +339,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
         expect((await run(ref, ['cat', FILE])).stdout).toBe('golden');
       },
     ],
-    [
-      'opens a serial console',
-      capabilities.streams.includes('SERIAL'),
-      async () => {
-        const ref = newRef();
-        await create(ref, step(1));
-        await handOver(ref, step(1));
-        const vm = { cluster: ref, role: ref.vms.at(-1)?.role ?? 'STANDALONE' };
-        const stream = await bench.wait(bench.provider.open(vm, 'SERIAL', step(1).signal));
-        stream.destroy();
-      },
-    ],
+    ...streamCases(subject, { bench: () => bench, newRef, step, have, handOver, goldenSet, run }),
     [
       'saved in use goes on, and another has the same but no mark',
       capabilities.savesSessions,

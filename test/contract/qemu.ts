@@ -8,7 +8,12 @@ export async function qemuUnderTest(): Promise<ProviderUnderTest> {
   return {
     name: 'QEMU',
     missing: await whyNoVms(),
-    capabilities: capabilitiesOf(DEFAULT_VM_HOST_SETTINGS, { capturesRunning: true, fits: true }),
+    capabilities: capabilitiesOf(DEFAULT_VM_HOST_SETTINGS, {
+      capturesRunning: true,
+      fits: true,
+      streams: ['SERIAL', 'VNC'],
+    }),
+    hasSerialShell: true,
     template: 'micro',
     interruptions: [0, 700],
     open: openBench,

@@ -18,6 +18,7 @@ export function simulatorUnderTest(template: string): ProviderUnderTest {
     missing: null,
     capabilities: probe.capabilities,
     template,
+    hasSerialShell: true,
     interruptions: [0, 1, 5_000, 15_000, 30_000, 60_000, 400_000],
     open: () => Promise.resolve(openBench()),
   };

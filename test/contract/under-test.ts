@@ -17,6 +17,8 @@ export interface ProviderUnderTest {
   readonly interruptions: readonly number[];
   /** A file that guests keep while they are shut down, where `/tmp` does not hold such. */
   readonly file?: string | undefined;
+  /** Whether a shell waits on its guests' serial lines. */
+  readonly hasSerialShell?: boolean | undefined;
   /** How long one case may take in reality; a minute when left out. */
   readonly patienceMs?: number | undefined;
   /** Opens an outside world in which nothing exists, and a provider before it. */

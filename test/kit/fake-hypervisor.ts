@@ -39,6 +39,7 @@ export function fakeHypervisor(vm: FakeVm): Hypervisor {
     version: '1',
     capturesRunning: true,
     fits: true,
+    streams: ['SERIAL', 'VNC'],
     worksInFolder: false,
     argumentsFor: () => [],
     describeMachine: () => 'a machine',

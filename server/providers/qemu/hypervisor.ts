@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { World } from '../../world.ts';
-import { ProviderError } from '../provider.ts';
+import { ProviderError, type StreamKind } from '../provider.ts';
 import type { Control, Hypervisor, MachineSize } from '../vm-host/hypervisor.ts';
 import type { SnapshotFiles, Taking, VmPlan, VmSite } from '../vm-host/hypervisor.ts';
 import { isRecord } from '../vm-host/json-file.ts';
@@ -13,6 +13,7 @@ import type { QemuVersion } from './availability.ts';
 import { CONSOLE, type Hardware, devices, layerName, qemuArguments } from './command-line.ts';
 import { Qmp } from './qmp.ts';
 import type { QemuSettings } from './settings.ts';
+import { openScreen, openSerial } from './streams.ts';
 import { captureAll, captureDevices, loadAll, loadDevices } from './transfer.ts';
 
 /** What QEMU is found to be on this machine. */
@@ -32,6 +33,7 @@ export class QemuHypervisor implements Hypervisor {
   readonly version: string;
   readonly capturesRunning = true;
   readonly fits = true;
+  readonly streams = ['SERIAL', 'VNC'] as const;
   readonly #here: QemuHere;
 
   constructor(here: QemuHere) {
@@ -150,6 +152,12 @@ class QemuControl implements Control {
 
   async picture(file: string): Promise<void> {
     await this.#qmp.order('screendump', { filename: file });
+  }
+
+  stream(kind: StreamKind, limit: Limit): Promise<Socket> {
+    const { world } = this.#here;
+    const to = { world, vm: this.#vm, qmp: this.#qmp };
+    return kind === 'SERIAL' ? openSerial(to, limit) : openScreen(to, limit);
   }
 
   restoreAll(file: string, taken: StoredFile, signal: AbortSignal): Promise<void> {

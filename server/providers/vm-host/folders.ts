@@ -29,6 +29,10 @@ export interface VmFiles {
   /** The socket over which a snapshot comes or goes. */
   readonly transfer: string;
   readonly log: string;
+  /** The socket of the guest's serial line, once somebody has wanted it. */
+  readonly serial: string;
+  /** The socket at which its screen is seen, if it has one. */
+  readonly screen: string;
 }
 
 /** Makes the folders, readable by nobody else: they hold guests' memory. */
@@ -50,6 +54,8 @@ export function vmFiles(folders: Folders, name: string): VmFiles {
     agent: join(folder, 'agent.sock'),
     transfer: join(folder, 'move.sock'),
     log: join(folder, 'process.log'),
+    serial: join(folder, 'serial.sock'),
+    screen: join(folder, 'screen.sock'),
   };
   if (Buffer.byteLength(files.agent) > LONGEST_SOCKET_PATH) {
     const reason = `${files.agent} is too long for a socket; choose a shorter state folder`;

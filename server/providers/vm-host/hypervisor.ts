@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ProviderKind } from '../../../schema/model/provider-kind.ts';
+import type { StreamKind } from '../provider.ts';
 import type { DiskLayer, Fittings } from './fittings.ts';
 import type { VmFiles } from './folders.ts';
 import type { StoredFile } from './set-store.ts';
@@ -20,6 +21,8 @@ export interface Hypervisor {
   readonly capturesRunning?: boolean;
   /** Whether VMs can have disks, and machines that their images ask for. */
   readonly fits?: boolean;
+  /** The kinds of streams that its `Control` opens, to VMs that have such; none if not said. */
+  readonly streams?: readonly StreamKind[];
   /** Whether a process works in its VM's folder: then a snapshot may hold paths relative to it. */
   readonly worksInFolder: boolean;
   /** Its command line: a pure function of the VM, so that it can be tested without one. */
@@ -117,6 +120,11 @@ export interface Control {
   layerCount?(): Promise<number>;
   /** Writes what is on the guest's screen to a file. */
   picture?(file: string): Promise<void>;
+  /**
+   * Connects to the VM's serial line, which has one reader at a time, or to its screen, which many
+   * may see. It closes when the process ends.
+   */
+  stream?(kind: StreamKind, limit: Limit): Promise<Duplex>;
   /** Asks the process to end. */
   quit(): Promise<void>;
   /** What the guest wrote to its console last. */

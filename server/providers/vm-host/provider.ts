@@ -5,8 +5,8 @@ import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { World } from '../../world.ts';
 import type { Capabilities, CapturedSnapshot, ClusterRef, ClusterSource } from '../provider.ts';
 import type { OutsideObject, Provider, ResetResult, RunOptions, RunResult } from '../provider.ts';
-import type { SessionRef, SetRef, SetSource, Sighting, Step, VmRef } from '../provider.ts';
-import { ProviderError } from '../provider.ts';
+import type { SessionRef, SetRef, SetSource, Sighting, Step } from '../provider.ts';
+import type { StreamKind, VmRef } from '../provider.ts';
 import type { ClusterTurn } from './cluster-stream.ts';
 import { Clusters } from './clusters.ts';
 import { toldOfDisk, toldOfRoom } from './disk-trouble.ts';
@@ -24,6 +24,7 @@ import { MemoryProofs } from './set-store.ts';
 import { ensureSet } from './sets.ts';
 import { transferMs, type VmHostSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
+import { Streams } from './streams.ts';
 import { removeTorn } from './torn-records.ts';
 import { Turns } from './turns.ts';
 import { isRunning, removeVm } from './running-vm.ts';
@@ -70,6 +71,7 @@ class VmHost implements Provider {
   readonly #dirty: Set<(clusterId: string) => void>;
   readonly #unlock: () => void;
   readonly #clusters: Clusters;
+  readonly #streams: Streams;
   readonly #turns = new Turns();
   readonly #proving: Promise<void>;
   #isClosing = false;
@@ -87,6 +89,7 @@ class VmHost implements Provider {
     this.#unlock = unlock;
     const proofs = new MemoryProofs();
     this.#clusters = new Clusters(host, proofs);
+    this.#streams = new Streams(host);
     this.#proving = proveSets(host, proofs, () => this.#isClosing);
     this.capabilities = capabilitiesOf(host.settings, host.hypervisor, fetchMs(host.prebuilt));
   }
@@ -152,9 +155,8 @@ class VmHost implements Provider {
     return this.#clusters.run(vm, argv, options);
   }
 
-  open(_vm: VmRef, stream: string): Promise<Duplex> {
-    const reason = `This provider opens no ${stream} streams yet`;
-    return Promise.reject(new ProviderError(reason, { retryable: false }));
+  open(vm: VmRef, stream: StreamKind, signal: AbortSignal): Promise<Duplex> {
+    return this.#streams.open(vm, stream, signal);
   }
 
   watch(onDirty: (clusterId: string) => void): () => void {
@@ -165,7 +167,7 @@ class VmHost implements Provider {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#dirty.clear();
-    await Promise.all([this.#turns.idle(), this.#proving]);
+    await Promise.all([this.#turns.idle(), this.#proving, this.#streams.close()]);
     await this.#host.links.close();
     this.#unlock();
   }
@@ -206,9 +208,10 @@ const CAPTURED_BYTES = 16 * 2 ** 30;
 /** What the provider can do, and how long it may take, with these settings. */
 export function capabilitiesOf(
   settings: VmHostSettings,
-  { capturesRunning = false, fits = false }: Pick<Hypervisor, 'capturesRunning' | 'fits'>,
+  hypervisor: Pick<Hypervisor, 'capturesRunning' | 'fits' | 'streams'>,
   fetching = 0,
 ): Capabilities {
+  const { capturesRunning = false, fits = false, streams = [] } = hypervisor;
   // Systems that come on a disk take their time; how long each has is said at its boot.
   const boot = fits ? Math.max(settings.bootMs, settings.diskBootMs) : settings.bootMs;
   const parallel = settings.parallel ?? Math.min(2, availableParallelism());
@@ -219,7 +222,7 @@ export function capabilitiesOf(
     wakes: true,
     captureModes: capturesRunning ? ['OFFLINE', 'ONLINE'] : ['OFFLINE'],
     savesSessions: capturesRunning,
-    streams: [],
+    streams,
     parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
     deadlineMs: {
       create: boot + restore,

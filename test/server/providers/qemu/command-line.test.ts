@@ -23,6 +23,8 @@ const restored: Machine = {
     agent: '/s/vms/a,b/agent.sock',
     transfer: '/s/vms/a,b/move.sock',
     log: '/s/vms/a,b/process.log',
+    serial: '/s/vms/a,b/serial.sock',
+    screen: '/s/vms/a,b/screen.sock',
   },
   hardware,
   canOpenReadOnly: false,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import {
   type ImageManifest,
 } from '../../../../server/providers/vm-host/image-manifest.ts';
 import { microRef, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
+import { firstPicture } from '../../../kit/rfb.ts';
 import { setRef, stepOf } from '../../../kit/simulator.ts';
 
 const missing = await whyNoVms();
@@ -85,11 +87,33 @@ describe.runIf(missing === null)('a disk image without an agent (needs QEMU)', (
     expect(reset.sighting).toMatchObject({ marks: null, vms: [{ phase: 'PAUSED' }] });
   }, 60_000);
 
-  test('one in use is captured, too', async () => {
+  test('its screen is seen by several, also of one that went on from a snapshot', async () => {
     const two = old('two');
     await wake(two);
+    const vm = { cluster: two, role: 'STANDALONE' } as const;
+    const open = () => provider.open(vm, 'VNC', stepOf(2).signal);
+    const [first, second] = [await open(), await open()];
+    for (const screen of [first, second]) {
+      const { banner, width, height, pixels } = await firstPicture(screen);
+      expect(banner).toBe('RFB 003.008\n');
+      expect([width, height]).toEqual([720, 400]);
+      expect(pixels).toHaveLength(width * height * 4);
+      expect(pixels.some((value) => value > 0)).toBe(true);
+    }
+    expect(first.destroyed).toBe(false);
+    const ends = [first, second].map((screen) => once(screen, 'close'));
+    await provider.ensureReset(two, setOf(1), stepOf(3));
+    await Promise.all(ends);
+    await provider.wake(two, { id: 'the next', owner: 'bob' }, stepOf(3));
+    const third = await open();
+    expect((await firstPicture(third)).width).toBe(720);
+    third.destroy();
+  }, 60_000);
+
+  test('one in use is captured, too', async () => {
+    const two = old('two');
     const source = { kind: 'CLUSTER', cluster: two, inUse: true } as const;
-    await provider.ensureSet(source, setOf(2), 'ONLINE', stepOf(2));
+    await provider.ensureSet(source, setOf(2), 'ONLINE', stepOf(3));
     await hasWritten(two, 'disk3');
     const three = old('three');
     await make(three, setOf(2));

@@ -37,6 +37,23 @@ esac
 
 load @SERIAL_MODULES@
 
+# The serial line is a way in for whoever holds the guest: Enter starts a shell there. Until then
+# nothing but a read waits, which costs a boot nothing and leaves no program in a snapshot. The end
+# of a shell hangs its line up, so that each gets it opened anew; a login undoes that what is
+# started in the background is deaf to Control-C.
+serial_line() {
+  export TERM=xterm-256color PS1='\h:\w\$ '
+  while :; do
+    {
+      echo 'Press Enter for a shell.'
+      read -r _ && setsid -c login -p -f root
+    } <> /dev/ttyS0 >&0 2>&0
+    sleep 0.1
+    stty sane < /dev/ttyS0
+  done
+}
+serial_line 2> /dev/null &
+
 # The port appears a moment after its driver.
 port=
 while [ -z "$port" ]; do
