@@ -1,30 +1,33 @@
 import { builder, forUser } from './builder.ts';
-import type { Context } from './context.ts';
 import { wantedId } from './global-id.ts';
-import { NotFound, WrongState } from './model/refusal.ts';
+import type { ConsoleTicket } from './model/console.ts';
 import { refusals } from './refusal.ts';
-import { mayReach } from './vm-handle.ts';
 
-/** A way into one stream of one VM. */
-interface ConsoleTicket {
-  readonly url: string;
-  readonly expiresAt: number;
-}
-
-const ConsoleKindEnum = builder.enumType('ConsoleKind', {
+/** See schema/model/console.ts. */
+export const ConsoleKindEnum = builder.enumType('ConsoleKind', {
   description: 'What kind of stream of a VM.',
   values: {
     SERIAL: { description: 'Its serial console: text.' },
-    VNC: { description: 'Its screen.' },
-    SSH: { description: 'A shell, by SSH.' },
+    VNC: { description: 'Its screen: RFB, as viewers of VNC speak it.' },
+    SSH: {
+      description:
+        'The raw connection to its SSH server, for programs: a client of SSH speaks on it. Pages ' +
+        'have no use for it.',
+    },
   },
 });
 
 const ConsoleTicketObject = builder.objectRef<ConsoleTicket>('ConsoleTicket').implement({
-  description: 'A short-lived, single-use way into one stream of one VM.',
+  description:
+    'A way into one stream of one VM: single-use, good for 60 seconds, forgotten by a restart.',
   authScopes: forUser,
   fields: (t) => ({
-    url: t.exposeString('url', { description: 'Where to connect, once, by WebSocket.' }),
+    url: t.exposeString('url', {
+      description:
+        'Where to connect, once: a path of this server, to be opened as a WebSocket on the same ' +
+        'origin without a sub-protocol. Binary frames both ways are the bytes of the stream. ' +
+        'When it is closed, the reason beside the code is a sentence.',
+    }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when it is good.' }),
   }),
 });
@@ -43,17 +46,14 @@ builder.mutationField('openConsole', (t) =>
     authScopes: forUser,
     errors: refusals.consoleTicket,
     description:
-      'A short-lived, single-use ticket for one stream of one VM. No provider offers streams ' +
-      'yet: it answers WrongState for every VM the viewer may reach.',
+      'A ticket for one stream of one VM: for the owner of the session that has it, and for ' +
+      'admins of any VM that runs. WrongState where it does not run or has no such stream; ' +
+      '`VmHandle.consoles` says which would be had. The console ends with the session and with ' +
+      'the token; opening SERIAL or VNC takes it from whoever had it open. Each is audited.',
     args: {
       input: t.arg({ type: OpenConsoleInput, required: true, description: 'Which stream.' }),
     },
-    resolve: (_root, { input }, context) => refuseStream(input.vmId, context),
+    resolve: (_root, { input }, { verbs }) =>
+      verbs.openConsole({ vmId: wantedId('VmHandle', input.vmId), kind: input.kind }),
   }),
 );
-
-function refuseStream(vmId: string, context: Context): never {
-  const vm = context.reads.vmHandle(wantedId('VmHandle', vmId));
-  if (vm === undefined || !mayReach(vm, context)) throw new NotFound('VM');
-  throw new WrongState('this VM has no such stream', vm.phase);
-}

@@ -1,9 +1,11 @@
 import type { Change, SubjectType } from './model/change.ts';
 import type { Cluster } from './model/cluster.ts';
 import type { ClusterPool, ClusterPoolStats } from './model/cluster-pool.ts';
+import type { ConsoleKind, ConsoleTicket } from './model/console.ts';
 import type { Cursor } from './model/cursor.ts';
 import type { CatalogueEntry, Image } from './model/image.ts';
 import type { Job, JobStatus, Phase } from './model/job.ts';
+import type { ProviderKind } from './model/provider-kind.ts';
 import type { ServedFrom, Session, SessionStatus } from './model/session.ts';
 import type { SetKey, Snapshot } from './model/snapshot.ts';
 import type { Template } from './model/template.ts';
@@ -173,6 +175,16 @@ export interface ControlPlane {
   readImageTags(): Promise<ImageTags>;
   /** How to get into a session's VMs; the read is audited before it is answered. */
   readAccess(session: Session): Promise<SessionAccess>;
+  /** A ticket for one stream of one VM; asking for it is audited before it is answered. */
+  openConsole(input: OpenConsoleInput): Promise<ConsoleTicket>;
+  /** The kinds of streams that a provider has; none where it is not on this server. */
+  readStreams(provider: ProviderKind): readonly ConsoleKind[];
+}
+
+/** Which stream of which VM. */
+export interface OpenConsoleInput {
+  readonly vmId: string;
+  readonly kind: ConsoleKind;
 }
 
 /** What a registry has. */

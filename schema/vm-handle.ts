@@ -1,7 +1,9 @@
 import { builder, forUser, forViewer } from './builder.ts';
+import { ConsoleKindEnum } from './console.ts';
 import { globalId, wantedId, withSnapshot } from './global-id.ts';
 import { parseInput, spawnVmInput } from './inputs.ts';
 import { vmHandleActions } from './model/allowed-actions.ts';
+import { consoleKinds } from './model/console.ts';
 import type { VmHandle } from './model/vm-handle.ts';
 import { ALLOWED_ACTIONS, VERSION } from './noun.ts';
 import { ClusterNode, SessionNode, SnapshotNode, VmHandleNode } from './nouns.ts';
@@ -89,9 +91,15 @@ builder.objectFields(VmHandleNode, (t) => ({
   }),
   createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
   version: t.exposeInt('version', { description: VERSION }),
+  consoles: t.field({
+    type: [ConsoleKindEnum],
+    description: 'Which streams of it the viewer could open now, by openConsole; empty when none.',
+    resolve: (vm, _args, context) => [...consolesOf(vm, context)],
+  }),
   allowedActions: t.stringList({
     description: ALLOWED_ACTIONS,
-    resolve: (vm, _args, context) => vmHandleActions(vm, sessionOf(vm, context), context.viewer),
+    resolve: (vm, _args, context) =>
+      vmHandleActions(vm, sessionOf(vm, context), context.viewer, consolesOf(vm, context)),
   }),
 }));
 
@@ -100,8 +108,13 @@ function sessionOf({ sessionId }: VmHandle, { reads }: Context) {
   return sessionId === null ? undefined : reads.session(sessionId);
 }
 
+function consolesOf(vm: VmHandle, context: Context) {
+  const { viewer, verbs } = context;
+  return consoleKinds(vm, sessionOf(vm, context), viewer, verbs.readStreams(vm.provider));
+}
+
 /** Whether the viewer may know how to get at a VM. */
-export function mayReach(vm: VmHandle, context: Context): boolean {
+function mayReach(vm: VmHandle, context: Context): boolean {
   return context.viewer.role === 'ADMIN' || sessionOf(vm, context) !== undefined;
 }
 

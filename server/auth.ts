@@ -32,7 +32,9 @@ export function tokenAuth(file: TokenFile): Auth {
     authenticate(authorization) {
       const token = bearerOf(authorization);
       const entry = token === undefined ? undefined : entryOf(token, file.entries());
-      return entry && { viewer: { name: entry.name, role: entry.role }, tokenId: entry.id };
+      if (entry === undefined) return undefined;
+      const { id: tokenId, name, role } = entry;
+      return { viewer: { name, role, tokenId }, tokenId };
     },
     isValid: ({ tokenId, viewer }) =>
       file.entries().some(({ id, role }) => id === tokenId && role === viewer.role),

@@ -123,6 +123,8 @@ function renewing(verbs: ControlPlane, slot: ReadSlot, operation: Operation): Co
     readImageCatalogue: () => verbs.readImageCatalogue(),
     readImageTags: () => verbs.readImageTags(),
     readAccess: (session) => verbs.readAccess(session),
+    openConsole: (input) => renew(() => verbs.openConsole(input)),
+    readStreams: (provider) => verbs.readStreams(provider),
   };
 }
 

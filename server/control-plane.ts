@@ -3,6 +3,7 @@ import type { Viewer } from '../schema/model/viewer.ts';
 import { accessVerbs } from './control-plane/access.ts';
 import { clusterVerbs } from './control-plane/cluster.ts';
 import { clusterPoolVerbs } from './control-plane/cluster-pool.ts';
+import { consoleVerbs } from './control-plane/console.ts';
 import { imageVerbs } from './control-plane/image.ts';
 import { jobVerbs } from './control-plane/job.ts';
 import { savedSessionVerbs } from './control-plane/saved-session.ts';
@@ -31,6 +32,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlaneFor {
       ...imageVerbs(own),
       ...vmHandleVerbs(own),
       ...accessVerbs(own),
+      ...consoleVerbs(own),
     };
   };
 }

@@ -6,6 +6,7 @@ import { schema } from '../schema/index.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import { loopbackAuth, tokenAuth, UnsafeHost, type Auth } from './auth.ts';
 import { ConfigurationError, readConfig, unknownSettings, type Config } from './config.ts';
+import { createConsoles } from './consoles.ts';
 import { createContexts } from './context.ts';
 import { createControlPlane } from './control-plane.ts';
 import { createFeed } from './feed.ts';
@@ -123,12 +124,14 @@ function say(line: string): void {
 }
 
 function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: Metrics): Http {
-  const { config, world, log, store, images } = ground;
+  const { config, world, log, store, images, providers } = ground;
   const fault = (error: unknown, about: string) => log.error({ err: error }, about);
   const imageTags = images && askTags(images, world, fault);
   const { saved: savedLimits, microDefaults } = config;
+  const consoles = createConsoles({ store, world, provider: (kind) => providers.get(kind) });
+  const desks = { images, imageTags, consoles };
   const verbsFor = metrics.timing(
-    createControlPlane({ store, findTraits, savedLimits, microDefaults, images, imageTags }),
+    createControlPlane({ store, findTraits, savedLimits, microDefaults, ...desks }),
   );
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor, feedFor });
@@ -137,7 +140,7 @@ function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: M
   const clientFolder = join(import.meta.dirname, folder);
   const settings = { host, port, origins, clientFolder };
   const auth = openAuth(config, log);
-  return new Http({ world, log, schema, contexts, auth, settings, metrics });
+  return new Http({ world, log, schema, contexts, auth, settings, metrics, consoles });
 }
 
 function openAuth(config: Config, log: Logger): Auth {

@@ -1,5 +1,6 @@
 import { type Cluster, isClaimable } from './cluster.ts';
 import type { ClusterPool } from './cluster-pool.ts';
+import type { ConsoleKind } from './console.ts';
 import type { Image } from './image.ts';
 import { isUnfinished, type Job, type JobKind } from './job.ts';
 import { isLive, mayExtend, type Session } from './session.ts';
@@ -68,14 +69,21 @@ export function poolActions(
   ]);
 }
 
-/** What may be done to a VM: one that is a session's only VM is destroyed with that session. */
+/**
+ * What may be done to a VM: one that is a session's only VM is destroyed with that session; one of
+ * which there is a stream to be had can be looked at (see `consoleKinds`).
+ */
 export function vmHandleActions(
   vm: VmHandle,
   session: Session | undefined,
   viewer: Viewer,
+  consoles: readonly ConsoleKind[] = [],
 ): string[] {
-  if (session === undefined || !seesOwner(viewer, session.owner)) return [];
-  return allowed([['destroyVm', vm.role === 'STANDALONE' && isLive(session)]]);
+  const isHolder = session !== undefined && seesOwner(viewer, session.owner) && isLive(session);
+  return allowed([
+    ['destroyVm', isHolder && vm.role === 'STANDALONE'],
+    ['openConsole', consoles.length > 0],
+  ]);
 }
 
 /** What may be done to a snapshot: golden states are the pool's, saved ones their owner's. */

@@ -12,6 +12,8 @@ export type Role = (typeof ROLES)[number];
 export interface Viewer {
   readonly name: string;
   readonly role: Role;
+  /** The token it showed, if any: what outlives the request ends with it. */
+  readonly tokenId?: string | undefined;
 }
 
 /** Whether the viewer has at least this role. */

@@ -8,6 +8,7 @@ import { NotFound } from '../../schema/model/refusal.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { FindTraits, MicroDefaults } from '../pools.ts';
+import type { Consoles } from '../consoles.ts';
 import type { ImageStore } from '../providers/image-store.ts';
 
 /** Where the ways into a session's VMs come from; providers add what they have. */
@@ -29,6 +30,8 @@ export interface ControlPlaneParts {
   /** The providers of this server and what they can do. */
   readonly findTraits: FindTraits;
   readonly access?: AccessSource | undefined;
+  /** Where streams of VMs are had; there are none when left out. */
+  readonly consoles?: Pick<Consoles, 'kindsOf' | 'issue'> | undefined;
   /** Where images of VMs are kept; undefined where this host cannot have any. */
   readonly images?: Pick<ImageStore, 'catalogue'> | undefined;
   /** Asks the registry for its tags; see `askTags`. */

@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import { assertSafeHost, type Auth } from '../auth.ts';
+import type { Consoles } from '../consoles.ts';
 import type { Contexts } from '../context.ts';
 import type { Metrics } from '../metrics.ts';
 import type { World } from '../world.ts';
 import { answerResult, answerText, HttpRefusal } from './answer.ts';
+import { ConsoleSockets } from './console-sockets.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { EventStreams } from './event-stream.ts';
 import { GraphqlEndpoint } from './graphql-endpoint.ts';
@@ -41,6 +43,8 @@ export interface HttpParts {
   readonly settings: HttpSettings;
   /** What `/metrics` shows; without it there is no such page. */
   readonly metrics?: Metrics | undefined;
+  /** The streams of VMs; there are none when left out. */
+  readonly consoles?: Consoles | undefined;
 }
 
 const GRAPHQL = '/graphql';
@@ -60,6 +64,7 @@ export class Http {
   readonly #streams: EventStreams;
   readonly #endpoint: GraphqlEndpoint;
   readonly #sockets: GraphqlSockets;
+  readonly #consoles: ConsoleSockets | undefined;
   readonly #playground: Playground;
   readonly #metrics: MetricsPage;
   readonly #files: StaticFiles;
@@ -92,6 +97,9 @@ export class Http {
     });
     const stopping = () => this.#state === 'STOPPING';
     this.#sockets = new GraphqlSockets({ ...shared, schema, world, log, stopping });
+    const { consoles } = parts;
+    this.#consoles =
+      consoles && new ConsoleSockets({ consoles, auth, world, log, limits: this.#limits });
     this.#playground = new Playground(auth);
     this.#files = new StaticFiles(settings.clientFolder);
     this.#metrics = new MetricsPage(parts.metrics, auth, {
@@ -150,7 +158,7 @@ export class Http {
     for (const response of this.#responses) response.shouldKeepAlive = false;
     this.#streams.close();
     await this.#drain();
-    await this.#sockets.close();
+    await Promise.all([this.#sockets.close(), this.#consoles?.close()]);
     this.#server.closeAllConnections();
     await closed;
   }
@@ -207,17 +215,26 @@ export class Http {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const status = this.#upgradeRefusal(request);
-    if (status === undefined) return this.#sockets.upgrade(request, socket, head);
+    const sockets = this.#socketsFor(request);
+    if (status === undefined && sockets !== undefined) {
+      return sockets.upgrade(request, socket, head);
+    }
     socket.on('error', () => socket.destroy());
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 
   #upgradeRefusal(request: IncomingMessage): string | undefined {
-    const [path] = (request.url ?? '/').split('?');
-    if (path !== GRAPHQL) return '404 Not Found';
+    const sockets = this.#socketsFor(request);
+    if (sockets === undefined) return '404 Not Found';
     if (this.#guard.refusal(request) !== undefined) return '403 Forbidden';
-    const isClosed = this.#state === 'STOPPING' || this.#sockets.isFull;
+    const isClosed = this.#state === 'STOPPING' || sockets.isFull;
     return isClosed ? '503 Service Unavailable' : undefined;
+  }
+
+  #socketsFor({ url = '/' }: IncomingMessage): GraphqlSockets | ConsoleSockets | undefined {
+    const [path = '/'] = url.split('?');
+    if (path === GRAPHQL) return this.#sockets;
+    return this.#consoles?.leadsHere(path) === true ? this.#consoles : undefined;
   }
 }
 

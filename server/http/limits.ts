@@ -4,6 +4,10 @@ export interface Limits {
   readonly connections: number;
   /** WebSockets among them. */
   readonly webSockets: number;
+  /** Consoles that are open, or being opened. */
+  readonly consoles: number;
+  /** Those of one caller among them. */
+  readonly consolesPerCaller: number;
   /** Operations under way on one WebSocket, subscriptions included. */
   readonly operationsPerSocket: number;
   /** Subscriptions that are open, over all. */
@@ -22,6 +26,8 @@ export interface Limits {
 export const LIMITS: Limits = {
   connections: 12_000,
   webSockets: 10_000,
+  consoles: 200,
+  consolesPerCaller: 20,
   operationsPerSocket: 20,
   subscriptions: 20_000,
   groupsPerCaller: 1_000,

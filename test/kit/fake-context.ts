@@ -158,7 +158,7 @@ export function fakeContext(viewer: Viewer, ports: FakePorts = {}): Context {
   return {
     viewer,
     reads: fakeReads(ports.rows ?? fakeRows(), viewer),
-    verbs: orUnexpected<ControlPlane>(ports.verbs ?? {}),
+    verbs: orUnexpected<ControlPlane>({ readStreams: () => [], ...ports.verbs }),
     feed: orUnexpected<Feed>(ports.feed ?? {}),
   };
 }

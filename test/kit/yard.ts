@@ -35,6 +35,8 @@ export interface YardOptions {
   /** Whether the seed also chooses the order of what is ready at the same time. */
   readonly shuffle?: boolean;
   readonly faults?: SimulatorFaults;
+  /** Whether bytes are on their way, while which time stands still: see `watchLoopback`. */
+  readonly isBusy?: () => boolean;
   /** Whether the simulator stands for a provider of micro-VMs: the pools are of QEMU then. */
   readonly micro?: boolean;
   /** Where images are kept; nowhere when left out. */
@@ -96,7 +98,8 @@ interface Remains {
 /** Opens a yard in a folder of its own. */
 export function openYard(options: YardOptions = {}): Yard {
   const folder = mkdtempSync(join(memoryFolder(), 'yard-'));
-  const world = virtualWorld({ seed: options.seed ?? 1, shuffle: options.shuffle ?? false });
+  const { seed = 1, shuffle = false, isBusy = () => false } = options;
+  const world = virtualWorld({ seed, shuffle, isBusy });
   return openOn({ folder, life: 1, world, outside: createSimulatorWorld(), graves: [] }, options);
 }
 

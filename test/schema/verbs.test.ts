@@ -240,23 +240,33 @@ test('verbs of one document are done one after the other', async () => {
   expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-const OPEN_CONSOLE = `mutation { openConsole(input: { vmId: "${VM}" kind: SERIAL }) {
-  __typename ... on UserError { message } } }`;
-
-test('no VM has a stream yet, and a VM of somebody else is unknown', async () => {
+test('a VM says which of its streams could be opened now, by whom', async () => {
   const rows = fakeRows({ vms: [aVm({ sessionId: 'session1' })] });
-  const refused = { __typename: 'WrongState', message: 'this VM has no such stream' };
-  const unknown = { __typename: 'NotFound', message: 'VM not found' };
-  for (const [viewer, openConsole] of [
-    [ADMIN, refused],
-    [ALICE, refused],
-    [BOB, unknown],
+  const verbs = { readStreams: () => ['SERIAL', 'VNC'] as const };
+  const question = `{ node(id: "${VM}") { ... on VmHandle { consoles allowedActions } } }`;
+  for (const [viewer, consoles] of [
+    [ADMIN, ['SERIAL', 'VNC']],
+    [ALICE, ['SERIAL', 'VNC']],
+    [BOB, []],
   ] as const) {
-    expect(await dataOf(OPEN_CONSOLE, { viewer, rows })).toEqual({ openConsole });
+    const allowedActions = consoles.length === 0 ? [] : ['openConsole'];
+    const node = { consoles, allowedActions };
+    expect(await dataOf(question, { viewer, rows, verbs })).toEqual({ node });
   }
-  expect(await dataOf(OPEN_CONSOLE, { rows: fakeRows({ vms: [] }) })).toEqual({
-    openConsole: unknown,
+});
+
+test('a ticket to a console is asked for by the VM and the kind of stream', async () => {
+  const given: unknown[] = [];
+  const openConsole = (input: unknown) => {
+    given.push(input);
+    return Promise.resolve({ url: '/consoles/abc', expiresAt: 0 });
+  };
+  const source = `mutation { openConsole(input: { vmId: "${VM}" kind: VNC }) {
+    ... on ConsoleTicket { url expiresAt } } }`;
+  expect(await dataOf(source, { verbs: { openConsole } })).toEqual({
+    openConsole: { url: '/consoles/abc', expiresAt: '1970-01-01T00:00:00.000Z' },
   });
+  expect(given).toEqual([{ vmId: 'vm1', kind: 'VNC' }]);
 });
 
 test.each(['', ' x', 'x ', 'a\nb', 'a\u202eb', 'a\u2028b', '\u0000', 'x'.repeat(61)])(

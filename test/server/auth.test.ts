@@ -24,8 +24,8 @@ test('who shows a token is who it was made for', () => {
   const alice = tokens.add('alice', 'USER');
   const root = tokens.add('root', 'ADMIN');
   const known = (text: string | undefined) => tokens.auth.authenticate(text)?.viewer;
-  expect(known(`Bearer ${alice}`)).toEqual({ name: 'alice', role: 'USER' });
-  expect(known(`bearer  ${root} `)).toEqual({ name: 'root', role: 'ADMIN' });
+  expect(known(`Bearer ${alice}`)).toMatchObject({ name: 'alice', role: 'USER' });
+  expect(known(`bearer  ${root} `)).toMatchObject({ name: 'root', role: 'ADMIN' });
 });
 
 test.each([
@@ -133,6 +133,7 @@ test('the command makes, lists and revokes tokens', async () => {
   expect(auth.authenticate(`Bearer ${created.out.trim()}`)?.viewer).toEqual({
     name: 'alice',
     role: 'USER',
+    tokenId: entry?.id,
   });
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readFileSync(path, 'utf8')).not.toContain(created.out.trim());

@@ -4,37 +4,40 @@ import { actOn, pause, perform } from './act.ts';
 import { runCommand } from './guest.ts';
 import { answeringGuest, keepFiles } from './guests.ts';
 import type { Simulation } from './simulation.ts';
-
-const PROMPT = '# ';
+import { Terminal } from './terminal.ts';
+import { sightingOf, type SimulatedVm } from './vm.ts';
 
 /**
- * Opens the serial console of a guest. A line typed there is a command with its arguments, split
- * at blanks. The console ends with the signal, with the simulator, or when the guest is gone.
+ * Opens the serial console of a guest: a terminal with a few commands, so that a first try shows
+ * something. A line typed there is a command with its arguments, split at blanks. The console ends
+ * with the signal, with the simulator, or when the guest is gone.
  */
 export function openConsole(sim: Simulation, vm: VmRef, signal: AbortSignal): Promise<Duplex> {
   const act = actOn(sim, 'open', vm.cluster, signal);
   return perform(sim, act, 'connect', async (slowness) => {
     await pause(sim, act, sim.latency('command', act.name) * slowness);
     const { name } = answeringGuest(sim, vm).vm;
-    const console = consoleOf(sim, vm);
+    const prompt = `root@${name}:~# `;
+    const console = consoleOf(new Terminal({ prompt, run: (line) => obey(sim, vm, line) }));
     act.signal.addEventListener('abort', () => console.destroy(), { once: true });
-    console.push(`\r\n${name} ttyS0\r\n${PROMPT}`);
+    console.push(`\r\n${name} ttyS0: a simulated machine, "help" says what it knows\r\n${prompt}`);
     return console;
   });
 }
 
-function consoleOf(sim: Simulation, vm: VmRef): Duplex {
-  let typed = '';
+/** The stream of a terminal; it reads no faster than what it shows is taken. */
+function consoleOf(terminal: Terminal): Duplex {
+  let goOn: (() => void) | undefined;
   return new Duplex({
     read() {
-      // What is printed is pushed when it is printed.
+      goOn?.();
+      goOn = undefined;
     },
     write(chunk: Buffer, _, done) {
-      const lines = (typed + chunk.toString('utf8')).split(/\r\n|\r|\n/);
-      typed = lines.pop() ?? '';
       try {
-        for (const line of lines) this.push(obey(sim, vm, line));
-        done();
+        const shown = terminal.type(chunk);
+        if (shown === '' || this.push(shown)) done();
+        else goOn = done;
       } catch (error) {
         this.push(null);
         done(error instanceof ProviderError ? null : (error as Error));
@@ -44,16 +47,48 @@ function consoleOf(sim: Simulation, vm: VmRef): Duplex {
       this.push(null);
       done();
     },
+    destroy(error, done) {
+      goOn?.();
+      done(error);
+    },
   });
 }
 
-/** What the terminal shows of a line: the line itself, what came of it, and the next prompt. */
+/** What comes of a line. */
 function obey(sim: Simulation, ref: VmRef, line: string): string {
   const { vm } = answeringGuest(sim, ref);
   const argv = line.split(/\s+/).filter((word) => word !== '');
-  if (argv.length === 0) return `\r\n${PROMPT}`;
+  const [name] = argv;
+  if (name === undefined) return '';
+  const ofConsole = OF_CONSOLE.get(name);
+  if (ofConsole !== undefined) return `${ofConsole(vm, sim.now())}\n`;
   const result = runCommand({ hostname: vm.name, files: vm.files, stdin: '' }, argv);
   keepFiles(sim, ref, result.files);
-  const output = (result.stdout + result.stderr).replaceAll('\n', '\r\n');
-  return `${line}\r\n${output}${PROMPT}`;
+  return result.stdout + result.stderr;
+}
+
+/** What only people ask for, and only here: the machine itself, as it is now. */
+const OF_CONSOLE: ReadonlyMap<string, (vm: SimulatedVm, now: number) => string> = new Map([
+  ['help', () => HELP],
+  ['uptime', uptime],
+  ['ip', addresses],
+]);
+
+const HELP = `This machine is simulated. It knows:
+  hostname, uname -a, uptime, ip addr   what it is
+  ls, cat, tee, mkdir, rm               its files
+  echo, sleep, true, false, clear, help`;
+
+function uptime({ answersAt }: SimulatedVm, now: number): string {
+  const minutes = Math.max(0, Math.floor((now - answersAt) / 60_000));
+  const hours = `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}`;
+  return ` up ${hours}, 1 user, load average: 0.00, 0.00, 0.00`;
+}
+
+function addresses(vm: SimulatedVm, now: number): string {
+  const { ipAddress } = sightingOf(vm, now);
+  const flags = 'BROADCAST,MULTICAST,UP,LOWER_UP';
+  const lines = ['1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536', '    inet 127.0.0.1/8 scope host lo'];
+  const own = [`2: eth0: <${flags}> mtu 1500`, `    inet ${ipAddress}/8 scope global eth0`];
+  return [...lines, ...(ipAddress === null ? [] : own)].join('\n');
 }

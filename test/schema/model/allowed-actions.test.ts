@@ -8,8 +8,11 @@ import {
   vmHandleActions,
 } from '../../../schema/model/allowed-actions.ts';
 import { CLUSTER_STATUSES } from '../../../schema/model/cluster.ts';
+import { consoleKinds } from '../../../schema/model/console.ts';
 import { JOB_STATUSES, type JobKind } from '../../../schema/model/job.ts';
-import { SESSION_STATUSES } from '../../../schema/model/session.ts';
+import { SESSION_STATUSES, type Session } from '../../../schema/model/session.ts';
+import type { Viewer } from '../../../schema/model/viewer.ts';
+import type { VmHandle } from '../../../schema/model/vm-handle.ts';
 import { ADMIN, ALICE, BOB, WATCHER } from '../../kit/ask.ts';
 import {
   aCluster,
@@ -102,6 +105,23 @@ test('a VM is destroyed by the owner of its live session, when it is the only on
   expect(vmHandleActions(vm, undefined, ADMIN)).toEqual([]);
   expect(vmHandleActions(aVm({ sessionId: 'session1' }), aSession(), ADMIN)).toEqual([]);
 });
+
+test('a VM that runs can be looked at by who holds it, and by admins whoever does', () => {
+  const held = aVm({ sessionId: 'session1' });
+  const kinds = (...[vm, session, viewer]: Seen) => consoleKinds(vm, session, viewer, ['SERIAL']);
+  expect(kinds(held, aSession(), ALICE)).toEqual(['SERIAL']);
+  expect(kinds(held, aSession(), BOB)).toEqual([]);
+  expect(kinds(held, aSession(), WATCHER)).toEqual([]);
+  expect(kinds(held, aSession({ status: 'COMPLETED' }), ALICE)).toEqual([]);
+  expect(kinds(aVm(), undefined, ALICE)).toEqual([]);
+  expect(kinds(aVm(), undefined, ADMIN)).toEqual(['SERIAL']);
+  expect(kinds(aVm({ phase: 'PAUSED' }), aSession(), ADMIN)).toEqual([]);
+  expect(kinds(aVm({ endedAt: MADE_AT }), aSession(), ADMIN)).toEqual([]);
+  expect(vmHandleActions(held, aSession(), ALICE, ['SERIAL'])).toEqual(['openConsole']);
+  expect(vmHandleActions(held, aSession(), ALICE, [])).toEqual([]);
+});
+
+type Seen = [vm: VmHandle, session: Session | undefined, viewer: Viewer];
 
 test('a job that has not ended can be cancelled once', () => {
   const able = JOB_STATUSES.filter((status) => jobActions(aJob({ status }), ADMIN).length > 0);

@@ -329,10 +329,24 @@ test('the serial console runs what is typed', async () => {
   let shown = '';
   stream.on('data', (chunk: Buffer) => (shown += chunk.toString()));
   stream.write('echo hel');
-  stream.write('lo\r\r');
+  stream.write('lo\ruptime\rip addr\rnothing\r');
   stream.end();
   await once(stream, 'end');
-  expect(shown).toBe('\r\nwk-a ttyS0\r\n# echo hello\r\nhello\r\n# \r\n# ');
+  const [greeting, , ...lines] = shown.replaceAll('\r', '').split('\n').slice(1);
+  expect(greeting).toBe('wk-a ttyS0: a simulated machine, "help" says what it knows');
+  expect(lines).toEqual([
+    'hello',
+    'root@wk-a:~# uptime',
+    expect.stringMatching(/^ up \d+:\d\d, 1 user/),
+    'root@wk-a:~# ip addr',
+    '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536',
+    '    inet 127.0.0.1/8 scope host lo',
+    '2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500',
+    expect.stringMatching(/^ {4}inet 10\.\d+\.\d+\.\d+\/8 scope global eth0$/),
+    'root@wk-a:~# nothing',
+    'nothing: not found',
+    'root@wk-a:~# ',
+  ]);
   const other = simulator.open(worker(cluster), 'VNC', signal);
   await expect(other).rejects.toMatchObject({ retryable: false });
 });

@@ -1,0 +1,114 @@
+import { beforeEach, expect, test } from 'vitest';
+import { updateVm } from '../../db/vm-handle.ts';
+import type { Session } from '../../schema/model/session.ts';
+import { ConsoleTickets } from '../../server/console-tickets.ts';
+import { CONSOLES_PATH, type ConsoleGrant } from '../../server/consoles.ts';
+import { ADMIN, ALICE, BOB, WATCHER } from '../kit/ask.ts';
+import { type ConsoleBench, openConsoleBench } from '../kit/console-bench.ts';
+import { virtualWorld } from '../kit/virtual-world.ts';
+
+let bench: ConsoleBench;
+let session: Session;
+let vmId: string;
+
+beforeEach(async () => {
+  bench = await openConsoleBench();
+  session = await bench.yard.done(bench.as(ALICE).createSession({ pool: 'cks' }));
+  vmId = bench.vm('cluster1').id;
+});
+
+const ask = (viewer = ALICE, id = vmId, kind: 'SERIAL' | 'VNC' = 'SERIAL') =>
+  bench.yard.done(bench.as(viewer).openConsole({ vmId: id, kind }));
+
+const redeem = (url: string) => bench.consoles.redeem(url.slice(CONSOLES_PATH.length));
+
+test('a ticket is a secret of 256 bits, good once, for one stream of one VM', async () => {
+  const { url, expiresAt } = await ask();
+  expect(url).toMatch(/^\/consoles\/[0-9a-f]{64}$/);
+  expect(expiresAt).toBe(bench.yard.world.now() + 60_000);
+  const mine = { viewer: ALICE, kind: 'SERIAL', vmId, holder: session.id };
+  expect(redeem(url)).toMatchObject(mine);
+  expect(redeem(url)).toBeUndefined();
+  expect(redeem(`${CONSOLES_PATH}${'0'.repeat(64)}`)).toBeUndefined();
+  expect(redeem(CONSOLES_PATH)).toBeUndefined();
+});
+
+test('it expires by the clock of the world, whatever the clock on the wall says', async () => {
+  const tickets = [await ask(), await ask()];
+  bench.yard.world.jumpClock(3_600_000);
+  await bench.yard.world.advance(59_000);
+  expect(redeem(tickets[0]?.url ?? '')).toBeDefined();
+  await bench.yard.world.advance(1_000);
+  expect(redeem(tickets[1]?.url ?? '')).toBeUndefined();
+});
+
+test('a VM of somebody else is like one that does not exist', async () => {
+  const unknown = { name: 'Error', code: 'NOT_FOUND', message: 'VM not found' };
+  for (const viewer of [BOB, WATCHER]) await expect(ask(viewer)).rejects.toMatchObject(unknown);
+  await expect(ask(ALICE, 'nothing')).rejects.toMatchObject(unknown);
+  await expect(ask(ALICE, bench.vm('cluster2').id)).rejects.toMatchObject(unknown);
+  expect(bench.audits()).toEqual([]);
+});
+
+test('an admin may look at any VM that runs; each asking is on record', async () => {
+  expect(redeem((await ask(ADMIN)).url)?.holder).toBe(session.id);
+  expect(redeem((await ask(ADMIN, bench.vm('cluster2').id)).url)?.holder).toBeNull();
+  await ask();
+  expect(bench.audits()).toEqual([
+    'root openConsole SERIAL',
+    'root openConsole SERIAL',
+    'alice openConsole SERIAL',
+  ]);
+});
+
+test('a stream that the VM does not have is refused with those it has', async () => {
+  await expect(ask(ALICE, vmId, 'VNC')).rejects.toMatchObject({
+    code: 'WRONG_STATE',
+    state: 'RUNNING',
+    message: 'wk-cluster1 has no VNC stream; it has SERIAL',
+  });
+});
+
+test('a VM that does not run is refused, and is nobody else’s once its session has ended', async () => {
+  const { url } = await ask();
+  await bench.yard.done(bench.as(ALICE).releaseSession(session.id));
+  await expect(ask()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  const grant = redeem(url);
+  expect(grant && bench.consoles.whyOver(grant)).toBe('The session has ended: it was released.');
+  const why = { cause: 'PROBE' } as const;
+  const stopped = bench.yard.store.transact((tx) => {
+    updateVm(tx, bench.vm('cluster1'), { phase: 'STOPPED' }, why);
+  });
+  await bench.yard.done(stopped);
+  await expect(ask(ADMIN)).rejects.toMatchObject({
+    code: 'WRONG_STATE',
+    message: 'wk-cluster1 does not run; when it does, it has SERIAL',
+  });
+});
+
+test('what an admin opened of a free VM is over when a session gets it', async () => {
+  const grant = redeem((await ask(ADMIN, bench.vm('cluster2').id)).url);
+  expect(grant && bench.consoles.whyOver(grant)).toBeUndefined();
+  await bench.yard.done(bench.as(BOB).createSession({ pool: 'cks' }));
+  expect(grant && bench.consoles.whyOver(grant)).toBe('The VM was handed to a session.');
+});
+
+test('of more tickets than a viewer needs the oldest give way, and others have theirs', () => {
+  const tickets = new ConsoleTickets(virtualWorld({ seed: 1 }));
+  const grant = (name: string): ConsoleGrant => ({
+    viewer: { name, role: 'USER' },
+    kind: 'SERIAL',
+    vmId: 'vm1',
+    role: 'WORKER',
+    clusterId: 'cluster1',
+    provider: 'SIMULATOR',
+    holder: null,
+  });
+  const ben = tickets.issue(grant('ben')).ticket;
+  const anns = Array.from({ length: 20 }, () => tickets.issue(grant('ann')).ticket);
+  expect(tickets.size).toBe(9);
+  expect(anns.map((one) => tickets.redeem(one) !== undefined).lastIndexOf(false)).toBe(11);
+  expect(tickets.redeem(ben)).toBeDefined();
+  for (let n = 0; n < 1_000; n += 1) tickets.issue(grant(`viewer${n}`));
+  expect(() => tickets.issue(grant('zoe'))).toThrow('too many console tickets are unused');
+});
