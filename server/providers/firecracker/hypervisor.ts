@@ -38,7 +38,11 @@ export interface FirecrackerHere {
   readonly found: FirecrackerVersion;
 }
 
-/** Runs VMs by Firecracker. */
+/**
+ * Runs VMs by Firecracker. It has no streams to open: the guest's serial line is the input and the
+ * output of the process. The input is closed, since a line that outlives us would need somebody to
+ * hold it, and the output is the log beside the process's own words. There is no display at all.
+ */
 export class FirecrackerHypervisor implements Hypervisor {
   readonly kind = 'FIRECRACKER';
   readonly worksInFolder = true;

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import type { ClusterRef, Provider } from '../../../../server/providers/provider.ts';
 import { microRef, microSet, qemuOn, stateFolder, tearDown, whyNoVms } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
+import { typistAt } from '../../../kit/typist.ts';
 
 const missing = await whyNoVms();
 if (missing !== null) console.info(`no VMs are adopted here: ${missing}`);
@@ -31,6 +32,13 @@ test.runIf(missing === null)(
       .poll(() => read(provider, awake, '/root/work'), { timeout: 20_000 })
       .toBe('finished\n');
     expect(await read(provider, awake, '/proc/sys/kernel/hostname')).toBe('awake\n');
+
+    // Its serial line, which was open, is opened again as it was left.
+    const line = typistAt(
+      await provider.open({ cluster: awake, role: 'STANDALONE' }, 'SERIAL', signal),
+    );
+    line.type('echo and $typed\r');
+    await line.until(/\nand before/);
 
     // The one in the pool is as good as before.
     const paused = microRef('paused');

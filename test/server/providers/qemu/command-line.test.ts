@@ -122,6 +122,18 @@ test('a disk is told file by file, each over the one below, and only the last is
   expect(argv.join(' ')).toContain('socket,id=agent0');
 });
 
+test('a machine with a display is seen at a socket, which is no part of what it is', () => {
+  const disk = { bytes: 2 ** 20, bus: 'IDE', format: 'raw' } as const;
+  const platform = { machine: 'pc-i440fx-7.2', video: 'std', agent: false } as const;
+  const shown = { ...hardware, fittings: { disk, platform } };
+  const argv = qemuArguments({ ...restored, hardware: shown });
+  expect(argv[argv.indexOf('-vnc') + 1]).toBe('unix:/s/vms/a,,b/screen.sock,share=ignore');
+  expect(devices(shown)).not.toContain('-vnc');
+  for (const without of [hardware, { ...hardware, fittings: { disk, platform: null } }]) {
+    expect(qemuArguments({ ...restored, hardware: without })).not.toContain('-vnc');
+  }
+});
+
 test('the accelerator, the CPU and the sizes are told', () => {
   const argv = devices({ ...hardware, accel: 'kvm', cpu: 'host', cpuCores: 2, memoryMiB: 256 });
   expect(argv[argv.indexOf('-accel') + 1]).toBe('kvm');

@@ -1,6 +1,7 @@
 /** A control plane of its own process: makes VMs as it is told, says so, and waits to be killed. */
 import { microRef, microSet, qemuOn } from '../../../kit/qemu.ts';
 import { stepOf } from '../../../kit/simulator.ts';
+import { typistAt } from '../../../kit/typist.ts';
 
 const [folder = ''] = process.argv.slice(2);
 const provider = await qemuOn(folder);
@@ -12,6 +13,11 @@ for (const name of ['awake', 'paused']) {
 const cluster = microRef('awake');
 await provider.wake(cluster, { id: 'session-1', owner: 'ada' }, stepOf(2));
 const { signal } = stepOf(2);
+const line = typistAt(await provider.open({ cluster, role: 'STANDALONE' }, 'SERIAL', signal));
+line.type('\r');
+await line.until(/# /);
+line.type('typed=before\r');
+await line.until(/# /);
 const argv = ['sh', '-c', 'echo begun; sleep 1; echo finished > /root/work'];
 provider.run({ cluster, role: 'STANDALONE' }, argv, { signal }).catch(() => null);
 await provider.run({ cluster, role: 'STANDALONE' }, ['true'], { signal });
