@@ -10,7 +10,7 @@ export interface Patience {
 /** After a line that broke. */
 export const EAGER: Patience = { first: FIRST_MS, longest: LONGEST_MS };
 /** After a server that said it goes, to all its clients at once: they spread over this time. */
-export const SPREAD: Patience = { first: 5_000, longest: 5_000 };
+export const SPREAD: Patience = { first: 4_000, longest: 4_000 };
 /** After an answer that another try will hardly change. */
 export const CALM: Patience = { first: 1_000, longest: 30_000 };
 

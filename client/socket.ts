@@ -18,6 +18,8 @@ const OPEN_WITHIN_MS = 8_000;
 const LOOK_EVERY_MS = 2_000;
 /** A clock that jumped so far ahead has slept, and the line with it. */
 const SLEPT_MS = 10_000;
+/** Browsers let the timers of a tab that nobody looks at run once a minute. */
+const SLEPT_UNSEEN_MS = 90_000;
 
 /** Closes that tell of the token: none was shown, or it is not, or no longer, good. */
 const TOKEN_CLOSES: readonly unknown[] = [4401, 4403];
@@ -85,10 +87,12 @@ export class Line {
   #begun(): void {
     this.#within(OPEN_WITHIN_MS);
     clearInterval(this.#sleepWatch);
-    let lookedAt = Date.now();
+    let last = { at: Date.now(), isUnseen: isUnseen() };
     this.#sleepWatch = setInterval(() => {
-      if (Date.now() - lookedAt > SLEPT_MS) this.drop();
-      lookedAt = Date.now();
+      const now = { at: Date.now(), isUnseen: isUnseen() };
+      const slept = last.isUnseen || now.isUnseen ? SLEPT_UNSEEN_MS : SLEPT_MS;
+      if (now.at - last.at > slept) this.drop();
+      last = now;
     }, LOOK_EVERY_MS);
   }
 
@@ -111,6 +115,11 @@ export class Line {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.drop(), ms);
   }
+}
+
+/** Whether this runs in a tab that nobody looks at. */
+function isUnseen(): boolean {
+  return typeof document !== 'undefined' && document.visibilityState === 'hidden';
 }
 
 /** The code of what ended a subscription: GraphQL errors, or the close of its socket. */

@@ -1,5 +1,5 @@
 import { gql } from '@urql/core';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { standingOf } from '../../client/live-feed.ts';
 import {
   createSnapyardClient,
@@ -103,11 +103,11 @@ test('who lost the server together comes back apart', async () => {
   random.mockReturnValue(0.5);
 });
 
-test('clients of a server that restarts spread over five seconds', async () => {
+test('clients of a server that restarts spread over four seconds', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0.99);
   await connect();
   server.feed.socket.drop(1_012);
-  await pass(4_900);
+  await pass(3_900);
   expect(server.sockets).toHaveLength(1);
   await pass(100);
   expect(server.sockets).toHaveLength(2);
@@ -162,6 +162,22 @@ test('so is one on which nothing is told for 30 s, though it answers pings', asy
 test('a computer that has slept makes a new line at once', async () => {
   await connect();
   vi.setSystemTime(Date.now() + 60 * MINUTE);
+  await pass(2_500);
+  expect(server.asked).toHaveLength(2);
+});
+
+test('a tab that nobody looks at keeps its line, though its timers run once a minute', async () => {
+  onTestFinished(() => void vi.stubGlobal('document', undefined));
+  vi.stubGlobal('document', { visibilityState: 'hidden' });
+  await connect();
+  vi.setSystemTime(Date.now() + MINUTE);
+  await pass(2_500);
+  expect(server.asked).toHaveLength(1);
+  vi.stubGlobal('document', { visibilityState: 'visible' });
+  vi.setSystemTime(Date.now() + MINUTE);
+  await pass(2_500);
+  expect(server.asked).toHaveLength(1);
+  vi.setSystemTime(Date.now() + MINUTE);
   await pass(2_500);
   expect(server.asked).toHaveLength(2);
 });
