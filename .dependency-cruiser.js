@@ -78,6 +78,7 @@ export default {
       '^schema/model/',
       '^server/reconcilers/reconciler\\.ts$',
       '^server/(outside|step|golden-set|making|turnover|image-look|image-making)\\.ts$',
+      '^server/session-(key|secrets)\\.ts$',
       '^server/jobs/',
       PORTS,
     ]),

@@ -87,6 +87,7 @@ export const SESSION_FIELDS = graphql(`
     strategy
     servedFrom
     fallbackReason
+    accessReady
     createdAt
     clusterLockTime
     runningAt

@@ -52,6 +52,7 @@ const insert = rowInserter<Session>(sessions, [
   'createdAt',
   'runningAt',
   'expiresAt',
+  'accessNextAt',
 ]);
 
 /** A session as it is made. */
@@ -72,6 +73,7 @@ export type NewSession = Pick<
   | 'ttlMinutes'
   | 'runningAt'
   | 'expiresAt'
+  | 'accessNextAt'
 >;
 
 /** What the table says of a new session by itself. */
@@ -80,6 +82,8 @@ const AS_MADE = {
   failedWakes: 0,
   endedAt: null,
   endReason: null,
+  accessReadyAt: null,
+  accessAttempts: 0,
   version: 1,
 } as const;
 

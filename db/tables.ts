@@ -210,6 +210,9 @@ export const sessions = sqliteTable(
     expiresAt: time('expires_at'),
     endedAt: time('ended_at'),
     endReason: text('end_reason', { enum: END_REASONS }),
+    accessReadyAt: time('access_ready_at'),
+    accessNextAt: time('access_next_at'),
+    accessAttempts: integer('access_attempts').notNull().default(0),
     version: version(),
   },
   (t) => [
@@ -226,6 +229,9 @@ export const sessions = sqliteTable(
     index('sessions_expiring')
       .on(t.expiresAt)
       .where(sql`status IN ('PROVISIONING', 'RUNNING')`),
+    index('sessions_without_access')
+      .on(t.accessNextAt)
+      .where(sql`status = 'RUNNING' AND access_next_at IS NOT NULL`),
     index('sessions_live_by_owner')
       .on(t.poolId, t.owner)
       .where(sql`status IN ('PENDING', 'PROVISIONING', 'RUNNING')`),
@@ -503,7 +509,7 @@ export const audits = sqliteTable('audits', {
   subjectId: text('subject_id').notNull(),
 });
 
-/** Kubeconfigs and keys, encrypted; read by one audited field. */
+/** Kubeconfigs and keys, each sealed by a key that is not in here; read by one audited field. */
 export const secrets = sqliteTable(
   'secrets',
   {

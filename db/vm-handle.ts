@@ -8,6 +8,7 @@ import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
 import { changesRow, givenText, idCondition, rowWriter } from './row.ts';
+import { renewAccess } from './session-access.ts';
 import { vmHandles } from './tables.ts';
 import type { Tx } from './tx.ts';
 
@@ -83,6 +84,8 @@ export function updateVm(tx: Tx, before: VmHandle, patch: VmPatch, why: Why): Vm
   const row = { ...before, ...patch, version: before.version + 1 };
   write(tx.db, before, row);
   log(tx, before, row, why);
+  const hasMoved = row.ipAddress !== null && row.ipAddress !== before.ipAddress;
+  if (hasMoved && row.sessionId !== null) renewAccess(tx, row.sessionId, why);
   return row;
 }
 

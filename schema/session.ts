@@ -2,6 +2,7 @@ import { builder, forUser, forViewer } from './builder.ts';
 import { databaseId, globalId, wantedId, withSnapshot } from './global-id.ts';
 import { createSessionInput, extendSessionInput, parseInput } from './inputs.ts';
 import { sessionActions } from './model/allowed-actions.ts';
+import { hasAccess } from './model/session.ts';
 import { seesOwner, type Viewer } from './model/viewer.ts';
 import { ALLOWED_ACTIONS, referred, VERSION } from './noun.ts';
 import { ClusterNode, ClusterPoolNode, SessionNode, VmHandleNode } from './nouns.ts';
@@ -106,6 +107,12 @@ builder.objectFields(SessionNode, (t) => ({
     type: [PhaseObject],
     description: 'Its timed steps so far, in order.',
     resolve: ({ id }, _args, { reads }) => reads.timeline(id),
+  }),
+  accessReady: t.boolean({
+    description:
+      'Whether `access` has something to tell now: told live, so that nobody reads it to find ' +
+      'out. False for good where VMs have no network; their console is the way in.',
+    resolve: hasAccess,
   }),
   access: t.field({
     type: SessionAccessObject,

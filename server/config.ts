@@ -24,6 +24,8 @@ export interface Config {
   readonly origins: readonly string[];
   /** File of token hashes; undefined for the loopback-only mode without tokens. */
   readonly tokens: string | undefined;
+  /** File of the key by which secrets are sealed; undefined for one beside the database. */
+  readonly secretsKey: string | undefined;
   /** YAML file of the pools made at the first start; undefined for the default ones. */
   readonly pools: string | undefined;
   readonly logLevel: LogLevel;
@@ -159,6 +161,7 @@ const environment = z.object({
   SNAPYARD_STATE: z.string().default('./data/vms'),
   SNAPYARD_ORIGINS: origins.default([]),
   SNAPYARD_TOKENS: z.string().optional(),
+  SNAPYARD_SECRETS_KEY: z.string().optional(),
   SNAPYARD_POOLS: z.string().optional(),
   SNAPYARD_LOG: z.enum(LOG_LEVELS).default('info'),
   SNAPYARD_SAVED_SNAPSHOTS: wholeNumber(0, 1_000).default(5),
@@ -207,6 +210,7 @@ export function readConfig(env: Environment = process.env): Config {
     state: read.SNAPYARD_STATE,
     origins: read.SNAPYARD_ORIGINS,
     tokens: read.SNAPYARD_TOKENS,
+    secretsKey: read.SNAPYARD_SECRETS_KEY,
     pools: read.SNAPYARD_POOLS,
     logLevel: read.SNAPYARD_LOG,
     saved: { sets: read.SNAPYARD_SAVED_SNAPSHOTS, bytes: read.SNAPYARD_SAVED_BYTES },

@@ -1,5 +1,6 @@
 import { PROVIDER_KINDS } from '../schema/model/provider-kind.ts';
 import { Loop, type LoopSettings } from './loop.ts';
+import { access } from './reconcilers/access.ts';
 import { capture } from './reconcilers/capture.ts';
 import { expire } from './reconcilers/expire.ts';
 import { images } from './reconcilers/images.ts';
@@ -45,6 +46,7 @@ export function createLoops(deps: Deps): Loops {
     loop(replenish(deps)),
     loop(expire(deps), { tickMs: SWEEP_MS }),
     loop(jobs(deps)),
+    loop(access(deps)),
     loop(capture(deps)),
     loop(images(deps)),
     loop(remove(deps)),

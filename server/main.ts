@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { DatabaseUnusable } from '../db/connection.ts';
 import { openStore, type Store } from '../db/store.ts';
+import type { Vault } from '../db/vault.ts';
 import { schema } from '../schema/index.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import { loopbackAuth, tokenAuth, UnsafeHost, type Auth } from './auth.ts';
@@ -20,6 +21,7 @@ import { ensurePools } from './pools-file.ts';
 import type { FindTraits } from './pools.ts';
 import type { ImageStore } from './providers/image-store.ts';
 import { type Provider, ProviderError } from './providers/provider.ts';
+import { forgetUnopened, openVault } from './secrets-key.ts';
 import { watchTokens } from './token-file.ts';
 import { logTransitions } from './transition-log.ts';
 import { realWorld, type World } from './world.ts';
@@ -36,6 +38,8 @@ interface Ground {
   readonly world: World;
   readonly log: Logger;
   readonly store: Store;
+  /** What seals secrets and opens them. */
+  readonly vault: Vault;
   readonly providers: ReadonlyMap<ProviderKind, Provider>;
   /** Where images of VMs are kept; undefined where this host cannot have any. */
   readonly images: ImageStore | undefined;
@@ -83,7 +87,8 @@ async function serve(config: Config, log: Logger): Promise<void> {
   const below = { config, world, log, installation: store.installation.id, say };
   const providers = await openProviders(below);
   const images = await openImages(below);
-  const ground = { config, world, log, store, providers, images };
+  const vault = await openSecrets(config, world, log, store);
+  const ground = { config, world, log, store, vault, providers, images };
   const findTraits: FindTraits = (kind) => providers.get(kind)?.capabilities;
   if (store.installation.wasPutBack) {
     log.warn('the database was put back since the last server: earlier cursors are not resumed');
@@ -96,6 +101,7 @@ async function serve(config: Config, log: Logger): Promise<void> {
     store,
     world,
     provider: (kind) => providers.get(kind),
+    vault,
     images,
     imageDeadlines: config.images,
     fault: (error, about) => log.error({ err: error }, about),
@@ -119,17 +125,35 @@ async function serve(config: Config, log: Logger): Promise<void> {
   });
 }
 
+/** Opens the vault; secrets of another key are forgotten, and obtained anew where they can be. */
+async function openSecrets(
+  config: Config,
+  world: World,
+  log: Logger,
+  store: Store,
+): Promise<Vault> {
+  const { db, secretsKey } = config;
+  const place = { named: secretsKey, own: `${db}.key` };
+  const vault = openVault(place, world, (line) => log.warn(line));
+  const forgotten = await forgetUnopened(store, vault);
+  if (forgotten > 0) {
+    const key = secretsKey ?? place.own;
+    log.warn(`${key} is not the key of ${forgotten} secrets: sessions that run get new access`);
+  }
+  return vault;
+}
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 function createHttp(ground: Ground, hub: Hub, findTraits: FindTraits, metrics: Metrics): Http {
-  const { config, world, log, store, images, providers } = ground;
+  const { config, world, log, store, vault, images, providers } = ground;
   const fault = (error: unknown, about: string) => log.error({ err: error }, about);
   const imageTags = images && askTags(images, world, fault);
   const { saved: savedLimits, microDefaults } = config;
   const consoles = createConsoles({ store, world, provider: (kind) => providers.get(kind) });
-  const desks = { images, imageTags, consoles };
+  const desks = { vault, images, imageTags, consoles };
   const verbsFor = metrics.timing(
     createControlPlane({ store, findTraits, savedLimits, microDefaults, ...desks }),
   );

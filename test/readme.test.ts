@@ -8,6 +8,7 @@ import manifest from '../package.json' with { type: 'json' };
 // What people read is true: its GraphQL fits the schema, and what it names is there.
 
 const GUIDES = [
+  'docs/access.md',
   'docs/images.md',
   'docs/pools-file.md',
   'docs/firecracker.md',

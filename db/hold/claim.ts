@@ -94,6 +94,7 @@ function draftOf(tx: Tx, pool: ClusterPool, request: ClaimRequest): NewSession {
     ttlMinutes,
     runningAt: null,
     expiresAt: null,
+    accessNextAt: null,
   };
 }
 
@@ -114,6 +115,7 @@ function claimWarm(
       fallbackReason: cluster.fallbackReason,
       servedFrom: request.wakes ? null : 'POOL',
       runningAt: request.wakes ? null : tx.now,
+      accessNextAt: request.wakes ? null : tx.now,
       expiresAt: tx.now + draft.ttlMinutes * 60_000,
     },
     why,

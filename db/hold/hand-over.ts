@@ -91,7 +91,8 @@ function run(tx: Tx, session: Session, cluster: Cluster, more: SessionPatch, why
   const strategy = more.strategy === undefined ? session.strategy : more.strategy;
   const servedFrom = strategy ?? 'POOL';
   // What was last told of its making is no word about a session that runs.
-  const patch: SessionPatch = { ...more, servedFrom, runningAt: tx.now, statusMessage: null };
+  const times = { runningAt: tx.now, accessNextAt: tx.now };
+  const patch: SessionPatch = { ...more, ...times, servedFrom, statusMessage: null };
   const from = ['PENDING', 'PROVISIONING'] as const;
   const running = moveSession(tx, session.id, { from, to: 'RUNNING', patch }, why);
   if (running !== undefined) recordServed(tx, running, cluster.id, servedFrom);

@@ -11,7 +11,9 @@ import { findClaimable, findCluster, moveCluster, updateCluster } from '../clust
 import { countMembers } from '../cluster-count.ts';
 import { getPool } from '../cluster-pool.ts';
 import { closePhase } from '../phase.ts';
+import { deleteSecrets } from '../secret.ts';
 import { findSession, moveSession, updateSession } from '../session.ts';
+import { NO_ACCESS } from '../session-access.ts';
 import type { Tx } from '../tx.ts';
 import { findVmsOfCluster, updateVm } from '../vm-handle.ts';
 import { makeFor } from './claim.ts';
@@ -39,9 +41,12 @@ export function release(tx: Tx, sessionId: string, ending: Ending, why: Why): Se
     clusterLockTime: null,
     ticket: null,
     endedAt: tx.now,
+    ...NO_ACCESS,
   };
   const ended = moveSession(tx, sessionId, { from: LIVE_SESSION_STATUSES, to, patch }, why);
-  if (ended !== undefined) free(tx, session, why);
+  if (ended === undefined) return undefined;
+  deleteSecrets(tx, sessionId);
+  free(tx, session, why);
   return ended;
 }
 

@@ -255,6 +255,9 @@ CREATE TABLE `sessions` (
 	`expires_at` integer,
 	`ended_at` integer,
 	`end_reason` text,
+	`access_ready_at` integer,
+	`access_next_at` integer,
+	`access_attempts` integer DEFAULT 0 NOT NULL,
 	`version` integer DEFAULT 1 NOT NULL,
 	FOREIGN KEY (`pool_id`) REFERENCES `pools`(`id`) ON UPDATE no action ON DELETE no action,
 	FOREIGN KEY (`cluster_id`) REFERENCES `clusters`(`id`) ON UPDATE no action ON DELETE no action
@@ -264,6 +267,7 @@ CREATE UNIQUE INDEX `sessions_one_live_per_cluster` ON `sessions` (`cluster_id`)
 CREATE INDEX `sessions_queue` ON `sessions` (`pool_id`,`ticket`) WHERE status = 'PENDING';--> statement-breakpoint
 CREATE INDEX `sessions_provisioning` ON `sessions` (`pool_id`) WHERE status = 'PROVISIONING';--> statement-breakpoint
 CREATE INDEX `sessions_expiring` ON `sessions` (`expires_at`) WHERE status IN ('PROVISIONING', 'RUNNING');--> statement-breakpoint
+CREATE INDEX `sessions_without_access` ON `sessions` (`access_next_at`) WHERE status = 'RUNNING' AND access_next_at IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `sessions_live_by_owner` ON `sessions` (`pool_id`,`owner`) WHERE status IN ('PENDING', 'PROVISIONING', 'RUNNING');--> statement-breakpoint
 CREATE INDEX `sessions_by_owner` ON `sessions` (`owner`,`created_at`);--> statement-breakpoint
 CREATE INDEX `sessions_by_time` ON `sessions` (`created_at`,`id`);--> statement-breakpoint

@@ -76,7 +76,18 @@ export interface Session {
   readonly expiresAt: number | null;
   readonly endedAt: number | null;
   readonly endReason: EndReason | null;
+  /** Since when the ways into its VMs can be read; null while they cannot. */
+  readonly accessReadyAt: number | null;
+  /** When they are obtained next, or anew; null when there is no reason to. */
+  readonly accessNextAt: number | null;
+  /** Attempts at that which have failed since the last that did not. */
+  readonly accessAttempts: number;
   readonly version: number;
+}
+
+/** Whether the ways into its VMs can be read now. */
+export function hasAccess(session: Pick<Session, 'status' | 'accessReadyAt'>): boolean {
+  return session.status === 'RUNNING' && session.accessReadyAt !== null;
 }
 
 /** Whether the session has, or waits for, a cluster. */

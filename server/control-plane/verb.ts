@@ -1,20 +1,15 @@
 import { findPoolByName, updatePool } from '../../db/cluster-pool.ts';
 import type { Store } from '../../db/store.ts';
 import type { Tx } from '../../db/tx.ts';
-import type { ImageTags, SessionAccess } from '../../schema/context.ts';
+import type { Vault } from '../../db/vault.ts';
+import type { ImageTags } from '../../schema/context.ts';
 import type { Cause, Why } from '../../schema/model/change.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import { NotFound } from '../../schema/model/refusal.ts';
-import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { FindTraits, MicroDefaults } from '../pools.ts';
 import type { Consoles } from '../consoles.ts';
 import type { ImageStore } from '../providers/image-store.ts';
-
-/** Where the ways into a session's VMs come from; providers add what they have. */
-export interface AccessSource {
-  find(session: Session): Promise<Partial<SessionAccess>>;
-}
 
 /** How much one owner may keep of sessions, in all pools together. */
 export interface SavedLimits {
@@ -29,7 +24,8 @@ export interface ControlPlaneParts {
   readonly store: Pick<Store, 'transact' | 'read'>;
   /** The providers of this server and what they can do. */
   readonly findTraits: FindTraits;
-  readonly access?: AccessSource | undefined;
+  /** What seals and opens the ways into VMs; nobody is told any when left out. */
+  readonly vault?: Vault | undefined;
   /** Where streams of VMs are had; there are none when left out. */
   readonly consoles?: Pick<Consoles, 'kindsOf' | 'issue'> | undefined;
   /** Where images of VMs are kept; undefined where this host cannot have any. */

@@ -30,6 +30,12 @@ export interface Provider {
   ensureCluster(cluster: ClusterRef, source: ClusterSource, step: Step): Promise<Sighting>;
   /** What is left to do at hand-over: resume, clock, identity. Only where `capabilities.wakes`. */
   wake(cluster: ClusterRef, session: SessionRef, step: Step): Promise<Sighting>;
+  /**
+   * Lets whoever has the private half of the key into the guests, and tells how to get there. One
+   * key at a time: the one of an earlier session, or of an earlier attempt, is let in no more. No
+   * set has it, and a reset takes it away. Only where `capabilities.access`.
+   */
+  access(cluster: ClusterRef, publicKey: string, step: Step): Promise<ClusterAccess>;
   /** Puts the VMs back to the set, and says by which rung of its ladder. */
   ensureReset(cluster: ClusterRef, set: SetRef, step: Step): Promise<ResetResult>;
   /**
@@ -69,6 +75,8 @@ export interface Capabilities {
    */
   readonly savesSessions: boolean;
   readonly streams: readonly StreamKind[];
+  /** Whether a session can be given ways into its guests; see `access`. */
+  readonly access: boolean;
   /** Steps of a kind that may run at once. */
   readonly parallel: Readonly<Record<StepKind, number>>;
   /** How long a step of a kind may take before it is given up, in milliseconds. */
@@ -110,6 +118,24 @@ export interface VmRef {
 export interface SessionRef {
   readonly id: string;
   readonly owner: string;
+}
+
+/** The ways into the guests of a cluster. Never to be logged, nor part of any error. */
+export interface ClusterAccess {
+  /** Who the key is for; null where guests take none. */
+  readonly sshUser: string | null;
+  /** A kubeconfig file of an admin; null where there is no Kubernetes. */
+  readonly kubeconfig: string | null;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Something that listens in a guest. */
+export interface Endpoint {
+  readonly role: VmRole;
+  /** What it is, such as `ssh`. */
+  readonly name: string;
+  /** Where it is now; a VM that is started again may have another address. */
+  readonly url: string;
 }
 
 /** One snapshot set. */

@@ -1,4 +1,5 @@
 import type { Store } from '../../db/store.ts';
+import type { Vault } from '../../db/vault.ts';
 import type { ProviderKind } from '../../schema/model/provider-kind.ts';
 import type { ImageStore } from '../providers/image-store.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -58,6 +59,8 @@ export interface Deps {
   readonly world: World;
   /** The provider of a kind; undefined where this host has none. */
   readonly provider: (kind: ProviderKind) => Provider | undefined;
+  /** What seals the ways into VMs; without it none are obtained. */
+  readonly vault?: Vault | undefined;
   /** Where images of VMs are kept; undefined where this host cannot have any. */
   readonly images?: ImageStore | undefined;
   /** How long an image may take. */

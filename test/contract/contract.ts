@@ -10,6 +10,7 @@ import {
   type Step,
 } from '../../server/providers/provider.ts';
 import { clusterRef, idle, setRef, stepOf, type TestStep } from '../kit/simulator.ts';
+import { accessCases } from './access.ts';
 import { type Case, streamCases } from './streams.ts';
 import { clusterObject, sorted, UNDER_TEST, type Bench } from './under-test.ts';
 
@@ -339,6 +340,7 @@ describe.each(POSSIBLE)('$name', PATIENCE, (subject) => {
         expect((await run(ref, ['cat', FILE])).stdout).toBe('golden');
       },
     ],
+    ...accessCases(subject, { bench: () => bench, newRef, step, have, goldenSet, run }),
     ...streamCases(subject, { bench: () => bench, newRef, step, have, handOver, goldenSet, run }),
     [
       'saved in use goes on, and another has the same but no mark',

@@ -278,6 +278,9 @@ CREATE TABLE `sessions` (
 	`expires_at` integer,
 	`ended_at` integer,
 	`end_reason` text,
+	`access_ready_at` integer,
+	`access_next_at` integer,
+	`access_attempts` integer DEFAULT 0 NOT NULL,
 	`version` integer DEFAULT 1 NOT NULL,
 	FOREIGN KEY (`pool_id`) REFERENCES `pools`(`id`) ON UPDATE no action ON DELETE no action,
 	FOREIGN KEY (`cluster_id`) REFERENCES `clusters`(`id`) ON UPDATE no action ON DELETE no action
@@ -298,6 +301,8 @@ CREATE UNIQUE INDEX `sessions_one_live_per_cluster` ON `sessions` (`cluster_id`)
 CREATE INDEX `sessions_provisioning` ON `sessions` (`pool_id`) WHERE status = 'PROVISIONING';
 
 CREATE INDEX `sessions_queue` ON `sessions` (`pool_id`,`ticket`) WHERE status = 'PENDING';
+
+CREATE INDEX `sessions_without_access` ON `sessions` (`access_next_at`) WHERE status = 'RUNNING' AND access_next_at IS NOT NULL;
 
 CREATE TABLE `snapshots` (
 	`id` text PRIMARY KEY NOT NULL,

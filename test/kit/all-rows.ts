@@ -1,5 +1,13 @@
 import { prepared, type Db } from '../../db/connection.ts';
-import { clusterCounts, clusters, jobs, pools, sessions, snapshots } from '../../db/tables.ts';
+import {
+  clusterCounts,
+  clusters,
+  jobs,
+  pools,
+  secrets,
+  sessions,
+  snapshots,
+} from '../../db/tables.ts';
 import type { Cluster } from '../../schema/model/cluster.ts';
 import type { ClusterPool } from '../../schema/model/cluster-pool.ts';
 import type { Job } from '../../schema/model/job.ts';
@@ -13,8 +21,12 @@ export interface AllRows {
   readonly pools: readonly ClusterPool[];
   readonly snapshots: readonly Snapshot[];
   readonly jobs: readonly Job[];
+  /** Whose secrets there are, and which. */
+  readonly secrets: readonly { readonly subjectId: string; readonly name: string }[];
   readonly counts: readonly (typeof clusterCounts.$inferSelect)[];
 }
+
+const PLACE = { subjectId: secrets.subjectId, name: secrets.name };
 
 // Checks that follow every step of a long history ask for nothing else: prepared, they cost half.
 const statements = prepared((db) => ({
@@ -23,6 +35,7 @@ const statements = prepared((db) => ({
   pools: db.select().from(pools).prepare(),
   snapshots: db.select().from(snapshots).prepare(),
   jobs: db.select().from(jobs).prepare(),
+  secrets: db.select(PLACE).from(secrets).prepare(),
   counts: db.select().from(clusterCounts).prepare(),
 }));
 
@@ -35,6 +48,7 @@ export function readAllRows(db: Db): AllRows {
     pools: of.pools.all(),
     snapshots: of.snapshots.all(),
     jobs: of.jobs.all(),
+    secrets: of.secrets.all(),
     counts: of.counts.all(),
   };
 }

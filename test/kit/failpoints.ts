@@ -36,6 +36,7 @@ export class Failpoints {
       list: (...args) => this.#call('list', () => p.list(...args)),
       ensureCluster: (...args) => this.#call('ensureCluster', () => p.ensureCluster(...args)),
       wake: (...args) => this.#call('wake', () => p.wake(...args)),
+      access: (...args) => this.#call('access', () => p.access(...args)),
       ensureReset: (...args) => this.#call('ensureReset', () => p.ensureReset(...args)),
       ensureSet: (...args) => this.#call('ensureSet', () => p.ensureSet(...args)),
       mark: (...args) => this.#call('mark', () => p.mark(...args)),

@@ -4,6 +4,7 @@ import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findMembers } from '../../db/cluster.ts';
 import { readStamp, writeStamp } from '../../db/stamp.ts';
 import { openStore, type Store } from '../../db/store.ts';
+import { createVault } from '../../db/vault.ts';
 import type { ControlPlane } from '../../schema/context.ts';
 import type { CreateClusterPoolInput } from '../../schema/inputs.ts';
 import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
@@ -15,6 +16,7 @@ import type { RequestHook } from '../kubernetes/api/api.ts';
 import type { KubernetesSimulator } from '../kubernetes/simulator.ts';
 import { Failpoints } from './failpoints.ts';
 import { processIn, type ProcessWorld } from './process-world.ts';
+import { TEST_KEY } from './vault.ts';
 import {
   providerBefore,
   VirtualKubernetes,
@@ -215,8 +217,9 @@ function startServer(life: number, world: ProcessWorld, start: Start): Server {
   };
   const find = (kind: string) => (kind === 'KUBEVIRT' ? provider : undefined);
   const traits = (kind: string) => find(kind)?.capabilities;
-  const loops = createLoops({ store, world, provider: find, fault });
-  const verbs = createControlPlane({ store, findTraits: traits });
+  const vault = createVault(TEST_KEY, world);
+  const loops = createLoops({ store, world, provider: find, vault, fault });
+  const verbs = createControlPlane({ store, findTraits: traits, vault });
   return { life, world, store, provider, traits, loops, verbs, faults };
 }
 

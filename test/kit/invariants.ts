@@ -57,6 +57,7 @@ export class Invariants {
         ...brokenCounts(rows),
         ...brokenQueues(rows),
         ...this.#brokenSets(rows),
+        ...brokenSecrets(rows),
         ...brokenSaved(rows),
         ...brokenMaking(rows),
         ...this.#brokenVersions(rows),
@@ -266,6 +267,24 @@ function brokenSaved({ snapshots, clusters, sessions }: AllRows): string[] {
   return [
     ...current.map(({ name }) => `saved snapshot ${name} is current`),
     ...strange.map(({ name }) => `cluster ${name} was made from what somebody saved`),
+  ];
+}
+
+/** Secrets are of sessions that run, and what is said to be readable is there. */
+function brokenSecrets({ sessions, secrets }: AllRows): string[] {
+  const running = sessions.filter(({ status }) => status === 'RUNNING');
+  const ids = new Set(running.map(({ id }) => id));
+  const kept = new Set(secrets.map(({ subjectId, name }) => `${subjectId} ${name}`));
+  return [
+    ...secrets
+      .filter(({ subjectId }) => !ids.has(subjectId))
+      .map(({ subjectId, name }) => `secret ${name} of ${subjectId}, which does not run`),
+    ...running
+      .filter(({ id, accessReadyAt }) => accessReadyAt !== null && !kept.has(`${id} access`))
+      .map(({ id }) => `the access of session ${id} is told and not there`),
+    ...sessions
+      .filter(({ status, accessReadyAt }) => status !== 'RUNNING' && accessReadyAt !== null)
+      .map(({ id, status }) => `${status} session ${id} has access`),
   ];
 }
 

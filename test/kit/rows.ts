@@ -118,6 +118,9 @@ export function aSession(row: Partial<Session> = {}): Session {
     expiresAt: MADE_AT + 3_600_000,
     endedAt: null,
     endReason: null,
+    accessReadyAt: null,
+    accessNextAt: null,
+    accessAttempts: 0,
     version: 1,
     ...row,
   };

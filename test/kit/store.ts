@@ -6,6 +6,7 @@ import { getPool } from '../../db/cluster-pool.ts';
 import { addCluster } from '../../db/hold/claim.ts';
 import { openStore, type Store } from '../../db/store.ts';
 import type { Tx } from '../../db/tx.ts';
+import { createVault } from '../../db/vault.ts';
 import type { ControlPlane } from '../../schema/context.ts';
 import type { CreateClusterPoolInput } from '../../schema/inputs.ts';
 import type { Why } from '../../schema/model/change.ts';
@@ -14,12 +15,13 @@ import type { ProviderKind } from '../../schema/model/provider-kind.ts';
 import type { Role, Viewer } from '../../schema/model/viewer.ts';
 import { createContexts, type Contexts } from '../../server/context.ts';
 import { createControlPlane } from '../../server/control-plane.ts';
-import type { AccessSource, SavedLimits } from '../../server/control-plane/verb.ts';
+import type { SavedLimits } from '../../server/control-plane/verb.ts';
 import { createFeed } from '../../server/feed.ts';
 import { Hub } from '../../server/hub.ts';
 import { askTags } from '../../server/image-tags.ts';
 import { addPool, type FindTraits } from '../../server/pools.ts';
 import { simulatedImages, type SimulatedImages } from './image-store.ts';
+import { TEST_KEY } from './vault.ts';
 import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 
 /** A database in a folder of its own, with verbs, feed and contexts, in virtual time. */
@@ -75,7 +77,6 @@ export function openTestStore(
     seed?: number;
     path?: string;
     world?: VirtualWorld;
-    access?: AccessSource;
     savedLimits?: SavedLimits;
     keepsImages?: boolean;
   } = {},
@@ -85,13 +86,14 @@ export function openTestStore(
   const world = options.world ?? virtualWorld({ seed: options.seed ?? 1 });
   const store = openStore(path, world);
   const hub = new Hub(store, world);
-  const { access, savedLimits } = options;
+  const { savedLimits } = options;
+  const vault = createVault(TEST_KEY, world);
   const images = simulatedImages(world);
   const tags = askTags(images, world, unexpected);
   const kept = options.keepsImages === true ? { images, imageTags: tags } : {};
   const lost = new Set<ProviderKind>();
   const findTraits: FindTraits = (kind) => (lost.has(kind) ? undefined : TRAITS(kind));
-  const verbsFor = createControlPlane({ store, findTraits, access, savedLimits, ...kept });
+  const verbsFor = createControlPlane({ store, findTraits, vault, savedLimits, ...kept });
   const feedFor = createFeed({ store, world, hub });
   const done = <T>(promise: Promise<T>) => world.finish(promise, FOR_LONG);
   return {

@@ -5,6 +5,7 @@ import { findPoolByName } from '../../db/cluster-pool.ts';
 import { findMembers } from '../../db/cluster.ts';
 import { readStamp, writeStamp } from '../../db/stamp.ts';
 import { openStore, type Store } from '../../db/store.ts';
+import { createVault } from '../../db/vault.ts';
 import type { CreateClusterPoolInput } from '../../schema/inputs.ts';
 import { CLUSTER_STATUSES, type Cluster } from '../../schema/model/cluster.ts';
 import type { ControlPlane } from '../../schema/context.ts';
@@ -24,6 +25,7 @@ import {
   type SimulatorWorld,
 } from '../../server/providers/simulator/outside.ts';
 import { createSimulator, type Simulator } from '../../server/providers/simulator/simulator.ts';
+import { TEST_KEY } from './vault.ts';
 import { untilRows } from './until-rows.ts';
 import { virtualWorld, type VirtualWorld } from './virtual-world.ts';
 
@@ -134,9 +136,11 @@ function openOn(remains: Remains, options: YardOptions): Yard {
   const find = (kind: string) => (kind === simulator.kind ? provider : undefined);
   const traits = (kind: string) => find(kind)?.capabilities;
   const images = options.images?.(world);
+  const vault = createVault(TEST_KEY, world);
   const { imageDeadlines } = options;
-  const loops = createLoops({ store, world, provider: find, images, imageDeadlines, fault });
-  const controlPlane = createControlPlane({ store, findTraits: traits, images });
+  const common = { store, images, vault };
+  const loops = createLoops({ ...common, world, provider: find, imageDeadlines, fault });
+  const controlPlane = createControlPlane({ ...common, findTraits: traits });
   const hub = new Hub(store, world);
   const feedFor = createFeed({ store, world, hub });
   const contexts = createContexts({ store, world, verbsFor: controlPlane, feedFor });

@@ -12,9 +12,7 @@ import { ADMIN, nextFree, openTestStore, viewer, type TestStore } from '../kit/s
 let kit: TestStore;
 
 beforeEach(() => {
-  kit = openTestStore({
-    access: { find: async () => ({ sshUser: 'ubuntu', endpoints: [] }) },
-  });
+  kit = openTestStore();
 });
 afterEach(() => kit.close());
 
@@ -197,7 +195,7 @@ describe('readAccess', () => {
     const access = await kit.done(kit.verbs(alice).readAccess(session));
     expect(access).toEqual({
       kubeconfig: null,
-      sshUser: 'ubuntu',
+      sshUser: null,
       sshPrivateKey: null,
       endpoints: [],
     });

@@ -49,11 +49,11 @@ export function askCommand(
   { vm }: Pick<Machine, 'vm'>,
   argv: readonly string[],
   signal: AbortSignal,
-  ms = ANSWER_MS,
+  { ms = ANSWER_MS, stdin }: { readonly ms?: number; readonly stdin?: string } = {},
 ): Promise<RunResult> {
   const vmi = nameOf(vm);
   const limit = { what: `asking the guest of ${vmi.name}`, ms, signal };
-  return within(host, limit, (limited) => host.guests.run(vmi, argv, { signal: limited }));
+  return within(host, limit, (limited) => host.guests.run(vmi, argv, { stdin, signal: limited }));
 }
 
 /**
@@ -69,7 +69,7 @@ export async function awaitInGuest(
 ): Promise<boolean> {
   const loop = `n=0; until ${check}; do n=$((n+1)); [ $n -lt ${seconds} ] || exit 9; sleep 1; done`;
   const ms = seconds * 1_000 + ANSWER_MS;
-  const { exitCode } = await askCommand(host, machine, ['sh', '-c', loop], signal, ms);
+  const { exitCode } = await askCommand(host, machine, ['sh', '-c', loop], signal, { ms });
   return exitCode === 0;
 }
 
@@ -79,7 +79,7 @@ export function nodesReady(count: number): string {
 }
 
 /** Whether this machine answers for a Kubernetes cluster of several. */
-function hasNodes(ref: ClusterRef, { role }: Pick<Machine, 'role'>): boolean {
+export function hasNodes(ref: ClusterRef, { role }: Pick<Machine, 'role'>): boolean {
   return role === 'CONTROL_PLANE' && ref.vms.length > 1;
 }
 

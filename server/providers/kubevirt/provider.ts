@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { CaptureMode } from '../../../schema/model/snapshot.ts';
 import type { World } from '../../world.ts';
-import type { Capabilities, CapturedSnapshot, ClusterRef, ClusterSource } from '../provider.ts';
-import type { OutsideObject, Provider, ResetResult, RunOptions, RunResult } from '../provider.ts';
+import type { Capabilities, CapturedSnapshot, ClusterAccess, ClusterRef } from '../provider.ts';
+import type { ClusterSource, OutsideObject, Provider, ResetResult } from '../provider.ts';
+import type { RunOptions, RunResult } from '../provider.ts';
 import type { SessionRef, SetRef, SetSource, Sighting, Step, StreamKind } from '../provider.ts';
 import type { VmRef } from '../provider.ts';
+import { giveAccess } from './access.ts';
 import { ensureSet } from './capture.ts';
 import { connectKubernetes } from './client.ts';
 import { ensureCluster } from './clusters.ts';
@@ -46,6 +48,7 @@ export const KUBEVIRT_CAPABILITIES: Capabilities = {
   captureModes: ['OFFLINE', 'ONLINE'],
   savesSessions: false,
   streams: ['SERIAL', 'VNC', 'SSH'],
+  access: true,
   // Most of the time of each is a guest's boot; what storage does of it, its controllers queue.
   parallel: { create: 12, wake: 1, reset: 12, capture: 4, remove: 8, look: 8 },
   deadlineMs: {
@@ -105,6 +108,12 @@ class KubevirtProvider implements Provider {
   /** Guests are handed over as they run. */
   wake(cluster: ClusterRef, _session: SessionRef, step: Step): Promise<Sighting> {
     return this.look(cluster, step.signal);
+  }
+
+  access(cluster: ClusterRef, publicKey: string, step: Step): Promise<ClusterAccess> {
+    return this.#step(step.signal, `giving access to ${cluster.name}`, (host) =>
+      giveAccess(host, cluster, publicKey, step),
+    );
   }
 
   ensureReset(cluster: ClusterRef, set: SetRef, step: Step): Promise<ResetResult> {

@@ -96,7 +96,7 @@ function absent({ role, name }: { role: VmSighting['role']; name: string }): VmS
 }
 
 function sightingOf(machine: Machine, answer: GuestAnswer): VmSighting {
-  const { role, vm, vmi } = machine;
+  const { role, vm } = machine;
   return {
     role,
     name: vm.metadata.name,
@@ -104,9 +104,14 @@ function sightingOf(machine: Machine, answer: GuestAnswer): VmSighting {
     phase: phaseOf(machine),
     answers: answer.answers,
     message: answer.answers ? null : messageOf(vm, answer),
-    ipAddress: vmi?.status?.interfaces?.find(({ ipAddress }) => ipAddress)?.ipAddress ?? null,
+    ipAddress: addressOf(machine),
     origin: originOf(vm),
   };
+}
+
+/** The address of a VM in the network of its pods; null while it has none. */
+export function addressOf({ vmi }: Pick<Machine, 'vmi'>): string | null {
+  return vmi?.status?.interfaces?.find(({ ipAddress }) => ipAddress)?.ipAddress ?? null;
 }
 
 function messageOf(vm: VirtualMachine, answer: GuestAnswer): string {

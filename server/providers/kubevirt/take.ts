@@ -4,13 +4,7 @@ import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
 import { untilAnswering } from './answering.ts';
 import { ensureObject } from './calls.ts';
 import { failed, refused } from './errors.ts';
-import {
-  forgetMarks,
-  kubernetesVersions,
-  notedMarks,
-  putMarksBack,
-  type MarksByVm,
-} from './guest-traces.ts';
+import { forgetMarks, kubernetesVersions, notedMarks, putMarksBack } from './guest-traces.ts';
 import { insist } from './insist.ts';
 import { diskVolumes } from './leftovers.ts';
 import { machinesOf, type Machine } from './machines.ts';
@@ -18,6 +12,7 @@ import { snapshotManifest } from './manifests.ts';
 import { VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
 import { startAll, stopAll } from './power.ts';
+import { forgetKeys, notedKeys, putKeysBack } from './session-keys.ts';
 import {
   flawOf,
   KUBERNETES_VERSION,
@@ -46,6 +41,12 @@ export interface Take extends Shooting {
   readonly assertOurs: (step: Step) => Promise<void>;
 }
 
+/** What guests are made to forget for their snapshots, by their VMs: those in use get it back. */
+interface Traces {
+  readonly marks: Map<string, readonly string[]>;
+  readonly keys: Map<string, string>;
+}
+
 /** One try; a snapshot that is not ready by then is begun anew. Clouds upload large ones first. */
 const TRY_MS = 900_000;
 const TRIES = 2;
@@ -60,7 +61,7 @@ const GRACE_MS = 20_000;
  */
 export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
   const { step, host } = take;
-  const marks = new Map(notedMarks(step));
+  const traces = { marks: new Map(notedMarks(step)), keys: new Map(notedKeys(step)) };
   let last: unknown;
   for (let number = 1; number <= TRIES; number += 1) {
     await take.assertOurs(step);
@@ -68,7 +69,7 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
     try {
       return await within(host, limit, (signal) => {
         const deadline = Math.min(step.deadline, host.world.now() + TRY_MS);
-        return tryOnce({ ...take, step: { ...step, signal, deadline } }, marks);
+        return tryOnce({ ...take, step: { ...step, signal, deadline } }, traces);
       });
     } catch (error) {
       last = error;
@@ -82,13 +83,13 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
   throw last;
 }
 
-async function tryOnce(take: Take, marks: Map<string, readonly string[]>) {
+async function tryOnce(take: Take, traces: Traces) {
   const { host, ref, step, runs } = take;
   const machines = await findAll(take);
   const present = await findShots(take, step);
   if (!isResumable(take, present)) {
     await removeShots(take, present, step);
-    for (const [vm, taken] of await begin(take, machines)) marks.set(vm, taken);
+    await begin(take, machines, traces);
   }
   step.progress('capturing disks');
   await untilTaken(take, machines, (flaw, phase) => flaw === undefined || phase === 'Succeeded');
@@ -99,7 +100,10 @@ async function tryOnce(take: Take, marks: Map<string, readonly string[]>) {
       if (runs) await untilAnswering(host, ref, by);
     },
   ]);
-  if (take.inUse) await putMarksBack(host, machines, marks, step);
+  if (take.inUse) {
+    await putMarksBack(host, machines, traces.marks, step);
+    await putKeysBack(host, machines, traces.keys, step);
+  }
   if (taken === undefined) throw refused(`nobody looked at the snapshots of ${ref.name}`);
   return taken;
 }
@@ -128,8 +132,8 @@ function isResumable(take: Take, present: SnapshotsByRole): boolean {
   });
 }
 
-/** Orders the snapshots; answers the marks that were taken away for them. */
-async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByVm> {
+/** Orders the snapshots; what is taken away from the guests for them is added to the traces. */
+async function begin(take: Take, machines: readonly Machine[], traces: Traces): Promise<void> {
   const { host, ref, step, runs, mode, shots } = take;
   if (runs) {
     // They may be off, or on their way, after an attempt that failed.
@@ -137,9 +141,7 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByV
     await untilAnswering(host, ref, step);
   }
   const asked = runs && ref.readiness === 'SSH';
-  const marks = asked
-    ? await forgetMarks(host, machines, step)
-    : new Map<string, readonly string[]>();
+  if (asked) await forgetTraces(take, machines, traces);
   const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
   if (runs && mode === 'OFFLINE') await stopAll(host, machines, { graceful: true }, step);
   await take.assertOurs(step);
@@ -159,7 +161,15 @@ async function begin(take: Take, machines: readonly Machine[]): Promise<MarksByV
       );
     }),
   );
-  return marks;
+}
+
+async function forgetTraces(
+  { host, step }: Take,
+  machines: readonly Machine[],
+  { marks, keys }: Traces,
+): Promise<void> {
+  for (const [vm, taken] of await forgetMarks(host, machines, step)) marks.set(vm, taken);
+  for (const [vm, lines] of await forgetKeys(host, machines, step)) keys.set(vm, lines);
 }
 
 /** Waits until every snapshot is as wanted; one that failed, or holds too little, ends it. */

@@ -12,6 +12,9 @@ export const UNTOUCHED: Files = Object.freeze({});
 /** The folder in which a guest holds its turn marks; no set has anything in it. */
 const MARKS_FOLDER = '/var/lib/snapyard/turns';
 
+/** Where a user's home holds the keys that are let in. */
+const KEYS_FILE = '/.ssh/authorized_keys';
+
 /** What a disk has room for, in characters. */
 export const DISK_CHARACTERS = 1_048_576;
 
@@ -75,9 +78,16 @@ export function withMark(files: Files, mark: string): Files {
   return withFile(files, `${MARKS_FOLDER}/${mark}`, '');
 }
 
-/** What a set takes of a disk: all but the turn marks. */
+/** The disk with the key that lets a session in, in the place of the one before it. */
+export function withSessionKey(files: Files, user: string, publicKey: string): Files {
+  return withFile(files, `/home/${user}${KEYS_FILE}`, `${publicKey}\n`);
+}
+
+/** What a set takes of a disk: all but the turn marks and the keys of sessions. */
 export function captured(files: Files): Files {
-  const kept = Object.entries(files).filter(([path]) => !path.startsWith(`${MARKS_FOLDER}/`));
+  const isLeftOut = (path: string) =>
+    path.startsWith(`${MARKS_FOLDER}/`) || path.endsWith(KEYS_FILE);
+  const kept = Object.entries(files).filter(([path]) => !isLeftOut(path));
   return kept.length === 0 ? UNTOUCHED : Object.freeze(Object.fromEntries(kept));
 }
 

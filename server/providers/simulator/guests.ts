@@ -94,7 +94,8 @@ export function keepFiles(sim: Simulation, ref: VmRef, files: Files): void {
   writeCluster(sim, { ...cluster, vms }, cluster);
 }
 
-function requireAnswer(sim: Simulation, vm: SimulatedVm): void {
+/** Throws where a guest does not answer. */
+export function requireAnswer(sim: Simulation, vm: SimulatedVm): void {
   if (answers(vm, sim.now())) return;
   throw new ProviderError(`the guest of ${vm.name} does not answer`, { retryable: true });
 }

@@ -10,6 +10,7 @@ import {
   type Sighting,
   type StepKind,
 } from '../provider.ts';
+import { giveAccess } from './access.ts';
 import { actOn, pause, perform, vanish } from './act.ts';
 import { captureSet } from './capture.ts';
 import { openConsole } from './console.ts';
@@ -118,9 +119,9 @@ export function createSimulator(options: SimulatorOptions): Simulator {
 }
 
 /** What the simulator can do at a speed. */
-function capabilitiesAt(speed: number, { goldenState, wakes }: StandsFor): Capabilities {
-  const deadline = (kind: StepKind) =>
-    Math.max(SHORTEST_DEADLINE_MS, Math.round(DEADLINE_MS[kind] / speed));
+function capabilitiesAt(speed: number, { kind, goldenState, wakes }: StandsFor): Capabilities {
+  const deadline = (step: StepKind) =>
+    Math.max(SHORTEST_DEADLINE_MS, Math.round(DEADLINE_MS[step] / speed));
   const each = <T>(of: (kind: StepKind) => T): Record<StepKind, T> => ({
     create: of('create'),
     wake: of('wake'),
@@ -135,6 +136,8 @@ function capabilitiesAt(speed: number, { goldenState, wakes }: StandsFor): Capab
     captureModes: ['ONLINE', 'OFFLINE'],
     savesSessions: true,
     streams: ['SERIAL'],
+    // Micro-VMs have no network.
+    access: kind === 'SIMULATOR',
     parallel: each(() => CLUSTERS_AT_WORK),
     deadlineMs: each(deadline),
   };
@@ -151,6 +154,7 @@ function provider(sim: Simulation, standsFor: StandsFor): Omit<Provider, 'watch'
       return sightCluster(sim, cluster);
     },
     wake: async (cluster, _, step) => look(sim, 'wake', cluster, step.signal),
+    access: async (cluster, publicKey, step) => giveAccess(sim, { cluster, step }, publicKey),
     ensureReset: async (cluster, set, step) => {
       const rung = await resetCluster(sim, { cluster, step }, set);
       return { rung, sighting: sightCluster(sim, cluster) };

@@ -22,6 +22,7 @@ export const SIMULATOR_STEPS = [
   { operation: 'capture', step: 'answer' },
   { operation: 'capture', step: 'prove' },
   { operation: 'mark', step: 'write' },
+  { operation: 'access', step: 'write' },
   { operation: 'remove', step: 'delete' },
   { operation: 'run', step: 'command' },
   { operation: 'open', step: 'connect' },

@@ -16,6 +16,7 @@ import type { Host } from './host.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import { inventory } from './inventory.ts';
 import { Links } from './links.ts';
+import { refuseAccess } from './no-network.ts';
 import { refuseIntruder } from './ownership.ts';
 import { type Prebuilt, fetchMs } from './prebuilt.ts';
 import { removeSet } from './set-draft.ts';
@@ -138,6 +139,10 @@ class VmHost implements Provider {
     );
   }
 
+  access(cluster: ClusterRef): Promise<never> {
+    return refuseAccess(cluster);
+  }
+
   mark(cluster: ClusterRef, mark: string, step: Step): Promise<void> {
     return this.#turn(cluster, () => this.#clusters.mark(cluster, mark, step));
   }
@@ -223,6 +228,7 @@ export function capabilitiesOf(
     captureModes: capturesRunning ? ['OFFLINE', 'ONLINE'] : ['OFFLINE'],
     savesSessions: capturesRunning,
     streams,
+    access: false,
     parallel: { create: parallel, wake: 8, reset: parallel, capture: 1, remove: 4, look: 8 },
     deadlineMs: {
       create: boot + restore,

@@ -145,6 +145,10 @@ class Life {
       await this.#healed(cluster, set, step);
       await simulator.mark(cluster, 'turn-3', step);
     });
+    await this.#until('access', 3, async (step) => {
+      await this.#healed(cluster, set, step);
+      await simulator.access(cluster, 'ssh-ed25519 AAAA', step);
+    });
     await this.#until('run', 3, async (step) => {
       await this.#healed(cluster, set, step);
       await simulator.run(vm, ['tee', '/tmp/x'], { stdin: 'x', signal: step.signal });
