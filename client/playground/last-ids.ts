@@ -1,5 +1,5 @@
 import type { Message } from './message-scroll.ts';
-import { fieldOf } from './outside.ts';
+import { fieldOf, fieldsOf } from './outside.ts';
 
 /** Variables of the ready-made tabs, and the type of the thing whose id they want. */
 const WANTED: Readonly<Record<string, string>> = { Session: 'sessionId', Job: 'jobId' };
@@ -35,8 +35,7 @@ export class LastIds {
 /** Nothing for what is no object of JSON: it may be half written. */
 function parsed(variables: string): Readonly<Record<string, unknown>> {
   try {
-    const values: unknown = JSON.parse(variables);
-    return typeof values === 'object' && values !== null ? { ...values } : {};
+    return fieldsOf(JSON.parse(variables));
   } catch {
     return {};
   }

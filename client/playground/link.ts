@@ -1,9 +1,10 @@
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, type OperationTypeNode, parse } from 'graphql';
+import { getOperationAST, type OperationDefinitionNode, OperationTypeNode, parse } from 'graphql';
 import { fetchWith } from '../http.ts';
 import { Line } from '../socket.ts';
 import { TokenKeeper } from '../token-keeper.ts';
 import type { Message } from './message-scroll.ts';
+import { fieldsOf } from './outside.ts';
 import { type StreamState, streamOf } from './stream.ts';
 import { type Viewing, viewingOf } from './viewing.ts';
 
@@ -36,13 +37,12 @@ export class Link {
 
   /** What GraphiQL asks through. */
   readonly fetcher: Fetcher = async (params) => {
-    if (kindOf(params) === 'subscription')
-      return streamOf({
-        line: this.#line,
-        payload: payloadOf(params),
-        onState: this.#options.onStream,
-      });
-    const answer = await this.#ask(payloadOf(params));
+    const operation = operationOf(params);
+    const payload = payloadOf(params, operation);
+    const { onStream: onState } = this.#options;
+    if (operation?.operation === OperationTypeNode.SUBSCRIPTION)
+      return streamOf({ line: this.#line, payload, onState });
+    const answer = await this.#ask(payload);
     this.#options.onAnswer(answer);
     return answer;
   };
@@ -71,18 +71,23 @@ export class Link {
   }
 }
 
-function payloadOf({ query, operationName, variables }: FetcherParams) {
-  return { query, operationName: operationName ?? null, variables: asVariables(variables) };
+function payloadOf(
+  { query, operationName, variables }: FetcherParams,
+  operation: OperationDefinitionNode | undefined,
+) {
+  const name = operation?.name?.value ?? operationName ?? null;
+  return { query, operationName: name, variables: fieldsOf(variables) };
 }
 
-function asVariables(variables: unknown): Record<string, unknown> {
-  return typeof variables === 'object' && variables !== null ? { ...variables } : {};
-}
-
-/** Undefined for a text that is no document; the server says what is wrong with it. */
-function kindOf({ query, operationName }: FetcherParams): OperationTypeNode | undefined {
+/**
+ * What is to be run: just after a change of tabs GraphiQL still names what the tab before has, and
+ * then the only operation of this one is meant. Undefined where nobody can tell, or for a text that
+ * is no document; the server says what is wrong with it.
+ */
+function operationOf({ query, operationName }: FetcherParams): OperationDefinitionNode | undefined {
   try {
-    return getOperationAST(parse(query), operationName)?.operation;
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document) ?? undefined;
   } catch {
     return undefined;
   }

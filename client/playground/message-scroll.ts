@@ -1,4 +1,4 @@
-import { fieldOf } from './outside.ts';
+import { fieldOf, fieldsOf } from './outside.ts';
 
 /** What one message of a subscription brought. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -16,8 +16,8 @@ interface Earlier {
 
 /**
  * The messages of one subscription as the playground shows them: the newest first and whole, the
- * earlier ones below it. Without that a change would be gone from the screen with the next
- * bookmark, before anybody has read it.
+ * earlier ones below it, in short. Without that a change would be gone from the screen with the
+ * next bookmark, before anybody has read it.
  */
 export class MessageScroll {
   readonly #kept: Earlier[] = [];
@@ -35,14 +35,14 @@ export class MessageScroll {
 
   /** What to show now. */
   shown(): Message {
-    const [newest, ...earlier] = this.#kept;
+    const [newest, ...before] = this.#kept;
     if (newest === undefined) return {};
     return {
       message: this.#count,
       at: newest.at,
       ...newest.message,
-      ...(earlier.length > 0 && {
-        earlier: earlier.map(({ at, message }) => ({ at, ...message })),
+      ...(before.length > 0 && {
+        earlier: before.map(({ at, message }) => ({ at, ...told(message) })),
       }),
     };
   }
@@ -61,6 +61,12 @@ export class MessageScroll {
     });
     return tooMany === -1 ? this.#kept.length : tooMany;
   }
+}
+
+/** A message without what it tells nothing of, so that many fit on a screen. */
+function told(message: Message): Message {
+  const leaveOut = (_key: string, value: unknown) => (value === null ? undefined : value);
+  return fieldsOf(JSON.parse(JSON.stringify(message, leaveOut)));
 }
 
 function isBookmark({ data }: Message): boolean {

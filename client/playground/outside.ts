@@ -8,3 +8,8 @@ export function fieldOf(from: unknown, name: string): unknown {
 export function listOf(from: unknown): readonly unknown[] {
   return Array.isArray(from) ? from : [];
 }
+
+/** The fields of an object that came from outside; none where it is no object. */
+export function fieldsOf(from: unknown): Readonly<Record<string, unknown>> {
+  return typeof from === 'object' && from !== null ? { ...from } : {};
+}

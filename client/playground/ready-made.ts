@@ -14,8 +14,9 @@ const POOL = 'cks';
  */
 export const READY_MADE_TABS: readonly ReadyMadeTab[] = [
   tab(
-    `# Every pool with its counts, and the sessions that are live now.
-# Change what is asked for as you like: your tabs are kept in this browser.
+    `# Every pool with its counts, and the sessions that are live
+# now. Change what is asked for as you like: your tabs are
+# kept in this browser.
 query Look {
   viewer { name role }
   clusterPools {
@@ -47,10 +48,13 @@ query Look {
 `,
   ),
   tab(
-    `# Everything that happens, as it happens: the state first, then each committed change.
-# Runs until you stop it or change tabs; to claim meanwhile, open the playground a second time.
-# "types" says which kinds of things, "pool" which pool; leave one out to see all.
-# Put the last "cursor" into "after" and it goes on from there, and nothing is missed.
+    `# Everything that happens, as it happens: the state first,
+# then each committed change. Runs until you stop it or
+# change tabs; to claim meanwhile, open the playground a
+# second time. "types" says which kinds of things, "pool"
+# which pool; leave one out to see all. Put the last
+# "cursor" into "after" and it goes on from there, and
+# nothing is missed.
 subscription Watch($filter: ChangeFilter, $after: Cursor) {
   changes(filter: $filter, after: $after) {
     __typename
@@ -61,7 +65,7 @@ subscription Watch($filter: ChangeFilter, $after: Cursor) {
       subjects { ...Seen }
     }
     ... on FeedChanges {
-      changes { at type kind from to cause reason actor subject { ...Seen } }
+      changes { at type from to cause reason actor subject { ...Seen } }
     }
     ... on FeedResync { reason }
   }
@@ -80,8 +84,9 @@ fragment Seen on Subject {
     },
   ),
   tab(
-    `# Claims a cluster for you. With a warm one the answer is RUNNING at once.
-# Give "idempotencyKey" to make a repeat answer the same session instead of claiming another.
+    `# Claims a cluster for you. With a warm one the answer is
+# RUNNING at once. Give "idempotencyKey" to make a repeat
+# answer the same session instead of claiming another.
 mutation Claim($input: CreateSessionInput!) {
   createSession(input: $input) {
     __typename
@@ -102,8 +107,9 @@ mutation Claim($input: CreateSessionInput!) {
     { input: { pool: POOL, ttlMinutes: 30 } },
   ),
   tab(
-    `# Gives a session more time, never more than the pool's maxTtlMinutes in all.
-# The id of the session that you claimed last is filled in below.
+    `# Gives a session more time, never more than the pool's
+# maxTtlMinutes in all. The id of the session that you
+# claimed last is filled in below.
 mutation Extend($sessionId: ID!, $minutes: Int!) {
   extendSession(input: { sessionId: $sessionId, minutes: $minutes }) {
     __typename
@@ -115,8 +121,9 @@ mutation Extend($sessionId: ID!, $minutes: Int!) {
     { sessionId: '', minutes: 30 },
   ),
   tab(
-    `# Gives the cluster back, or leaves the queue. It is reset before anybody else gets it.
-# The id of the session that you claimed last is filled in below.
+    `# Gives the cluster back, or leaves the queue. It is reset
+# before anybody else gets it. The id of the session that
+# you claimed last is filled in below.
 mutation Release($sessionId: ID!) {
   releaseSession(input: { sessionId: $sessionId }) {
     __typename
@@ -129,12 +136,14 @@ mutation Release($sessionId: ID!) {
   ),
   tab(
     `# Fills a pool. The run button asks which of the two.
-# Bootstrap: makes every missing or failed cluster from its image, whatever snapshots there are.
+# Bootstrap: makes every missing or failed cluster from its
+# image, whatever snapshots there are.
 mutation Bootstrap($pool: String!) {
   bootstrapPool(input: { pool: $pool }) { ...Started }
 }
 
-# Warm up: fills the pool to its size now, from snapshots where there are some.
+# Warm up: fills the pool to its size now, from snapshots
+# where there are some.
 mutation WarmUp($pool: String!) {
   warmUpPool(input: { pool: $pool }) { ...Started }
 }
@@ -149,7 +158,8 @@ fragment Started on JobResult {
     { pool: POOL },
   ),
   tab(
-    `# The golden states of a pool. The run button asks which of the four.
+    `# The golden states of a pool. The run button asks which of
+# the four.
 query Snapshots($pool: String!) {
   clusterPool(name: $pool) {
     strategy
@@ -161,20 +171,23 @@ query Snapshots($pool: String!) {
 }
 
 # Create: every available cluster captures its own set.
-# "baseCluster": true makes a template set for new clusters of one made from the image;
-# "sessionId" makes it of the cluster of a running session.
+# "baseCluster": true makes a template set for new clusters
+# of one made from the image; "sessionId" makes it of the
+# cluster of a running session.
 mutation CreateSnapshots($pool: String!, $sessionId: ID, $baseCluster: Boolean) {
   createSnapshots(input: { pool: $pool, sessionId: $sessionId, baseCluster: $baseCluster }) {
     ...Started
   }
 }
 
-# Recreate: a new set is taken, verified and made current; only then is the old one deleted.
+# Recreate: a new set is taken, verified and made current;
+# only then is the old one deleted.
 mutation RecreateSnapshots($pool: String!) {
   recreateSnapshots(input: { pool: $pool }) { ...Started }
 }
 
-# Delete: the next resets rebuild from the image and capture again, which is slow.
+# Delete: the next resets rebuild from the image and capture
+# again, which is slow.
 mutation DeleteSnapshots($pool: String!) {
   deleteSnapshots(input: { pool: $pool }) { ...Started }
 }
@@ -189,8 +202,10 @@ fragment Started on JobResult {
     { pool: POOL },
   ),
   tab(
-    `# One job with its steps, until its end. The id of the job that you started last is filled in
-# below; the run button also offers to cancel it, and to list the latest jobs of the pool.
+    `# One job with its steps, until its end. The id of the job
+# that you started last is filled in below; the run button
+# also offers to cancel it, and to list the latest jobs of
+# the pool.
 subscription WatchJob($jobId: ID!) {
   jobUpdated(id: $jobId) { ...Work }
 }
@@ -222,8 +237,10 @@ fragment Work on Job {
     { jobId: '', pool: POOL },
   ),
   tab(
-    `# Changes how many clusters a pool keeps. Making it smaller takes free clusters first; those in
-# use go when they are released. "ifVersion" refuses if somebody else was first: see Look.
+    `# Changes how many clusters a pool keeps. Making it smaller
+# takes free clusters first; those in use go when they are
+# released. "ifVersion" refuses if somebody else was first:
+# see Look.
 mutation Resize($pool: String!, $size: Int!, $ifVersion: Int) {
   updateClusterPool(input: { name: $pool, size: $size, ifVersion: $ifVersion }) {
     __typename

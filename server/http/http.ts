@@ -17,7 +17,7 @@ import { KeptAnswers } from './kept-answers.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { MetricsPage } from './metrics-page.ts';
-import { Playground } from './playground.ts';
+import { isPlayground, Playground } from './playground.ts';
 import { type Shown, shownResults } from './shown-error.ts';
 import { StaticFiles } from './static-files.ts';
 
@@ -100,7 +100,7 @@ export class Http {
     const { consoles } = parts;
     this.#consoles =
       consoles && new ConsoleSockets({ consoles, auth, world, log, limits: this.#limits });
-    this.#playground = new Playground(auth);
+    this.#playground = new Playground(auth, settings.clientFolder);
     this.#files = new StaticFiles(settings.clientFolder);
     this.#metrics = new MetricsPage(parts.metrics, auth, {
       operations: () => this.#engine.running(),
@@ -194,8 +194,8 @@ export class Http {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new HttpRefusal(405, 'BAD_INPUT', 'only GET', { allow: 'GET, HEAD' });
     if (path === '/metrics') return await this.#metrics.handle(request, response);
-    if (path === GRAPHQL || path === '/playground') {
-      return await this.#playground.handle(request, response);
+    if (path === GRAPHQL || isPlayground(path)) {
+      return await this.#playground.handle(path, request, response);
     }
     await this.#files.handle(path, request, response);
   }

@@ -1,89 +1,103 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
+import { join } from 'node:path';
 import type { Auth } from '../auth.ts';
-import { answer, HttpRefusal } from './answer.ts';
-
-/** The page in the forms in which it is sent; made once, for it is 9 MB and never changes. */
-interface Page {
-  readonly etag: string;
-  readonly policy: string;
-  readonly identity: Buffer;
-  readonly br: Buffer;
-  readonly gzip: Buffer;
-}
+import { answer, answerText, HttpRefusal } from './answer.ts';
 
 /**
- * Nothing from anywhere else, and no script but the one that the page brings, which is known by
- * its hash: what somebody manages to write into the page does not run. The editor makes workers of
- * texts in that script, and styles while it runs, which is why those two are not stricter.
+ * Nothing from anywhere else, and no script but the files of the build: what somebody manages to
+ * write into the page does not run. The editor makes styles while it runs and brings fonts inside
+ * its styles, which is why those two are not stricter.
  */
-function policyFor(script: string): string {
-  const hash = createHash('sha256').update(script).digest('base64');
-  return [
-    "default-src 'self'",
-    `script-src 'sha256-${hash}'`,
-    'worker-src blob:',
-    "style-src 'self' 'unsafe-inline'",
-    "font-src 'self' data:",
-    "img-src 'self' data:",
-    "object-src 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-  ].join('; ');
-}
+const POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "font-src 'self' data:",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
 
-const WELCOME = `# Snapyard: everything is one GraphQL API. Try:
-query Pools {
-  viewer { name role }
-  clusterPools {
-    edges { node { name stats { availableClusters lockedClusters totalClusters } } }
-  }
+const TOKEN = '/playground/token';
+/** The file of the page, in whatever form; it must not be had around the gate. */
+const FILE = '/playground.html';
+
+/** Whether what is at this path is the playground's to answer. */
+export function isPlayground(path: string): boolean {
+  return path === '/playground' || path === TOKEN || path.startsWith(FILE);
 }
-`;
 
 /**
- * GraphiQL, from our own files: it works without the internet. It subscribes over WebSocket, except
- * where a token is needed: the headers that people type in there it sends over HTTP only.
+ * GraphiQL, built from our own files: it works without the internet.
  *
  * Where there are tokens, the page is for admins. A browser cannot send a Bearer token for a page,
  * so it asks for a name, which does not matter, and a password, which is the token. The API takes
- * no passwords: what a browser sends by itself opens this page and nothing else.
+ * no passwords: what a browser sends by itself opens this page and nothing else. So that nobody
+ * types the token twice, the page may ask for the one that it was opened with.
  */
 export class Playground {
   readonly #auth: Auth;
-  #page: Promise<Page> | undefined;
+  readonly #file: string;
 
-  constructor(auth: Auth) {
+  /** The folder is that of the built client. */
+  constructor(auth: Auth, clientFolder: string) {
     this.#auth = auth;
+    this.#file = join(clientFolder, 'playground.html');
   }
 
-  /** Sends the page, or nothing to a browser that has it. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#assertAdmin(request);
-    this.#page ??= makePage(!this.#auth.loopbackOnly);
-    const page = await this.#page;
+  /** Sends the page, nothing to a browser that has it, or the token it was opened with. */
+  async handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const token = this.#tokenOfAdmin(request);
+    if (path === TOKEN) return this.#answerToken(token, request, response);
+    const html = await readFile(this.#file).catch(() => undefined);
+    if (html === undefined)
+      return answerText(response, 404, 'The playground is not built. "npm run build" builds it.');
     const headers = {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-cache, private',
-      'content-security-policy': page.policy,
+      'content-security-policy': POLICY,
       'referrer-policy': 'no-referrer',
-      etag: page.etag,
-      vary: 'Accept-Encoding, Authorization',
+      etag: `"${createHash('sha256').update(html).digest('base64url')}"`,
+      vary: 'Authorization',
     };
-    if (request.headers['if-none-match'] === page.etag) return answer(response, 304, headers, '');
-    const encoding = encodingFor(request);
-    answer(response, 200, { ...headers, 'content-encoding': encoding }, page[encoding]);
+    if (request.headers['if-none-match'] === headers.etag)
+      return answer(response, 304, headers, '');
+    answer(response, 200, headers, html);
   }
 
-  #assertAdmin({ headers: { authorization } }: IncomingMessage): void {
-    const identity = this.#auth.authenticate(asBearer(authorization));
-    if (identity?.viewer.role === 'ADMIN') return;
+  /** The token of the admin who asks; null where there are none. */
+  #tokenOfAdmin({ headers: { authorization } }: IncomingMessage): string | null {
+    const shown = asBearer(authorization);
+    const identity = this.#auth.authenticate(shown);
+    if (identity?.viewer.role === 'ADMIN') return identity.tokenId === null ? null : tokenIn(shown);
     const message = 'the playground is for admins: any name, and the token as password';
     const challenge = 'Basic realm="Snapyard playground", charset="UTF-8"';
     throw new HttpRefusal(401, 'UNAUTHENTICATED', message, { 'www-authenticate': challenge });
+  }
+
+  /**
+   * Answers our own page only. It names nothing that the browser does not know already, but a
+   * foreign page must not read it, nor anybody find it in the history or in a cache.
+   */
+  #answerToken(token: string | null, request: IncomingMessage, response: ServerResponse): void {
+    const site = request.headers['sec-fetch-site'];
+    const purpose = request.headers['sec-fetch-dest'];
+    if ((site ?? 'same-origin') !== 'same-origin' || (purpose ?? 'empty') !== 'empty')
+      throw new HttpRefusal(403, 'FORBIDDEN', 'only the playground asks for this');
+    const headers = {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
+    };
+    const answered = { wantsTokens: !this.#auth.loopbackOnly, token };
+    answer(response, 200, headers, JSON.stringify(answered));
   }
 }
 
@@ -95,34 +109,6 @@ function asBearer(authorization: string | undefined): string | undefined {
   return `Bearer ${password.join(':')}`;
 }
 
-function encodingFor({ headers }: IncomingMessage): 'br' | 'gzip' | 'identity' {
-  const accepted = headers['accept-encoding'];
-  return (['br', 'gzip'] as const).find((one) => accepted?.includes(one)) ?? 'identity';
-}
-
-/** The library is loaded only when somebody wants the page. */
-async function makePage(needsToken: boolean): Promise<Page> {
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const html = renderGraphiQL({
-    title: 'Snapyard playground',
-    endpoint: '/graphql',
-    method: 'POST',
-    subscriptionsProtocol: needsToken ? 'SSE' : 'WS',
-    defaultQuery: WELCOME,
-    ...(needsToken && { headers: '{ "authorization": "Bearer " }' }),
-  }).replaceAll('\r\n', '\n');
-  const identity = Buffer.from(html);
-  const params = { [constants.BROTLI_PARAM_QUALITY]: 5 };
-  return {
-    etag: `"${createHash('sha256').update(identity).digest('base64url')}"`,
-    policy: policyFor(onlyScriptIn(html)),
-    identity,
-    br: await promisify(brotliCompress)(identity, { params }),
-    gzip: await promisify(gzip)(identity),
-  };
-}
-
-/** What the library's page has between its script tags; there is one pair. */
-function onlyScriptIn(html: string): string {
-  return html.slice(html.indexOf('<script>') + '<script>'.length, html.lastIndexOf('</script>'));
+function tokenIn(authorization: string | undefined): string | null {
+  return /^Bearer +(\S+)/i.exec(authorization ?? '')?.[1] ?? null;
 }

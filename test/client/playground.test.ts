@@ -156,7 +156,12 @@ test('of a stream the newest is on top and bookmarks do not push changes out', (
     earlier: [{ at: '09:00:00', ...message('FeedState', 1) }],
   });
   expect(scroll.ended('It broke.')).toMatchObject({ errors: [{ message: 'It broke.' }] });
-  for (let n = 5; n < 100; n += 1) scroll.add(message('FeedChanges', n), '09:01:00');
+  scroll.add({ data: { changes: { reason: null, to: 'LOCKED' } } }, '09:00:30');
+  expect(scroll.shown()).toMatchObject({ data: { changes: { reason: null } } });
+  scroll.add(message('FeedBookmark', 6), '09:00:40');
+  const { earlier } = scroll.shown() as { earlier: unknown[] };
+  expect(earlier[0]).toEqual({ at: '09:00:30', data: { changes: { to: 'LOCKED' } } });
+  for (let n = 7; n < 100; n += 1) scroll.add(message('FeedChanges', n), '09:01:00');
   expect(scroll.shown()).toMatchObject({ message: 99, earlier: { length: 29 } });
   scroll.add({ data: { changes: 'x'.repeat(1_000_000) } }, '09:02:00');
   expect(scroll.shown()).not.toHaveProperty('earlier');
