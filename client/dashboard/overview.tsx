@@ -1,8 +1,10 @@
 import { useMemo } from 'react';
+import { Link } from 'wouter';
 import { useClustersByPool, byName } from './by-name.ts';
 import { ClusterPoolCard } from './cluster-pool-card.tsx';
-import { useThings } from './live.ts';
+import { useThings, useViewer } from './live.ts';
 import { usePageTitle } from './page-title.ts';
+import { paths } from './paths.ts';
 
 /** Every pool at a glance, as it happens. */
 export function Overview() {
@@ -10,6 +12,7 @@ export function Overview() {
   const clusterPools = useThings('clusterPools');
   const pools = useMemo(() => [...clusterPools.values()].sort(byName), [clusterPools]);
   const clusters = useClustersByPool();
+  const isAdmin = useViewer()?.role === 'ADMIN';
   return (
     <>
       <h1 className="unseen">Overview</h1>
@@ -17,6 +20,11 @@ export function Overview() {
       {pools.map((pool) => (
         <ClusterPoolCard key={pool.id} pool={pool} clusters={clusters.get(pool.id) ?? NONE} />
       ))}
+      {isAdmin && (
+        <p>
+          <Link href={paths.newPool}>New pool</Link>
+        </p>
+      )}
     </>
   );
 }

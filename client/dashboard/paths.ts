@@ -2,6 +2,7 @@
 export const paths = {
   overview: '/',
   pool: (name: string) => `/pools/${encodeURIComponent(name)}`,
+  newPool: '/new-pool',
   sessions: '/sessions',
   session: (id: string) => `/sessions/${encodeURIComponent(id)}`,
   saved: '/saved',

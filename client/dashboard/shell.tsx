@@ -4,11 +4,13 @@ import { ColorSchemeSwitch } from './color-scheme-switch.tsx';
 import { ConnectionMark } from './connection-mark.tsx';
 import { useLive, useStanding, useViewer } from './live.ts';
 import { Overview } from './overview.tsx';
+import { PageFault } from './page-fault.tsx';
 import { paths } from './paths.ts';
 import { TokenForm, tabTokenStore } from './token.tsx';
 
 // The first page is the overview; the others are fetched when they are first looked at.
 const ClusterPoolPage = lazy(() => import('./cluster-pool-page.tsx'));
+const NewPoolPage = lazy(() => import('./new-pool-page.tsx'));
 const SessionsPage = lazy(() => import('./sessions-page.tsx'));
 const SessionPage = lazy(() => import('./session-page.tsx'));
 const SavedPage = lazy(() => import('./saved-page.tsx'));
@@ -23,6 +25,7 @@ interface ShellProps {
 /** What is around every page: where one can go, who one is, and whether what is shown is live. */
 export function Shell({ onToken }: ShellProps) {
   const standing = useStanding();
+  const [location] = useLocation();
   return (
     <>
       <a className="skip-link" href="#main">
@@ -38,7 +41,9 @@ export function Shell({ onToken }: ShellProps) {
         <ColorSchemeSwitch />
       </header>
       <main id="main" tabIndex={-1} data-standing={standing}>
-        <Content onToken={onToken} />
+        <PageFault key={location}>
+          <Content onToken={onToken} />
+        </PageFault>
       </main>
     </>
   );
@@ -96,6 +101,7 @@ function Content({ onToken }: ShellProps) {
       <Switch>
         <Route path={paths.overview} component={Overview} />
         <Route path="/pools/:name">{({ name }) => <ClusterPoolPage name={name} />}</Route>
+        <Route path={paths.newPool} component={NewPoolPage} />
         <Route path={paths.sessions} component={SessionsPage} />
         <Route path="/sessions/:id">{({ id }) => <SessionPage id={id} />}</Route>
         <Route path={paths.saved} component={SavedPage} />

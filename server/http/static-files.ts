@@ -39,7 +39,7 @@ const CONSOLE_POLICY = [
 
 /** Documents, by the paths at which they are: the page tells its own places apart by itself. */
 const DOCUMENTS: readonly (readonly [RegExp, string])[] = [
-  [/^\/$|^\/(pools|sessions)\/[^/]+$|^\/(sessions|saved|history)$/, '/index.html'],
+  [/^\/$|^\/(pools|sessions)\/[^/]+$|^\/(new-pool|sessions|saved|history)$/, '/index.html'],
   [/^\/console$/, '/console.html'],
 ];
 
