@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { ProviderError, type StreamKind, type VmRef } from '../provider.ts';
 import type { Host } from './host.ts';
@@ -38,7 +37,9 @@ export class Streams {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#turns.idle();
-    const ends = [...this.#open].map((stream) => once(stream, 'close'));
+    const ends = [...this.#open].map(
+      (stream) => new Promise((resolve) => stream.once('close', resolve)),
+    );
     for (const stream of this.#open) stream.destroy();
     await Promise.all(ends);
   }

@@ -102,8 +102,13 @@ test('typing after the end harms nobody', async () => {
   const line = await open();
   (await guest()).destroy();
   line.write('too late');
+  for (const name of ['end', 'finish']) {
+    line.once(name, () => line.write('too late'));
+    line.once(name, () => queueMicrotask(() => line.write('too late')));
+    line.once(name, () => process.nextTick(() => line.write('too late')));
+  }
   line.resume();
-  await once(line, 'close');
+  await new Promise((resolve) => line.once('close', resolve));
   line.write('much too late');
 });
 
