@@ -82,6 +82,12 @@ export function markAccessReady(tx: Tx, { session }: Holding, why: Why): void {
   updateSession(tx, session.id, { ...NO_ACCESS, ...told, accessReadyAt: tx.now }, why);
 }
 
+/** There is nothing to be told of these VMs: nobody asks again. */
+export function markNoAccess(tx: Tx, { session }: Holding, why: Why): void {
+  deleteSecrets(tx, session.id);
+  updateSession(tx, session.id, NO_ACCESS, why);
+}
+
 /** An attempt has failed: says so on the session, which goes on, and when the next one is made. */
 export function putOffAccess(
   tx: Tx,

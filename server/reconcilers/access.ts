@@ -5,6 +5,7 @@ import {
   findAccessDue,
   findHolding,
   markAccessReady,
+  markNoAccess,
   nextAccessAt,
   putOffAccess,
   stillHolds,
@@ -61,6 +62,7 @@ async function giveAccess(deps: Deps, id: string, turn: Turn): Promise<void> {
   turn.signal.throwIfAborted();
   await store.transact((tx) => {
     if (!stillHolds(tx.db, holding)) return;
+    if (isNothing(given)) return markNoAccess(tx, holding, { cause: 'PROVIDER_EVENT' });
     putSecret(tx, vault.seal(accessPlace(id), JSON.stringify(given)));
     const reason = 'the ways in can be read';
     markAccessReady(tx, holding, { cause: 'PROVIDER_EVENT', reason });
@@ -99,6 +101,10 @@ async function askProvider(
   }));
   const step = makeStep(deps, { id: cluster.id, fence: cluster.fence, cluster }, turn);
   return providerOf(deps, kind).access(ref, publicKey, step);
+}
+
+function isNothing({ sshUser, kubeconfig, endpoints }: ClusterAccess): boolean {
+  return sshUser === null && kubeconfig === null && endpoints.length === 0;
 }
 
 async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
