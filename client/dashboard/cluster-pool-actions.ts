@@ -57,6 +57,9 @@ export const UPDATE_POOL = graphql(`
       ... on UserError {
         message
       }
+      ... on InvalidInput {
+        field
+      }
     }
   }
 `);
@@ -87,6 +90,9 @@ export const CREATE_POOL = graphql(`
       }
       ... on UserError {
         message
+      }
+      ... on InvalidInput {
+        field
       }
     }
   }
