@@ -6,7 +6,7 @@ export type Message = Readonly<Record<string, unknown>>;
 /** How many messages are shown at most; whoever needs all asks for the history. */
 const SHOWN = 30;
 /** Characters of them; the first state of a big pool alone may be many. */
-const SHOWN_CHARACTERS = 300_000;
+const SHOWN_CHARACTERS = 100_000;
 
 interface Earlier {
   readonly at: string;

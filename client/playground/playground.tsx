@@ -2,6 +2,7 @@ import { GraphiQL } from 'graphiql';
 import { useSyncExternalStore } from 'react';
 import type { Asked } from './address.ts';
 import { Bar } from './bar.tsx';
+import { chosenScheme } from './scheme.ts';
 import type { Sitting } from './sitting.ts';
 import { FillIn, ReadyMadeTabs } from './tab-tools.tsx';
 import { seesSchema } from './viewing.ts';
@@ -19,6 +20,7 @@ export interface PlaygroundProps {
 export function Playground({ sitting, asked }: PlaygroundProps) {
   const { fetcher, viewing, stream } = useSyncExternalStore(sitting.subscribe, sitting.read);
   const { wantsTokens } = sitting.opening;
+  const defaultTheme = chosenScheme();
   return (
     <>
       <Bar viewing={viewing} stream={stream} wantsTokens={wantsTokens} onToken={sitting.enter} />
@@ -27,6 +29,7 @@ export function Playground({ sitting, asked }: PlaygroundProps) {
           {...asked}
           fetcher={fetcher}
           {...(!seesSchema(viewing) && { schema: null })}
+          {...(defaultTheme !== undefined && { defaultTheme })}
           isHeadersEditorEnabled={false}
           defaultEditorToolsVisibility
         >

@@ -1,6 +1,7 @@
 import type { Fetcher } from '@graphiql/toolkit';
 import { LastIds } from './last-ids.ts';
 import { Link } from './link.ts';
+import type { Message } from './message-scroll.ts';
 import type { StreamState } from './stream.ts';
 import { enteredToken, keepToken, type Opening } from './token-store.ts';
 import type { Viewing } from './viewing.ts';
@@ -53,10 +54,20 @@ export class Sitting {
       token,
       onStream: (stream) => this.#tellOf(link, { stream }),
       onRefused: () => this.#tellOf(link, { viewing: { kind: 'UNKNOWN' } }),
-      onAnswer: (answer) => this.ids.notice(answer),
+      onAnswer: (answer) => this.#answered(link, answer),
     });
-    void link.viewing().then((viewing) => this.#tellOf(link, { viewing }));
+    this.#askWho(link);
     return link;
+  }
+
+  #askWho(link: Link): void {
+    void link.viewing().then((viewing) => this.#tellOf(link, { viewing }));
+  }
+
+  #answered(link: Link, answer: Message): void {
+    this.ids.notice(answer);
+    // The server was away when we asked, and is back.
+    if (this.#state.viewing.kind === 'AWAY' && 'data' in answer) this.#askWho(link);
   }
 
   #begun(): SittingState {

@@ -7,7 +7,7 @@ import { type Message, MessageScroll } from './message-scroll.ts';
 export type StreamState = 'LIVE' | 'BROKEN' | 'NONE';
 
 /** The editor is filled anew for each message: more often than that nobody could read it. */
-const SHOW_EVERY_MS = 100;
+const SHOW_EVERY_MS = 200;
 
 /** What a subscription needs. */
 export interface StreamOptions {

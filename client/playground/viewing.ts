@@ -27,9 +27,9 @@ export function sentenceOf(viewing: Viewing): string {
     case 'ASKING':
       return 'Asking the server who you are …';
     case 'UNKNOWN':
-      return 'The server does not know this token. Enter another.';
+      return 'The server does not know this token. Enter another, or none for the first one.';
     case 'AWAY':
-      return 'The server does not answer. Reload the page when it is back.';
+      return 'The server does not answer. Run something when it is back.';
     case 'KNOWN':
       return sentenceFor(viewing.name, viewing.role);
   }

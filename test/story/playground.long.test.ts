@@ -237,7 +237,7 @@ test(
     await board.shot(page, '7-admin-dark');
 
     await enter('snap_wrong');
-    await seeBar('The server does not know this token. Enter another.');
+    await seeBar('The server does not know this token. Enter another');
     await run();
     await seeAnswer('"UNAUTHENTICATED"');
     await board.shot(page, '8-unknown');
