@@ -13,6 +13,8 @@ const GUIDES = [
   'docs/pools-file.md',
   'docs/firecracker.md',
   'docs/client.md',
+  'docs/dashboard.md',
+  'docs/vm-streams.md',
   'docs/kubevirt.md',
   'docs/kubevirt-snapshots.md',
   'docs/kubevirt-troubleshooting.md',
