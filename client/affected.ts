@@ -12,7 +12,11 @@ interface Affected {
 
 const AFFECTED: Readonly<Record<Change['type'], Affected>> = {
   CLUSTER_POOL: { places: ['clusterPools', 'clusterPool', 'node'], byState: [], derived: [] },
-  CLUSTER: { places: ['clusters', 'cluster', 'node'], byState: ['statusByCluster'], derived: [] },
+  CLUSTER: {
+    places: ['clusters', 'cluster', 'node'],
+    byState: ['statusByCluster', 'provisioningStats'],
+    derived: [],
+  },
   SESSION: {
     places: ['sessions', 'session', 'node'],
     byState: ['sessions', 'access', 'provisioningStats'],

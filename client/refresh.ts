@@ -1,9 +1,33 @@
-import type { Client, CombinedError, Exchange, Operation, OperationResult } from '@urql/core';
+import type {
+  Client,
+  CombinedError,
+  Exchange,
+  Operation,
+  OperationContext,
+  OperationResult,
+} from '@urql/core';
 import { map, pipe, tap } from 'wonka';
 import type { LiveFeed } from './live-feed.ts';
 
 /** What has become old is asked for anew after this time, and not more often. */
 const REFRESH_AFTER_MS = 100;
+
+/**
+ * After an answer it is left alone for so many times as long as the answer took: however fast
+ * things change, a server that is slow to answer spends most of its time on something else.
+ */
+const REST_PER_ANSWER = 10;
+
+/** But never longer than this. */
+const LONGEST_REST_MS = 5_000;
+
+/**
+ * The context of a query that is not worth to be asked anew more often than this, however often it
+ * becomes old: what is made of its answer is dear, or nobody looks that closely.
+ */
+export function atMostEvery(ms: number): Partial<OperationContext> {
+  return { refreshAfterMs: ms };
+}
 
 /** A query that the server did not answer is asked again after this time. */
 const RETRY_AFTER_MS = 2_000;
@@ -18,6 +42,14 @@ interface Shown {
   readonly fields: ReadonlySet<string>;
 }
 
+/** A question that the server has not answered yet. */
+interface Asked {
+  /** When it was asked, in messages of the feed. */
+  readonly moment: number;
+  /** And by the clock. */
+  readonly at: number;
+}
+
 /**
  * Asks anew for what the feed makes old and does not bring: lists, and what is derived. Until the
  * answer is there, what was shown stays. It also knows when an answer was asked for, so that one
@@ -28,7 +60,9 @@ export class Refresher {
   readonly #shown = new Map<number, Shown>();
   /** When the last answer to a query was asked for, in messages of the feed. */
   readonly #answered = new Map<number, number>();
-  readonly #underWay = new Map<number, number>();
+  readonly #underWay = new Map<number, Asked>();
+  /** Until when queries that somebody shows are left alone. */
+  readonly #restUntil = new Map<number, number>();
   readonly #marks = new Map<string, number>();
   /** Queries whose last answer was that there is none. */
   readonly #failed = new Set<number>();
@@ -84,6 +118,7 @@ export class Refresher {
     if (kind === 'teardown') {
       this.#shown.delete(key);
       this.#failed.delete(key);
+      this.#restUntil.delete(key);
     }
     if (kind !== 'query' || context.requestPolicy === 'cache-only') return operation;
     const shown = { operation, fields: this.#shown.get(key)?.fields ?? fieldsIn(operation) };
@@ -96,16 +131,20 @@ export class Refresher {
   #sent({ kind, key }: Operation): void {
     if (kind === 'teardown') this.#underWay.delete(key);
     if (kind !== 'query' && kind !== 'mutation') return;
-    if (!this.#underWay.has(key)) this.#underWay.set(key, this.#feed.moment);
+    const asked = { moment: this.#feed.moment, at: Date.now() };
+    if (!this.#underWay.has(key)) this.#underWay.set(key, asked);
   }
 
-  #came({ operation: { kind, key }, error }: OperationResult): void {
-    const since = this.#underWay.get(key);
-    if (since === undefined) return;
+  #came({ operation, error }: OperationResult): void {
+    const { kind, key } = operation;
+    const asked = this.#underWay.get(key);
+    if (asked === undefined) return;
     this.#underWay.delete(key);
     if (kind === 'query' && isOutage(error)) return this.#fail(key);
     this.#failed.delete(key);
+    const { moment: since } = asked;
     if (kind === 'query') this.#answer(key, since);
+    if (this.#shown.has(key)) this.#restUntil.set(key, restAfter(operation, asked));
     // Once the cache has taken it in.
     if (since < this.#feed.moment) queueMicrotask(() => this.#catchUp(since));
   }
@@ -148,7 +187,17 @@ export class Refresher {
   #refresh(): void {
     this.#timer = undefined;
     const old = [...this.#shown.values()].filter((shown) => this.#isOld(shown));
-    for (const shown of old) this.#ask(shown);
+    for (const shown of old) {
+      const restMs = this.#restMs(shown.operation.key);
+      if (restMs > 0) this.#schedule(restMs);
+      else this.#ask(shown);
+    }
+  }
+
+  /** How long a query is still left alone. What is from before a state may be wrong altogether. */
+  #restMs(key: number): number {
+    if (this.#feed.hasStateSince(this.#answered.get(key) ?? 0)) return 0;
+    return (this.#restUntil.get(key) ?? 0) - Date.now();
   }
 
   #ask({ operation }: Shown): void {
@@ -160,8 +209,17 @@ export class Refresher {
   }
 }
 
+/** Until when a query is left alone that has just been answered. */
+function restAfter({ context }: Operation, { at }: Asked): number {
+  const now = Date.now();
+  const wanted: unknown = context['refreshAfterMs'];
+  const most = typeof wanted === 'number' ? wanted : 0;
+  const restMs = Math.min(REST_PER_ANSWER * (now - at), LONGEST_REST_MS);
+  return Math.max(now + restMs, at + most);
+}
+
 /** Whether the server could not be reached, or was too busy: another time it will answer. */
-function isOutage(error: CombinedError | undefined): boolean {
+export function isOutage(error: CombinedError | undefined): boolean {
   if (error?.networkError !== undefined) return true;
   return (
     error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAVAILABLE') === true

@@ -9,6 +9,7 @@ import { affectedFields } from './affected.ts';
 import { CHANGES, type ChangeFilter, type FeedMessage } from './feed-message.ts';
 import { fetchWith } from './http.ts';
 import { LiveFeed, POSITION, type Position } from './live-feed.ts';
+import { passable } from './past-cache.ts';
 import { Refresher } from './refresh.ts';
 import { Subscriptions } from './resume.ts';
 import { Line } from './socket.ts';
@@ -91,9 +92,7 @@ function createUrqlClient({ url, keeper, feed, refresher, subscriptions }: Clien
     preferGetMethod: false,
     fetch: fetchWith(keeper),
     exchanges: [
-      refresher.beforeCache,
-      createCache(),
-      refresher.behindCache,
+      passable([refresher.beforeCache, createCache(), refresher.behindCache]),
       subscriptionExchange({ forwardSubscription }),
       fetchExchange,
     ],

@@ -41,6 +41,11 @@ test('another state may be in another list, and opens other ways in', () => {
   expect(affectedFields(change)).toEqual(expect.arrayContaining(fields));
 });
 
+test('a cluster that is made for the pool counts among the provisioning times', () => {
+  const change = updated({ cluster: aCluster() }, { from: 'CREATING', to: 'AVAILABLE' });
+  expect(affectedFields(change)).toContain('provisioningStats');
+});
+
 test('who waits moves up when the pool says that somebody waits', () => {
   const { stats } = aPool();
   const clusterPool = aPool({ stats: { ...stats, queuedSessions: 1 } });
