@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import type { Role } from '../../schema/model/viewer.ts';
 import { type Auth, loopbackAuth, tokenAuth } from '../../server/auth.ts';
+import type { Consoles } from '../../server/consoles.ts';
 import { Http, type HttpSettings } from '../../server/http/http.ts';
 import { LIMITS, type Limits } from '../../server/http/limits.ts';
 import { newToken, readTokens, watchTokens, writeTokens } from '../../server/token-file.ts';
@@ -20,6 +21,7 @@ export interface Serving extends FakePorts {
   limits?: Partial<Limits>;
   settings?: Partial<HttpSettings>;
   metrics?: Metrics;
+  consoles?: Consoles;
 }
 
 /** A server on a free port, over fake ports; it is stopped when the test ends. */
@@ -48,6 +50,7 @@ export async function serve(serving: Serving = {}): Promise<Served> {
     contexts,
     auth: serving.auth ?? loopbackAuth(),
     metrics: serving.metrics,
+    consoles: serving.consoles,
     settings: {
       host: '127.0.0.1',
       port: 0,
