@@ -148,7 +148,7 @@ describe('access', () => {
   });
 
   it('that comes when the session has ended is nobody’s', async () => {
-    const late = { kind: 'LATE', byMs: 10_000 } as const;
+    const late = { kind: 'LATE', byMs: 3_000 } as const;
     const yard = await yardOf({ faults: faultAt({ ...OPERATION, when: 'AFTER' }, late, 1) });
     const session = await claim(yard, 'p');
     await until(yard, () => secretsIn(yard).length === 1);
