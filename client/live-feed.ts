@@ -14,6 +14,7 @@ export const POSITION = graphql(`
       role
     }
     cursor
+    now
   }
 `);
 
@@ -31,6 +32,8 @@ export interface LiveView {
   readonly viewer: Viewer | null;
   /** Whether the server wants a token: the first, or another than the one it was shown. */
   readonly tokenWanted: 'NONE' | 'FIRST' | 'OTHER';
+  /** What to add to this computer's clock to have the server's; 0 while they agree. */
+  readonly clockAheadMs: number;
   /** Why there is no feed and will be none, such as NOT_FOUND for a filter; null while there is. */
   readonly refusal: string | null;
 }
@@ -43,6 +46,16 @@ export function standingOf({ isConnected, feed }: LiveView): Standing {
   if (!isConnected) return 'AWAY';
   return feed.isLevel ? 'LIVE' : 'CATCHING_UP';
 }
+
+/** How far a clock is ahead of ours that said so between two moments; 0 when that is not sure. */
+function aheadOf(ours: { askedAt: number; answeredAt: number }, theirs: number): number {
+  const ahead = theirs - (ours.askedAt + ours.answeredAt) / 2;
+  const doubt = (ours.answeredAt - ours.askedAt) / 2 + CLOCKS_AGREE_MS;
+  return Math.abs(ahead) > doubt ? Math.round(ahead) : 0;
+}
+
+/** Clocks that differ by less are the same to people. */
+const CLOCKS_AGREE_MS = 1_000;
 
 /** What a feed is made of. */
 export interface LiveFeedParts {
@@ -74,6 +87,7 @@ export class LiveFeed {
     isConnected: false,
     viewer: null,
     tokenWanted: 'NONE',
+    clockAheadMs: 0,
     refusal: null,
   };
   #subscription: ResumingSubscription | undefined;
@@ -172,10 +186,12 @@ export class LiveFeed {
   }
 
   async #askPosition(line: number): Promise<void> {
+    const askedAt = Date.now();
     const position = await this.#parts.askPosition();
     if (position === undefined || line !== this.#lineNumber) return;
-    const { viewer, cursor } = position;
-    this.#change({ viewer, feed: toldHead(this.#view.feed, cursor) });
+    const { viewer, cursor, now } = position;
+    const clockAheadMs = aheadOf({ askedAt, answeredAt: Date.now() }, Date.parse(now));
+    this.#change({ viewer, clockAheadMs, feed: toldHead(this.#view.feed, cursor) });
   }
 
   #refused(code: string): void {

@@ -130,6 +130,7 @@ export const VM_HANDLE_FIELDS = graphql(`
     ipAddress
     spawnDurationMs
     createdAt
+    consoles
     allowedActions
     cluster {
       id
@@ -157,6 +158,12 @@ export const SNAPSHOT_FIELDS = graphql(`
     readyToUse
     sizeBytes
     k8sVersion
+    image
+    outdated
+    source
+    sourceReason
+    owner
+    title
     stale
     staleAt
     createdAt
@@ -166,6 +173,9 @@ export const SNAPSHOT_FIELDS = graphql(`
       name
     }
     cluster {
+      id
+    }
+    sourceSession {
       id
     }
   }

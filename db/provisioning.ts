@@ -1,4 +1,4 @@
-import { and, desc, eq, gte } from 'drizzle-orm';
+import { and, desc, eq, gte, isNotNull } from 'drizzle-orm';
 import { SERVED_FROM, type ServedFrom } from '../schema/model/session.ts';
 import type { Db } from './connection.ts';
 import { rowInserter } from './row.ts';
@@ -52,18 +52,28 @@ export interface ProvisioningPeriod {
 /** At most so many records are read for one answer: the newest. */
 const MOST_RECORDS = 100_000;
 
+/** Which provisionings are wanted. */
+export interface ProvisioningsWanted {
+  readonly poolId: string;
+  readonly since: number;
+  /** The length of a period; one period when left out. */
+  readonly periodMs?: number | undefined;
+  /** Leaves out clusters that were made for the pool. */
+  readonly claimsOnly?: boolean | undefined;
+}
+
 /** Provisioning times since a moment, in periods of so many milliseconds, or in one. */
 export function provisioningTimes(
   db: Db,
-  poolId: string,
-  since: number,
-  periodMs: number | undefined,
+  { poolId, since, periodMs, claimsOnly }: ProvisioningsWanted,
 ): ProvisioningPeriod[] {
+  const { startedAt, sessionId } = provisionings;
+  const ofSessions = claimsOnly === true ? isNotNull(sessionId) : undefined;
   const records = db
     .select()
     .from(provisionings)
-    .where(and(eq(provisionings.poolId, poolId), gte(provisionings.startedAt, since)))
-    .orderBy(desc(provisionings.startedAt))
+    .where(and(eq(provisionings.poolId, poolId), gte(startedAt, since), ofSessions))
+    .orderBy(desc(startedAt))
     .limit(MOST_RECORDS)
     .all();
   const start = (at: number) => (periodMs ? Math.floor(at / periodMs) * periodMs : since);

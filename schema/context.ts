@@ -99,6 +99,8 @@ export interface Reads {
     poolId: string;
     since?: number | undefined;
     bucketMinutes?: number | undefined;
+    /** Leaves out clusters that were made for the pool. */
+    claimsOnly?: boolean | undefined;
   }): ProvisioningStats[];
 }
 

@@ -37,15 +37,18 @@ builder.queryField('provisioningStats', (t) =>
         type: 'DateTime',
         description: 'Only from then on; all that is kept without.',
       }),
+      claimsOnly: t.arg.boolean({
+        description: 'Only claims, without the clusters that were made for the pool; all without.',
+      }),
       bucketMinutes: t.arg.int({ description: 'Length of a period, at least 1; one without it.' }),
     },
-    resolve: (_root, { pool, since, bucketMinutes }, { reads }) => {
+    resolve: (_root, { pool, since, bucketMinutes, claimsOnly }, { reads }) => {
       if (bucketMinutes != null && bucketMinutes < 1)
         throw badInput('bucketMinutes must be over 0');
       const poolId = reads.clusterPoolByName(pool)?.id;
       if (poolId === undefined) return [];
       const period = { since: since ?? undefined, bucketMinutes: bucketMinutes ?? undefined };
-      return reads.provisioningStats({ poolId, ...period });
+      return reads.provisioningStats({ poolId, ...period, claimsOnly: claimsOnly === true });
     },
   }),
 );

@@ -38,4 +38,12 @@ builder.queryFields((t) => ({
       'Subscription.changes goes on from here without a gap.',
     resolve: (_root, _args, { reads }) => reads.cursor(),
   }),
+  now: t.field({
+    type: 'DateTime',
+    authScopes: forViewer,
+    description:
+      "The time by the server's clock, which all times here are of: what a page counts down to " +
+      "is right on a computer whose own clock is wrong. At most 50 ms old.",
+    resolve: (_root, _args, { reads }) => reads.now(),
+  }),
 }));

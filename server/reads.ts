@@ -71,8 +71,9 @@ export function readsFor(viewer: Viewer, slot: ReadSlot): Reads {
 /** Without `since` all that is kept of the pool is summed up. */
 function provisioningStats(
   db: Db,
-  { poolId, since, bucketMinutes }: Parameters<Reads['provisioningStats']>[0],
+  { poolId, since, bucketMinutes, claimsOnly }: Parameters<Reads['provisioningStats']>[0],
 ): ProvisioningStats[] {
   const from = since ?? findPool(db, poolId)?.createdAt ?? 0;
-  return provisioningTimes(db, poolId, from, bucketMinutes && bucketMinutes * 60_000);
+  const periodMs = bucketMinutes && bucketMinutes * 60_000;
+  return provisioningTimes(db, { poolId, since: from, periodMs, claimsOnly });
 }

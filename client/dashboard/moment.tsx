@@ -1,16 +1,22 @@
 import { useSyncExternalStore } from 'react';
+import { useLive } from './live.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
-/** The time now, to the second: components that use it are drawn anew with each. */
+/**
+ * The time now by the server's clock, to the second: components that use it are drawn anew with
+ * each.
+ */
 export function useNow(): number {
-  return useSyncExternalStore(everySecond, currentSecond);
+  const ahead = useLive(({ clockAheadMs }) => clockAheadMs);
+  return useSyncExternalStore(everySecond, currentSecond) + ahead;
 }
 
 /** The hour now, as the time at which it began: for periods that end about now. */
 export function useHour(): number {
-  return useSyncExternalStore(everySecond, () => currentSecond() - (currentSecond() % HOUR));
+  const now = useNow();
+  return now - (now % HOUR);
 }
 
 /** The time until a moment, counting down to nothing. */
@@ -32,6 +38,11 @@ export function Since({ at }: { at: string }) {
 /** A moment by the clock of who looks, the full date in its title. */
 export function ClockTime({ at }: { at: string }) {
   return <Moment at={at}>{CLOCK.format(new Date(at))}</Moment>;
+}
+
+/** A moment of any day, for what may be long ago. */
+export function DayAndTime({ at }: { at: string }) {
+  return <Moment at={at}>{DAY_AND_CLOCK.format(new Date(at))}</Moment>;
 }
 
 /** Two units, so that it stays readable: 3 d 04 h, 2 h 05 min, 14 min 09 s, 45 s. */
@@ -60,6 +71,10 @@ function Moment({ at, children }: { at: string; children: React.ReactNode }) {
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
+  dateStyle: 'medium',
+  timeStyle: 'short',
+});
 
 function secondsSince(at: string, now: number): number {
   return Math.max(0, Math.round((now - Date.parse(at)) / SECOND));

@@ -45,7 +45,7 @@ export const TYPES: readonly (readonly [string, string, string, string])[] = [
   ["OBJECT","Phase","","durationMs: error: finishedAt: name:! startedAt:!"],
   ["OBJECT","PoolExhausted","UserError","code:! message:! retryAfterMs:"],
   ["OBJECT","ProvisioningStats","","count:! failed:! from:! p50Ms: p95Ms: servedFrom:!"],
-  ["OBJECT","Query","","changeLog:ChangeConnection! cluster:Cluster clusterPool:ClusterPool clusterPools:ClusterPoolConnection! cursor:! image:Image imageCatalogue:[ImageCatalogueEntry!]! imageTags:ImageTags! images:ImageConnection! job:Job jobs:JobConnection! node:Node provisioningStats:[ProvisioningStats!]! session:Session sessions:SessionConnection! snapshots:SnapshotConnection! viewer:Viewer! vmHandles:VmHandleConnection!"],
+  ["OBJECT","Query","","changeLog:ChangeConnection! cluster:Cluster clusterPool:ClusterPool clusterPools:ClusterPoolConnection! cursor:! image:Image imageCatalogue:[ImageCatalogueEntry!]! imageTags:ImageTags! images:ImageConnection! job:Job jobs:JobConnection! node:Node now:! provisioningStats:[ProvisioningStats!]! session:Session sessions:SessionConnection! snapshots:SnapshotConnection! viewer:Viewer! vmHandles:VmHandleConnection!"],
   ["OBJECT","QuotaExceeded","UserError","code:! limit:! limitBytes: message:!"],
   ["OBJECT","RoleSpec","","cpuCores:! diskGiB: image: memoryMiB:! role:!"],
   ["UNION","SaveSessionResult","Conflict IdempotencyConflict InvalidInput NotFound QuotaExceeded Snapshot WrongState",""],

@@ -36,6 +36,8 @@ export class FakeServer {
   readonly asked: Asked[] = [];
   /** What was shown as token, socket by socket. */
   readonly shown: unknown[] = [];
+  /** How far its clock is ahead of everybody else's. */
+  clockAheadMs = 0;
   readonly posts: Post[] = [];
   /** What becomes of a new socket: let in, refused, or nothing at all. */
   reach: 'OPEN' | 'REFUSED' | 'STUCK' = 'OPEN';
@@ -82,7 +84,8 @@ export class FakeServer {
       this.posts.push({ query, variables, authorization, answer, fail });
       // Who we are is asked each time, and is of no matter here.
       if (query.includes('query Position')) {
-        answer({ viewer: { __typename: 'Viewer', name: 'ada', role: 'USER' }, cursor: 'e-0' });
+        const now = new Date(Date.now() + this.clockAheadMs).toISOString();
+        answer({ viewer: { __typename: 'Viewer', name: 'ada', role: 'USER' }, cursor: 'e-0', now });
       }
     });
   }

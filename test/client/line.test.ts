@@ -182,6 +182,16 @@ test('a tab that nobody looks at keeps its line, though its timers run once a mi
   expect(server.asked).toHaveLength(2);
 });
 
+test('a clock that is wrong is set right by what the server says', async () => {
+  server.clockAheadMs = 3 * MINUTE;
+  await connect();
+  expect(snapyard.feed.read().clockAheadMs).toBe(3 * MINUTE);
+  server.clockAheadMs = 900;
+  server.feed.socket.drop();
+  await pass(1_000);
+  expect(snapyard.feed.read().clockAheadMs).toBe(0);
+});
+
 test('what is missing is noticed, and the state is asked for', async () => {
   await connect();
   server.tell(changes('e-6', 'e-7', locked));

@@ -76,6 +76,7 @@ export function aSession(values: Partial<Session> = {}): Session {
     strategy: null,
     servedFrom: 'POOL',
     fallbackReason: null,
+    accessReady: true,
     createdAt: AT,
     clusterLockTime: AT,
     runningAt: AT,

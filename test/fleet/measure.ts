@@ -160,7 +160,7 @@ export async function playMany(seed: number, count: number): Promise<Crowd> {
       .map(({ namespace }) => criticalPath(all, namespace, { from, to }));
     const longestMs = Math.max(...paths.map(({ ms }) => ms));
     const poolId = fleet.members(POOL)[0]?.poolId ?? '';
-    const made = fleet.store.read((db) => provisioningTimes(db, poolId, from, undefined));
+    const made = fleet.store.read((db) => provisioningTimes(db, { poolId, since: from }));
     const failures = made.reduce((sum, { failed }) => sum + failed, 0);
     return { totalMs: to - from, longestMs, requests, count, failures };
   } finally {

@@ -45,7 +45,7 @@ test('the printed schema is the one that runs', () => {
 test.each<[type: string, fields: string]>([
   [
     'Query',
-    `node viewer cursor clusterPool clusterPools cluster session sessions snapshots vmHandles job
+    `node viewer cursor now clusterPool clusterPools cluster session sessions snapshots vmHandles job
      jobs changeLog provisioningStats image images imageCatalogue imageTags`,
   ],
   [

@@ -3,6 +3,7 @@ import {
   type GraphQLField,
   type GraphQLInputType,
   isEnumType,
+  isScalarType,
   isInputObjectType,
   isListType,
   isNonNullType,
@@ -21,6 +22,7 @@ const NEEDS: Record<string, Role> = {
   'Query.node': 'VIEWER',
   'Query.viewer': 'VIEWER',
   'Query.cursor': 'VIEWER',
+  'Query.now': 'VIEWER',
   'Query.clusterPool': 'VIEWER',
   'Query.clusterPools': 'VIEWER',
   'Query.cluster': 'VIEWER',
@@ -151,7 +153,7 @@ function documentFor(root: string, field: GraphQLField<unknown, unknown>): strin
   const args = field.args.filter(({ type }) => isNonNullType(type));
   const given = args.map(({ name, type }) => `${name}: ${literalOf(type)}`).join(' ');
   const type = getNamedType(field.type);
-  const isLeaf = type.name === 'Cursor' || isEnumType(type);
+  const isLeaf = isScalarType(type) || isEnumType(type);
   const selection = isLeaf ? '' : '{ __typename }';
   expect(isUnionType(type) || !type.name.endsWith('Result')).toBe(true);
   return `${root.toLowerCase()} { ${field.name} ${given && `(${given})`} ${selection} }`;
