@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
+import { atMostEvery } from '../refresh.ts';
 import { formatMs, useHour } from './moment.tsx';
 
 const SERVED = graphql(`
@@ -16,6 +17,9 @@ const SERVED = graphql(`
 
 const DAY_MS = 86_400_000;
 
+/** A count of a whole day may be some moments old. */
+const CALM = atMostEvery(2_000);
+
 /** How the claims of the last day were served: from the warm clusters, or by a cold start. */
 export function ServedLine({ poolName }: { poolName: string }) {
   const hour = useHour();
@@ -23,7 +27,7 @@ export function ServedLine({ poolName }: { poolName: string }) {
     () => ({ pool: poolName, since: new Date(hour - DAY_MS).toISOString() }),
     [poolName, hour],
   );
-  const [{ data }] = useQuery({ query: SERVED, variables });
+  const [{ data }] = useQuery({ query: SERVED, variables, context: CALM });
   if (data === undefined) return <span className="fact-name">Claims in 24 h</span>;
   const ways = data.provisioningStats;
   const warm = ways.filter(({ servedFrom }) => servedFrom === 'POOL');

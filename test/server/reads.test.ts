@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordProvisioning } from '../../db/provisioning.ts';
 import type { Change } from '../../schema/model/change.ts';
 import type { Session } from '../../schema/model/session.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
@@ -163,5 +164,19 @@ describe('an operation', () => {
     ]);
     const hours = reads.provisioningStats({ poolId: pool.id, bucketMinutes: 60 });
     expect(hours.map(({ count }) => count)).toEqual([1, 1]);
+  });
+
+  it('tells claims from clusters that were made for the pool', async () => {
+    const pool = await kit.addPool({}, 1);
+    await claimOf(alice);
+    const made = { poolId: pool.id, clusterId: 'c', sessionId: null, reason: null };
+    const startedAt = kit.world.now();
+    const record = { ...made, servedFrom: 'BOOTSTRAP', startedAt, succeeded: true } as const;
+    await kit.done(kit.store.transact((tx) => recordProvisioning(tx, record)));
+    const { reads } = (await open(watcher)).context;
+    const waysOf = (claimsOnly: boolean) =>
+      reads.provisioningStats({ poolId: pool.id, claimsOnly }).map(({ servedFrom }) => servedFrom);
+    expect(waysOf(false)).toEqual(['POOL', 'BOOTSTRAP']);
+    expect(waysOf(true)).toEqual(['POOL']);
   });
 });
