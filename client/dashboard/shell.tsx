@@ -33,7 +33,8 @@ export function Shell({ onToken }: ShellProps) {
       </a>
       <header className="page-head">
         <Link href={paths.overview} className="brand">
-          <img src="/favicon.svg" alt="" width="28" height="28" /> Snapyard
+          <img src="/favicon.svg" alt="" width="28" height="28" />
+          <span className="brand-name">Snapyard</span>
         </Link>
         <ConnectionMark />
         <Places />
