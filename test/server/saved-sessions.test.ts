@@ -67,7 +67,8 @@ async function kept(yard: Yard, whenEmpty?: 'QUEUE'): Promise<Snapshot> {
 function onDisks(yard: Yard): string[] {
   return yard.members('cks').flatMap(({ id }) => {
     const vms = yard.outside.cluster(id)?.vms ?? [];
-    return vms.flatMap(({ files }) => Object.values(files)).filter((text) => text !== '');
+    const texts = vms.flatMap(({ files }) => Object.values(files));
+    return texts.filter((text) => text !== '' && !text.endsWith('snapyard-session\n'));
   });
 }
 
