@@ -47,8 +47,12 @@ export interface Transition {
 /** What pools show of their parts: counts, places in the queue, the golden state. */
 const SHOWN_BY_POOLS: readonly SubjectType[] = ['CLUSTER', 'SESSION', 'SNAPSHOT'];
 
-/** What somebody saved is shown by no pool, and is nothing for others to hear of. */
-function isShownByPool({ type, owner }: Transition): boolean {
+/**
+ * What somebody saved is shown by no pool, and is nothing for others to hear of. Of jobs a pool
+ * shows only whether they are under way: it decides what else may be asked of it.
+ */
+function isShownByPool({ type, from, to, owner }: Transition): boolean {
+  if (type === 'JOB') return (from ?? null) !== (to ?? null);
   const isSaved = type === 'SNAPSHOT' && owner != null;
   return SHOWN_BY_POOLS.includes(type) && !isSaved;
 }
