@@ -47,7 +47,7 @@ export function HistoryList(props: { id: string | null; typeOfId: LogChange['typ
           />
         )}
         <TextInput
-          label="Words in it, among what is loaded"
+          label="Words in what is loaded"
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
         />

@@ -6,6 +6,7 @@ import {
   type Bucket,
   bucketLabel,
   bucketsOf,
+  markLabel,
   marksFor,
   type Period,
   WAYS,
@@ -36,18 +37,19 @@ export default function ProvisioningChart({ times, period, since }: Provisioning
   return (
     <figure className="times-chart" aria-label="Chart of the times">
       <div aria-hidden="true">
+        <Legend ways={ways} />
         <LineChart
           {...axis}
           h={260}
           series={ways.flatMap(linesOf)}
           curveType="linear"
           strokeWidth={2}
-          withLegend
           valueFormatter={formatMs}
           yAxisProps={{
             scale: 'log',
             domain: [marks[0] ?? 1, marks.at(-1) ?? 1],
             ticks: marks,
+            tickFormatter: markLabel,
             width: 64,
           }}
           lineProps={{ isAnimationActive: false }}
@@ -60,6 +62,19 @@ export default function ProvisioningChart({ times, period, since }: Provisioning
 }
 
 type Way = (typeof WAYS)[number];
+
+function Legend({ ways }: { ways: readonly Way[] }) {
+  return (
+    <ul className="times-legend">
+      {ways.map(({ way, word }) => (
+        <li key={way} data-way={way}>
+          {word}
+        </li>
+      ))}
+      <li className="quiet">line: median, dots: 95 of 100 within</li>
+    </ul>
+  );
+}
 
 function linesOf({ way, word, color }: Way) {
   return [

@@ -87,6 +87,13 @@ export function marksFor(times: readonly Times[]): number[] {
   return MARKS.slice(from, Math.max(to, from + 1) + 1);
 }
 
+/** A round time as an axis names it: 100 ms, 10 s, 1 min. */
+export function markLabel(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < MINUTE) return `${ms / 1_000} s`;
+  return ms < HOUR ? `${ms / MINUTE} min` : `${ms / HOUR} h`;
+}
+
 /** A bucket's begin as an axis names it: by the clock, or by the day where it is as long. */
 export function bucketLabel(at: number, { lengthMs, bucketMinutes }: Period): string {
   const date = new Date(at);

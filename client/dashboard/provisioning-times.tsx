@@ -35,6 +35,7 @@ export function ProvisioningTimes() {
           allowDeselect={false}
         />
         <SegmentedControl
+          className="times-period"
           aria-label="Period"
           data={PERIODS.map(({ value, label }) => ({ value, label }))}
           value={value}
