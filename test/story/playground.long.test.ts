@@ -91,7 +91,9 @@ async function ask(query: string): Promise<unknown> {
   return await response.json();
 }
 
-async function untilAllAvailable(): Promise<void> {
+/** Takes every cluster back, and waits until all can be claimed. */
+async function freeAll(): Promise<void> {
+  await ask('mutation { releaseAllClusters(input: { pool: "cks" }) { __typename } }');
   const question = '{ clusterPool(name: "cks") { stats { availableClusters } } }';
   const all = { data: { clusterPool: { stats: { availableClusters: 3 } } } };
   await expect.poll(() => ask(question), { timeout: 30_000 }).toMatchObject(all);
@@ -129,7 +131,7 @@ test('axe finds no serious fault, and it works at phone width', async () => {
 test(
   'a claim answers, and its id waits in the tabs that want it',
   async () => {
-    await untilAllAvailable();
+    await freeAll();
     await openTab('Claim');
     await run();
     await seeAnswer('"status": "RUNNING"', '"name": "cluster1"');
@@ -148,7 +150,7 @@ test(
 test(
   'a stream shows each message as it comes, the newest on top',
   async () => {
-    await untilAllAvailable();
+    await freeAll();
     await openTab('Watch');
     await run();
     await seeBar('A subscription is running.');
@@ -176,6 +178,7 @@ test(
     await seeBar('A subscription is running.');
     await seeAnswer('"message": 1', '"FeedState"');
     await stop();
+    await freeAll();
     await openTab('Snapshots');
     await run('CreateSnapshots');
     await seeAnswer('"__typename": "Job"');
@@ -204,6 +207,7 @@ test(
     expect(await tab('Claim').count()).toBe(0);
     await page.getByRole('button', { name: 'Ready-made tabs' }).click();
     expect((await page.getByRole('tab').allInnerTexts()).slice(-2)).toEqual(['Mine', 'Claim']);
+    await freeAll();
     await run();
     await seeAnswer('"status": "RUNNING"');
     await page.goto(`${board.origin}/playground?query=${encodeURIComponent('{ cursor }')}`);
@@ -225,6 +229,7 @@ test(
     const [root, ada] = [make('root', 'ADMIN'), make('ada', 'USER')];
     const tokens = join(board.folder, 'tokens');
     writeTokens(tokens, entries);
+    await freeAll();
     await page.context().close();
     await board.server.stop();
     await board.server.startAgain({ SNAPYARD_TOKENS: tokens });
