@@ -136,6 +136,6 @@ function answerMissing(name: string, response: ServerResponse): void {
   answerText(
     response,
     404,
-    'The dashboard is not built. "npm run build" builds it; see /playground.',
+    'The dashboard is not built. "npm run build" builds it.',
   );
 }
