@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { requestError } from '../schema/request-error.ts';
-import type { ConsoleGrant } from './consoles.ts';
+import type { ConsoleGrant } from './console-grant.ts';
 import type { World } from './world.ts';
 
 /** How long a ticket is good for. */

@@ -8,9 +8,8 @@ import { findVm } from '../db/vm-handle.ts';
 import type { ConsoleKind, ConsoleTicket } from '../schema/model/console.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import { type EndReason, isLive } from '../schema/model/session.ts';
-import type { VmRole } from '../schema/model/template.ts';
-import type { Viewer } from '../schema/model/viewer.ts';
 import type { VmHandle } from '../schema/model/vm-handle.ts';
+import type { ConsoleGrant } from './console-grant.ts';
 import { ConsoleTickets } from './console-tickets.ts';
 import { clusterRef } from './outside.ts';
 import { type Provider, ProviderError, type VmRef } from './providers/provider.ts';
@@ -18,18 +17,6 @@ import type { World } from './world.ts';
 
 /** Where a ticket is shown; it is the rest of the path. */
 export const CONSOLES_PATH = '/consoles/';
-
-/** What a ticket stands for: one viewer, one stream, and the hold on the VM as it was then. */
-export interface ConsoleGrant {
-  readonly viewer: Viewer;
-  readonly kind: ConsoleKind;
-  readonly vmId: string;
-  readonly role: VmRole;
-  readonly clusterId: string;
-  readonly provider: ProviderKind;
-  /** The live session that held the VM; null where nobody did. */
-  readonly holder: string | null;
-}
 
 /** What consoles are made of. */
 export interface ConsoleParts {

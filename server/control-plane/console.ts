@@ -8,7 +8,8 @@ import { NotFound, WrongState } from '../../schema/model/refusal.ts';
 import { isLive } from '../../schema/model/session.ts';
 import { hasRole } from '../../schema/model/viewer.ts';
 import type { VmHandle } from '../../schema/model/vm-handle.ts';
-import { type ConsoleGrant, holderOf } from '../consoles.ts';
+import type { ConsoleGrant } from '../console-grant.ts';
+import { holderOf } from '../consoles.ts';
 import { sessionsSeenBy } from '../reads.ts';
 import type { VerbParts } from './verb.ts';
 

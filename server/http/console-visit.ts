@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { ConsoleGrant } from '../consoles.ts';
+import type { ConsoleGrant } from '../console-grant.ts';
 import type { ConsoleLine } from './console-line.ts';
 
 /** Why a visit is over: with which code its WebSocket is closed, and a sentence. */

@@ -2,7 +2,8 @@ import { beforeEach, expect, test } from 'vitest';
 import { updateVm } from '../../db/vm-handle.ts';
 import type { Session } from '../../schema/model/session.ts';
 import { ConsoleTickets } from '../../server/console-tickets.ts';
-import { CONSOLES_PATH, type ConsoleGrant } from '../../server/consoles.ts';
+import type { ConsoleGrant } from '../../server/console-grant.ts';
+import { CONSOLES_PATH } from '../../server/consoles.ts';
 import { ADMIN, ALICE, BOB, WATCHER } from '../kit/ask.ts';
 import { type ConsoleBench, openConsoleBench } from '../kit/console-bench.ts';
 import { virtualWorld } from '../kit/virtual-world.ts';
@@ -69,7 +70,7 @@ test('a stream that the VM does not have is refused with those it has', async ()
   });
 });
 
-test('a VM that does not run is refused, and is nobody else’s once its session has ended', async () => {
+test('a VM that does not run, or whose session has ended, is refused', async () => {
   const { url } = await ask();
   await bench.yard.done(bench.as(ALICE).releaseSession(session.id));
   await expect(ask()).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -54,7 +54,7 @@ function byHand(kinds: readonly ('SERIAL' | 'VNC')[] = ['SERIAL']) {
   return { streams: { kinds, open }, ends };
 }
 
-test('a command typed into the simulator’s console is answered, and all is on record', async () => {
+test('a command typed into a simulated console is answered, and all is on record', async () => {
   const { bench } = await claimed();
   const visit = await visitAs(bench);
   await bench.until(() => visit.shown().endsWith('# '));
@@ -170,7 +170,7 @@ test('a fault is logged, and told without its words', async () => {
   expect(bench.errors).toEqual([expect.stringContaining('a console could not be opened')]);
 });
 
-test('a stream that is not opened in time is given up; one that comes later is closed', async () => {
+test('a stream that is not opened in time is given up, and closed if it comes later', async () => {
   const [near, far] = connectionPair();
   let settle: (stream: Duplex) => void = () => {};
   const open = () => new Promise<Duplex>((resolve) => void (settle = resolve));

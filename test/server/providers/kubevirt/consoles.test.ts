@@ -19,8 +19,8 @@ describe('consoles', { timeout: 30_000 }, () => {
 
   beforeAll(async () => {
     outside = await openOutside();
-    const { provider, step, done } = outside;
-    await done(provider.ensureCluster(made, { kind: 'IMAGE' }, step(1)));
+    const making = outside.provider.ensureCluster(made, { kind: 'IMAGE' }, outside.step(1));
+    await outside.done(making);
   });
   afterAll(() => outside.close());
 
@@ -63,7 +63,7 @@ describe('consoles', { timeout: 30_000 }, () => {
     stream.destroy();
   });
 
-  test('a console in which nothing is said stays open, and is idle after half an hour', async () => {
+  test('a console in which nothing is said stays open for half an hour', async () => {
     const { isOpen, ending, shown } = (await visitor('SERIAL'))();
     await until(isOpen);
     await until(() => shown().length > 0);
