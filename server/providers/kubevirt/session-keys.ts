@@ -23,7 +23,7 @@ const REPLACE = [
   'keys=$dir/authorized_keys',
   'mkdir -p "$dir" && touch "$keys" || exit 1',
   'grep -v " $2\\$" "$keys" > "$keys.new"',
-  '[ $? -le 1 ] && cat >> "$keys.new" && sync && mv "$keys.new" "$keys"',
+  '[ $? -le 1 ] && cat >> "$keys.new" && sync "$keys.new" && mv "$keys.new" "$keys"',
 ].join('\n');
 
 const SHOW = 'grep " $2\\$" "$1/.ssh/authorized_keys"; [ $? -le 2 ]';
