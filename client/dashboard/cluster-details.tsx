@@ -9,22 +9,25 @@ import { say } from './pool-words.ts';
 /** What was done at a cluster, and what it was made from: asked for when somebody looks. */
 const DETAILS = graphql(`
   query ClusterDetails($id: ID!) {
-    cluster(id: $id) {
+    node(id: $id) {
+      __typename
       id
-      namespace
-      createdAt
-      timeline {
-        name
-        startedAt
-        finishedAt
-        durationMs
-        error
-      }
-      madeFrom {
-        id
-        name
-        role
-        set
+      ... on Cluster {
+        namespace
+        createdAt
+        timeline {
+          name
+          startedAt
+          finishedAt
+          durationMs
+          error
+        }
+        madeFrom {
+          id
+          name
+          role
+          set
+        }
       }
     }
   }
@@ -45,13 +48,12 @@ export function ClusterDetails({ id, name, version }: Pick<Cluster, 'id' | 'name
     asked.current = version;
     ask({ requestPolicy: 'network-only' });
   }, [version, ask]);
-  const cluster = data?.cluster;
+  const cluster = data?.node;
   if (cluster === undefined) {
-    return (
-      <p className="quiet">{error === undefined ? 'Asking …' : 'The server did not answer.'}</p>
-    );
+    const words = error === undefined ? 'Asking …' : 'The server did not answer.';
+    return <p className="quiet">{words}</p>;
   }
-  if (cluster === null) return <p className="quiet">It is gone.</p>;
+  if (cluster?.__typename !== 'Cluster') return <p className="quiet">It is gone.</p>;
   const { timeline, madeFrom, namespace, createdAt } = cluster;
   const earlier = timeline.length - MOST_STEPS;
   return (

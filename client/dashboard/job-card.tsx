@@ -29,8 +29,8 @@ export const JobCard = memo(function JobCard(props: { job: Job; medianMs: number
             <ActionButton
               document={CANCEL_JOB}
               variables={{ jobId: job.id }}
-              label="Cancel"
-              about={`job: ${words}`}
+              label="Cancel job"
+              about={words}
               confirm="It stops at its next step. What it has begun is undone: an incomplete set of snapshots is deleted, and clusters that it holds go back to their golden state."
             />
           )}

@@ -64,6 +64,7 @@ function aSnapshot(values: Partial<Snapshot> = {}): Snapshot {
     source: 'IMAGE',
     sourceReason: null,
     owner: null,
+    sourceSession: null,
     title: null,
     stale: false,
     staleAt: after(1_000),
