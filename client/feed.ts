@@ -42,7 +42,7 @@ const NOTHING: Things = {
 };
 
 /** Sessions and jobs that have ended, and are still known, of each. */
-const ENDED_KEPT = 20;
+const ENDED_KEPT = 10;
 
 /** A reader that knows nothing yet. */
 export const EMPTY_FEED: Feed = {
