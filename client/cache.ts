@@ -61,9 +61,10 @@ const RESOLVERS: ResolverConfig = {
 function byId(typeName: string): Resolver {
   return (_parent, { id }: { id?: string }, cache, { parentFieldKey }) => {
     const known = cache.resolve('Query', parentFieldKey.replace(/^Query\./, ''));
+    // What the server has answered, none at all included: nothing else would show it.
+    if (known === null || typeof known === 'string') return known;
     const entity = { __typename: typeName, id: id ?? '' };
-    const isThere = known === undefined && cache.resolve(entity, 'id') !== undefined;
-    return isThere ? cache.keyOfEntity(entity) : undefined;
+    return cache.resolve(entity, 'id') === undefined ? undefined : cache.keyOfEntity(entity);
   };
 }
 

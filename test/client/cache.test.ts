@@ -149,6 +149,22 @@ test('a change shows in every query, and none is asked again', async () => {
   stop();
 });
 
+test('one that the feed does not know is shown as the server answers it', async () => {
+  const shown: unknown[] = [];
+  const watch = (id: string) =>
+    snapyard.client.query(ONE, { id }).subscribe(({ data }) => shown.push(data?.session));
+  const watching = [watch('old'), watch('nobody')];
+  await pass(0);
+  const [old, nobody] = asked('query One');
+  old?.answer(withTypeNames({ session: aSession({ id: 'old', ...ENDED }) }, 'Query'));
+  await pass(0);
+  expect(shown).toEqual([expect.objectContaining({ id: 'old', status: 'COMPLETED' })]);
+  nobody?.answer(withTypeNames({ session: null }, 'Query'));
+  await pass(0);
+  expect(shown.slice(1)).toEqual([null]);
+  for (const each of watching) each.unsubscribe();
+});
+
 test('what is gone leaves the list at once, and the list is asked for again', async () => {
   const { shown, stop } = showSessions();
   await answerSessions(session, aSession({ id: 'other' }));
