@@ -1,4 +1,86 @@
-/** To be filled. */
+import { Button, Group, NativeSelect } from '@mantine/core';
+import { useMemo, useState } from 'react';
+import { byName } from './by-name.ts';
+import { ClaimCard } from './claim-card.tsx';
+import { EndedSessions } from './ended-sessions.tsx';
+import { useThings, useViewer } from './live.ts';
+import { LiveSessions } from './live-sessions.tsx';
+import { usePageTitle } from './page-title.ts';
+import { EVERYTHING, endedStatuses, type SessionWish, showsLive } from './session-wish.ts';
+import { wordFor } from './status.tsx';
+import './session-page.css';
+
+/** Every session that the viewer may see: those that go on, and those that have ended. */
 export default function SessionsPage() {
-  return <p className="card">SessionsPage</p>;
+  usePageTitle('Sessions');
+  const viewer = useViewer();
+  const [wish, setWish] = useState(EVERYTHING);
+  const name = viewer?.name ?? '';
+  const ended = endedStatuses(wish);
+  return (
+    <>
+      <h1>Sessions</h1>
+      <ClaimCard />
+      <Filters wish={wish} onWish={setWish} isAdmin={viewer?.role === 'ADMIN'} />
+      {showsLive(wish) && <LiveSessions wish={wish} viewerName={name} />}
+      {ended.length > 0 && (
+        <EndedSessions
+          key={`${wish.pool} ${ended.join()}`}
+          wish={wish}
+          statuses={ended}
+          viewerName={name}
+        />
+      )}
+    </>
+  );
+}
+
+const SCOPES = ['Mine', 'All'] as const;
+const STATUSES = ['PENDING', 'PROVISIONING', 'RUNNING', 'COMPLETED', 'FAILED'] as const;
+
+interface FiltersProps {
+  wish: SessionWish;
+  onWish: (wish: SessionWish) => void;
+  isAdmin: boolean;
+}
+
+function Filters({ wish, onWish, isAdmin }: FiltersProps) {
+  const clusterPools = useThings('clusterPools');
+  const names = useMemo(
+    () => [...clusterPools.values()].sort(byName).map(({ name }) => name),
+    [clusterPools],
+  );
+  return (
+    <Group className="filters" align="flex-end" role="search" aria-label="Which sessions">
+      {isAdmin && (
+        <Button.Group aria-label="Whose sessions">
+          {SCOPES.map((scope) => (
+            <Button
+              key={scope}
+              variant={scope === wish.scope ? 'filled' : 'default'}
+              aria-pressed={scope === wish.scope}
+              onClick={() => onWish({ ...wish, scope })}
+            >
+              {scope}
+            </Button>
+          ))}
+        </Button.Group>
+      )}
+      <NativeSelect
+        label="Pool"
+        value={wish.pool}
+        onChange={(event) => onWish({ ...wish, pool: event.currentTarget.value })}
+        data={[{ value: '', label: 'Any' }, ...names]}
+      />
+      <NativeSelect
+        label="State"
+        value={wish.status}
+        onChange={(event) => onWish({ ...wish, status: event.currentTarget.value })}
+        data={[
+          { value: '', label: 'Any' },
+          ...STATUSES.map((value) => ({ value, label: wordFor(value) })),
+        ]}
+      />
+    </Group>
+  );
 }
