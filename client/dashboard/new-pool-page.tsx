@@ -77,10 +77,7 @@ function NewPoolForm() {
         {SHOWN.map(([setting, whenEmpty]) => (
           <NumberField key={setting} setting={setting} whenEmpty={whenEmpty} {...fields} />
         ))}
-        <WhenEmptyField
-          {...fields}
-          defaultLabel="default: refused; made for it in micro-VM pools"
-        />
+        <WhenEmptyField {...fields} defaultLabel="default: refused; micro-VMs: made" />
         <HowItWorks draft={draft} problems={problems} change={form.change} />
       </div>
       <RefusalNote text={form.refusal} />
@@ -157,7 +154,7 @@ function HowItWorks({ draft, problems, change }: PartProps) {
         description="It cannot be changed."
         name="recycle"
         data={[
-          { value: '', label: 'default: put back; replaced in micro-VM pools' },
+          { value: '', label: 'default: put back; micro-VMs: replaced' },
           ...RECYCLE_POLICIES.map((value) => ({ value, label: say(value) })),
         ]}
         value={draft.recycle}
