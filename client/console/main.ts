@@ -23,6 +23,7 @@ function begin(asked: Address): void {
     event.preventDefault();
     tokenStore.keep(page.tokenText.value.trim());
     page.token.hidden = true;
+    page.place.hidden = false;
     void connect(asked);
   });
   void connect(asked);
@@ -78,6 +79,7 @@ function showVm({ kind }: Address, { name, cluster, session }: ConsoleVm): void 
 function askForToken(): void {
   showNothing('This server wants a token that it knows.');
   page.token.hidden = false;
+  page.place.hidden = true;
   page.tokenText.value = '';
   page.tokenText.focus();
 }

@@ -45,7 +45,10 @@ export function openTerminal(place: HTMLElement): View {
   dark.addEventListener('change', () => {
     terminal.options.theme = themeNow();
   });
-  fitInto(terminal, place);
+  const frame = document.createElement('div');
+  frame.className = 'line';
+  place.replaceChildren(frame);
+  fitInto(terminal, frame);
   terminal.attachCustomKeyEventHandler((event) => !isForBrowser(terminal, event));
   let socket: WebSocket | undefined;
   const send = (bytes: Uint8Array<ArrayBuffer>) => sendInPieces(socket, bytes);

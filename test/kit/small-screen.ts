@@ -72,7 +72,8 @@ export function smallScreen(): SmallScreen {
     if (saying === undefined) throw new Error(`the screen was told ${waiting[0]}`);
     const length = saying.length(waiting);
     if (waiting.length < length) return false;
-    saying.heard?.(take(length));
+    const said = take(length);
+    saying.heard?.(said);
     return true;
   };
   stream.push('RFB 003.008\n');
