@@ -80,8 +80,8 @@ function NoSession({ isKnown }: { isKnown: boolean }) {
       {!isKnown && <p className="quiet">Looking for it …</p>}
       {isKnown && (
         <p>
-          There is no such session, or it is not yours to see. Ended sessions are kept for 30 days.{' '}
-          <Link href={paths.sessions}>To the sessions</Link>
+          There is no such session, or it is not yours to see; those that ended are kept for a
+          month. <Link href={paths.sessions}>To the sessions</Link>
         </p>
       )}
     </section>

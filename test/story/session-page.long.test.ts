@@ -216,7 +216,7 @@ test('consoles open in tabs of their own', async () => {
 
 test('somebody who only watches gets nothing of it', async () => {
   const eve = await openAs('eve', `/sessions/${encodeURIComponent(session)}`);
-  await eve.getByText('There is no such session, or it is not yours to see.').waitFor();
+  await eve.getByText('There is no such session, or it is not yours to see').waitFor();
   expect(await button(eve, 'Show access').count()).toBe(0);
   await eve.goto(`${dashboard.origin}/sessions`);
   await eve.getByRole('heading', { name: 'Sessions' }).waitFor();
