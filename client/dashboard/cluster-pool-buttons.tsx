@@ -47,7 +47,8 @@ export function ClusterPoolButtons({ pool }: { pool: ClusterPool }) {
 /** What is lost when all sessions of a pool are ended. */
 export function releaseWarning(live: number): string {
   const many = live === 1 ? 'One live session ends' : `${live} live sessions end`;
-  return `${many} at once, those that wait in the queue too. What their owners did not save is lost.`;
+  const lost = 'What their owners did not save is lost.';
+  return `${many} at once, those that wait in the queue too. ${lost}`;
 }
 
 function useLiveSessionCount(poolId: string): number {

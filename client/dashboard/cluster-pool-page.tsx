@@ -51,7 +51,7 @@ function NoPool({ name, wasHere }: { name: string; wasHere: boolean }) {
       <h1 className="long-name">{wasHere ? `${name} was deleted` : `There is no pool ${name}`}</h1>
       <p role={wasHere ? 'alert' : undefined}>
         {wasHere
-          ? 'Somebody deleted this pool while you were looking at it. Its clusters are being removed.'
+          ? 'Somebody deleted this pool while you looked at it. Its clusters are being removed.'
           : 'It may have been deleted, or its name is spelled another way.'}{' '}
         <Link href={paths.overview}>To the pools that are there</Link>
       </p>

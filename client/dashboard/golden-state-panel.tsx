@@ -92,7 +92,7 @@ function SnapshotButtons({ pool }: { pool: ClusterPool }) {
           variables={{ pool: pool.name }}
           label="Delete snapshots"
           about={`of ${pool.name}`}
-          confirm="All golden states of the pool and of its clusters are deleted. Until new ones are taken, clusters are built from the image again, which takes longer. What users saved stays."
+          confirm={DELETE_WARNING}
           look={{ color: 'red', variant: 'outline' }}
         />
       )}
@@ -100,6 +100,10 @@ function SnapshotButtons({ pool }: { pool: ClusterPool }) {
     </div>
   );
 }
+
+const DELETE_WARNING =
+  'All golden states of the pool and of its clusters are deleted. Until new ones are taken, ' +
+  'clusters are built from the image again, which takes longer. What users saved stays.';
 
 function BaseButton({ pool, hasBase }: { pool: ClusterPool; hasBase: boolean }) {
   const verb = hasBase ? 'recreateSnapshots' : 'createSnapshots';

@@ -31,7 +31,7 @@ export const JobCard = memo(function JobCard(props: { job: Job; medianMs: number
               variables={{ jobId: job.id }}
               label="Cancel job"
               about={words}
-              confirm="It stops at its next step. What it has begun is undone: an incomplete set of snapshots is deleted, and clusters that it holds go back to their golden state."
+              confirm={CANCEL_WARNING}
             />
           )}
         </header>
@@ -41,6 +41,10 @@ export const JobCard = memo(function JobCard(props: { job: Job; medianMs: number
     </li>
   );
 });
+
+const CANCEL_WARNING =
+  'It stops at its next step. What it has begun is undone: an incomplete set of snapshots is ' +
+  'deleted, and clusters that it holds go back to their golden state.';
 
 function UnderWay({ job, medianMs }: { job: Job; medianMs: number | undefined }) {
   const percent = Math.round(job.progress * 100);

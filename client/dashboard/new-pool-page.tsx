@@ -131,7 +131,7 @@ function WhatItIs({ draft, problems, change }: PartProps) {
       />
       <TextInput
         label="Image"
-        description="Of QEMU and FIRECRACKER pools: what its VMs start from. Default: the base image."
+        description="For QEMU and FIRECRACKER: what its VMs start from. Default: base."
         name="image"
         value={draft.image}
         onChange={(event) => change({ image: event.currentTarget.value })}

@@ -18,7 +18,7 @@ async function toldBy(body: (tx: Tx) => void): Promise<string[]> {
   return kit.store.read((db) => changesAfter(db, before, 100)).map(({ type }) => type);
 }
 
-test('a pool is told of again when a job begins or ends, and not while it only goes on', async () => {
+test('a pool is told of when a job begins or ends, not while it goes on', async () => {
   await kit.addPool({ name: 'cks' });
   const before = kit.store.read(lastSeq);
   const { id } = await kit.done(kit.verbs(ADMIN).createSnapshots({ pool: 'cks' }));

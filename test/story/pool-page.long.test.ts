@@ -138,7 +138,7 @@ test('a job is cancelled, and the old snapshots stay', async () => {
   await seeIndicators(phone, 'READY', 'snapshot ready');
 });
 
-test('a free cluster is reset once it is said what is lost; the second time has an estimate', async () => {
+test('a free cluster is reset after a warning; the second time has an estimate', async () => {
   for (const estimate of [/no estimate yet/, /about .+ left|any moment now/]) {
     await button(desk, 'Reset cluster1').click();
     expect(await confirm(desk, 'Reset')).toContain('whatever was changed in its VMs');
@@ -165,7 +165,7 @@ test('the details of a cluster go on while they are open', async () => {
   await row(desk, 'cluster2').locator('.badge[data-status="AVAILABLE"]').waitFor();
 });
 
-test('who holds a cluster is told with the way to the session; all of them are released', async () => {
+test('who holds a cluster is told; all sessions are released', async () => {
   await ask('mutation { createSession(input: { pool: "cks" }) { __typename } }');
   const locked = phone.locator('tr[data-row][data-status="LOCKED"]');
   await locked.getByText(/^for \d/).waitFor();
