@@ -261,6 +261,7 @@ export const vmHandles = sqliteTable(
     snapshotId: text('snapshot_id'),
     origin: text('origin', { enum: VM_ORIGINS }),
     ipAddress: text('ip_address'),
+    hasScreen: integer('has_screen', { mode: 'boolean' }),
     spawnDurationMs: integer('spawn_duration_ms'),
     createdAt: time('created_at').notNull(),
     endedAt: time('ended_at'),

@@ -97,6 +97,8 @@ export type VmSeen = Pick<VmHandle, 'role' | 'phase' | 'ipAddress'> & {
   readonly exists?: boolean;
   readonly message: string | null;
   readonly origin: VmHandle['origin'];
+  /** As before if left out. */
+  readonly hasScreen?: boolean | undefined;
 };
 
 /** Brings the handles of a cluster in line with what was seen of its VMs. */
@@ -113,7 +115,9 @@ export function recordSighting(
     const { phase, message: statusMessage, ipAddress } = sighting;
     const name = (sighting.exists ?? true) ? (sighting.name ?? vm.name) : vm.name;
     const origin = sighting.origin ?? vm.origin;
-    updateVm(tx, vm, { name, phase, statusMessage, ipAddress, origin, ...more(vm) }, why);
+    const hasScreen = sighting.hasScreen ?? vm.hasScreen;
+    const seenNow = { name, phase, statusMessage, ipAddress, origin, hasScreen };
+    updateVm(tx, vm, { ...seenNow, ...more(vm) }, why);
   }
 }
 

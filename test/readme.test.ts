@@ -13,6 +13,7 @@ const GUIDES = [
   'docs/pools-file.md',
   'docs/firecracker.md',
   'docs/client.md',
+  'docs/consoles.md',
   'docs/dashboard.md',
   'docs/vm-streams.md',
   'docs/kubevirt.md',

@@ -333,6 +333,7 @@ CREATE TABLE `vm_handles` (
 	`snapshot_id` text,
 	`origin` text,
 	`ip_address` text,
+	`has_screen` integer,
 	`spawn_duration_ms` integer,
 	`created_at` integer NOT NULL,
 	`ended_at` integer,

@@ -61,7 +61,15 @@ export function consoleKinds(
   streams: readonly ConsoleKind[],
 ): readonly ConsoleKind[] {
   if (vm.phase !== 'RUNNING' || vm.endedAt !== null) return [];
-  if (hasRole(viewer, 'ADMIN')) return streams;
+  if (hasRole(viewer, 'ADMIN')) return streamsOf(vm, streams);
   const isHeld = session !== undefined && isLive(session) && session.owner === viewer.name;
-  return hasRole(viewer, 'USER') && isHeld ? streams : [];
+  return hasRole(viewer, 'USER') && isHeld ? streamsOf(vm, streams) : [];
+}
+
+/** The streams that a VM has, of those that VMs of its provider may have. */
+export function streamsOf(
+  { hasScreen }: VmHandle,
+  streams: readonly ConsoleKind[],
+): readonly ConsoleKind[] {
+  return hasScreen === false ? streams.filter((kind) => kind !== 'VNC') : streams;
 }

@@ -43,6 +43,8 @@ export interface VmHandle {
   readonly snapshotId: string | null;
   readonly origin: VmOrigin | null;
   readonly ipAddress: string | null;
+  /** Whether it has a screen, where VMs of its provider differ in that; null until it is known. */
+  readonly hasScreen: boolean | null;
   /** From the claim, or from the start of its making, to a guest that answers. */
   readonly spawnDurationMs: number | null;
   readonly createdAt: number;

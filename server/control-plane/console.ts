@@ -3,7 +3,7 @@ import { findSeenSession } from '../../db/session.ts';
 import type { Tx } from '../../db/tx.ts';
 import { findVm } from '../../db/vm-handle.ts';
 import type { ControlPlane, OpenConsoleInput } from '../../schema/context.ts';
-import { type ConsoleKind, consoleKinds } from '../../schema/model/console.ts';
+import { type ConsoleKind, consoleKinds, streamsOf } from '../../schema/model/console.ts';
 import { NotFound, WrongState } from '../../schema/model/refusal.ts';
 import { isLive } from '../../schema/model/session.ts';
 import { hasRole } from '../../schema/model/viewer.ts';
@@ -42,7 +42,7 @@ function grantFor(
 ): ConsoleGrant {
   const { viewer } = parts;
   const vm = reachableVm(parts, tx, vmId);
-  const streams = kindsOf(vm.provider);
+  const streams = streamsOf(vm, kindsOf(vm.provider));
   if (!consoleKinds(vm, sessionOf(parts, tx, vm), viewer, streams).includes(kind)) {
     throw new WrongState(whyNot(vm, kind, streams), vm.phase);
   }

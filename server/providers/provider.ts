@@ -197,6 +197,8 @@ export interface VmSighting {
   readonly message: string | null;
   readonly ipAddress: string | null;
   readonly origin: VmOrigin | null;
+  /** Said where VMs of one provider differ in that: only who has a screen has a VNC stream. */
+  readonly hasScreen?: boolean | undefined;
 }
 
 /** What a reset did. */

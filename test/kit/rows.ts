@@ -141,6 +141,7 @@ export function aVm(row: Partial<VmHandle> = {}): VmHandle {
     snapshotId: null,
     origin: 'COLD_BOOT',
     ipAddress: '10.0.0.1',
+    hasScreen: null,
     spawnDurationMs: 1_200,
     createdAt: MADE_AT,
     endedAt: null,

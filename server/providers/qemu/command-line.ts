@@ -1,4 +1,4 @@
-import type { DiskLayer, Fittings } from '../vm-host/fittings.ts';
+import { type DiskLayer, type Fittings, hasScreen } from '../vm-host/fittings.ts';
 import type { VmPlan, Start } from '../vm-host/hypervisor.ts';
 import type { Accelerator } from './settings.ts';
 
@@ -134,14 +134,6 @@ function startArguments(start: Start): string[] {
 function screen({ files, hardware }: Machine): string[] {
   if (!hasScreen(hardware)) return [];
   return ['-vnc', `unix:${escaped(files.screen)},share=ignore`];
-}
-
-/**
- * Whether the machine has a display: only one that its image asks for. To a small guest of ours it
- * would be 2 MiB more and a tenth more time for each restore, with nothing to show on it.
- */
-export function hasScreen({ fittings }: { readonly fittings?: Fittings | undefined }): boolean {
-  return fittings !== undefined && fittings.platform !== null;
 }
 
 /** The socket at which a process takes orders. */

@@ -3,10 +3,11 @@ import type { Socket } from 'node:net';
 import type { World } from '../../world.ts';
 import { ProviderError } from '../provider.ts';
 import type { VmSite } from '../vm-host/hypervisor.ts';
+import { hasScreen } from '../vm-host/fittings.ts';
 import { isRecord } from '../vm-host/json-file.ts';
 import { connectWhen } from '../vm-host/socket.ts';
 import type { Limit } from '../vm-host/within.ts';
-import { CONSOLE, hasScreen } from './command-line.ts';
+import { CONSOLE } from './command-line.ts';
 import type { Qmp } from './qmp.ts';
 
 /** A VM to which a stream is opened. */

@@ -1,6 +1,6 @@
 import type { ClusterRef, Sighting, VmSighting, VmSpec } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { hasAgent } from './fittings.ts';
+import { hasAgent, hasScreen } from './fittings.ts';
 import { NO_ROOM } from './go-on.ts';
 import type { Host } from './host.ts';
 import { endOf, isRunning } from './running-vm.ts';
@@ -127,7 +127,7 @@ function silent(record: VmRecord, error: unknown): Seen {
 
 function found(record: VmRecord, what: Found): VmSighting {
   const { role, name, origin } = record;
-  return { role, name, ...what, ipAddress: null, origin };
+  return { role, name, ...what, ipAddress: null, origin, hasScreen: hasScreen(record) };
 }
 
 function gone(spec: VmSpec, record: VmRecord | null, message: string): VmSighting {

@@ -121,6 +121,14 @@ test('a VM that runs can be looked at by who holds it, and by admins whoever doe
   expect(vmHandleActions(held, aSession(), ALICE, [])).toEqual([]);
 });
 
+test('a VM without a screen has none to be looked at', () => {
+  const kindsOf = (hasScreen: boolean | null) =>
+    consoleKinds(aVm({ hasScreen }), undefined, ADMIN, ['SERIAL', 'VNC']);
+  expect(kindsOf(false)).toEqual(['SERIAL']);
+  expect(kindsOf(true)).toEqual(['SERIAL', 'VNC']);
+  expect(kindsOf(null)).toEqual(['SERIAL', 'VNC']);
+});
+
 type Seen = [vm: VmHandle, session: Session | undefined, viewer: Viewer];
 
 test('a job that has not ended can be cancelled once', () => {

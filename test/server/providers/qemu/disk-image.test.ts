@@ -77,7 +77,8 @@ describe.runIf(missing === null)('a disk image without an agent (needs QEMU)', (
     await hasWritten(two);
     const { vms, marks } = await provider.look(one, stepOf(2).signal);
     expect(marks).toBeNull();
-    expect(vms[0]).toMatchObject({ exists: true, phase: 'RUNNING', answers: true });
+    const running = { exists: true, phase: 'RUNNING', answers: true, hasScreen: true };
+    expect(vms[0]).toMatchObject(running);
     const vm = { cluster: one, role: 'STANDALONE' } as const;
     const asked = provider.run(vm, ['true'], { signal: stepOf(2).signal });
     await expect(asked).rejects.toThrow('There is no agent in vm-one');

@@ -32,7 +32,8 @@ describe.runIf(missing === null)(
 
     test('nobody gets at it before its VM is handed over; there is no screen', async () => {
       await expect(sit()).rejects.toThrow('waits for a session');
-      await wake('the first');
+      const { vms } = await wake('the first');
+      expect(vms).toMatchObject([{ hasScreen: false }]);
       const screen = provider.open(vm, 'VNC', signal);
       await expect(screen).rejects.toThrow('vm-one has no screen');
     });
