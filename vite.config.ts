@@ -19,7 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The editor of the playground is large; the pages' own sizes are tested.
     chunkSizeWarningLimit: 4_000,
-    rollupOptions: {
+    rolldownOptions: {
       input: globSync('client/*.html', { cwd: import.meta.dirname }),
       // Marks that libraries leave for other tools are no news.
       onLog: (level, log, tell) => {

@@ -32,6 +32,10 @@ export interface LiveView {
   readonly viewer: Viewer | null;
   /** Whether the server wants a token: the first, or another than the one it was shown. */
   readonly tokenWanted: 'NONE' | 'FIRST' | 'OTHER';
+  /** Since when it stands as it does, by this computer's clock; null before it ever changed. */
+  readonly since: number | null;
+  /** Whether it was live before it was last away or behind. */
+  readonly wasLive: boolean;
   /** What to add to this computer's clock to have the server's; 0 while they agree. */
   readonly clockAheadMs: number;
   /** Why there is no feed and will be none, such as NOT_FOUND for a filter; null while there is. */
@@ -87,6 +91,8 @@ export class LiveFeed {
     isConnected: false,
     viewer: null,
     tokenWanted: 'NONE',
+    since: null,
+    wasLive: false,
     clockAheadMs: 0,
     refusal: null,
   };
@@ -214,7 +220,11 @@ export class LiveFeed {
   }
 
   #change(change: Partial<LiveView>): void {
-    this.#view = { ...this.#view, ...change };
+    const next = { ...this.#view, ...change };
+    const before = standingOf(this.#view);
+    const hasTurned = standingOf(next) !== before;
+    const turned = { since: Date.now(), wasLive: this.#view.wasLive || before === 'LIVE' };
+    this.#view = hasTurned ? { ...next, ...turned } : next;
     for (const listener of this.#listeners) listener();
   }
 }

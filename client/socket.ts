@@ -119,7 +119,7 @@ export class Line {
 
 /** Whether this runs in a tab that nobody looks at. */
 function isUnseen(): boolean {
-  return typeof document !== 'undefined' && document.visibilityState === 'hidden';
+  return 'document' in globalThis && document.visibilityState === 'hidden';
 }
 
 /** The code of what ended a subscription: GraphQL errors, or the close of its socket. */

@@ -43,7 +43,7 @@ builder.queryFields((t) => ({
     authScopes: forViewer,
     description:
       "The time by the server's clock, which all times here are of: what a page counts down to " +
-      "is right on a computer whose own clock is wrong. At most 50 ms old.",
+      'is right on a computer whose own clock is wrong. At most 50 ms old.',
     resolve: (_root, _args, { reads }) => reads.now(),
   }),
 }));

@@ -45,7 +45,7 @@ export function ClusterPoolButtons({ pool }: { pool: ClusterPool }) {
 }
 
 /** What is lost when all sessions of a pool are ended. */
-export function releaseWarning(live: number): string {
+function releaseWarning(live: number): string {
   const many = live === 1 ? 'One live session ends' : `${live} live sessions end`;
   const lost = 'What their owners did not save is lost.';
   return `${many} at once, those that wait in the queue too. ${lost}`;

@@ -46,7 +46,7 @@ export function draftOf(pool: ClusterPool): Draft {
 }
 
 /** The settings in which a form differs from the pool it was filled from. */
-export function touched(filled: ClusterPool, draft: Draft): readonly Setting[] {
+function touched(filled: ClusterPool, draft: Draft): readonly Setting[] {
   const before = draftOf(filled);
   return SETTINGS.filter((setting) => draft[setting].trim() !== before[setting]);
 }

@@ -34,7 +34,7 @@ export function useGoldenState(poolId: string): GoldenState {
 }
 
 /** What the snapshots of one pool come to. */
-export function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
+function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
   const sets = [...Map.groupBy(golden(snapshots), ({ set }) => set).values()].map(toSet);
   const current = sets.filter(({ snapshots: [first] }) => first?.current === true);
   const own = current.flatMap(({ snapshots: [first] }) => first?.cluster?.id ?? []);
@@ -48,8 +48,9 @@ export function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
   };
 }
 
+/** What somebody saved of a session is no golden state. */
 function golden(snapshots: readonly Snapshot[]): Snapshot[] {
-  return snapshots.filter((snapshot) => snapshot.status !== 'DELETING');
+  return snapshots.filter(({ status, owner }) => status !== 'DELETING' && owner === null);
 }
 
 function toSet(snapshots: readonly Snapshot[]): GoldenSet {

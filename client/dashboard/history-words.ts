@@ -81,7 +81,7 @@ export function pageOf({ id, subject }: Pick<LogChange, 'id' | 'subject'>): stri
 }
 
 /** A job's kind as people say it: capture snapshots. */
-export function jobName(kind: string): string {
+function jobName(kind: string): string {
   return kind.toLowerCase().replaceAll('_', ' ');
 }
 

@@ -4,13 +4,18 @@ import { useLive } from './live.ts';
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
+/** The time now by this computer's clock, to the second. */
+export function useSecond(): number {
+  return useSyncExternalStore(everySecond, currentSecond);
+}
+
 /**
  * The time now by the server's clock, to the second: components that use it are drawn anew with
  * each.
  */
 export function useNow(): number {
   const ahead = useLive(({ clockAheadMs }) => clockAheadMs);
-  return useSyncExternalStore(everySecond, currentSecond) + ahead;
+  return useSecond() + ahead;
 }
 
 /** The hour now, as the time at which it began: for periods that end about now. */

@@ -50,7 +50,7 @@ function NextActionButton({ pool, kind }: { pool: ClusterPool; kind: NextAction[
       return may('recreateSnapshots') ? (
         <ActionButton
           document={RECREATE_SNAPSHOTS}
-          variables={{ input: { pool: name } }}
+          variables={{ input: { pool: name, baseCluster: true } }}
           label="Recreate snapshots"
           about={about}
         />

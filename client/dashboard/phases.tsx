@@ -1,4 +1,4 @@
-import { Ago, formatMs, useNow } from './moment.tsx';
+import { formatMs, useNow } from './moment.tsx';
 
 /** One timed step, as the feed brings it. */
 export interface Phase {
@@ -48,13 +48,6 @@ export function PhaseBar({ phases, label }: { phases: readonly Phase[]; label: s
       </ol>
     </figure>
   );
-}
-
-/** When the last of the steps ended, or that one is under way. */
-export function PhasesEnd({ phases }: { phases: readonly Phase[] }) {
-  const last = phases.at(-1);
-  if (last === undefined) return null;
-  return last.finishedAt === null ? <>under way</> : <Ago at={last.finishedAt} />;
 }
 
 function stateOf({ finishedAt, error }: Phase): 'RUNNING' | 'FAILED' | 'DONE' {

@@ -38,7 +38,7 @@ export function sinceOf({ lengthMs, bucketMinutes }: Period, now: number): numbe
   return Math.floor(now / bucketMs) * bucketMs - lengthMs + bucketMs;
 }
 
-/** One bucket of a chart: when it begins (`at`) and for each way its median, its p95 and its failures, where there are. */
+/** One bucket of a chart: when it begins (`at`), and of each way median, p95 and failures. */
 export type Bucket = Record<string, number | null>;
 
 /** All buckets of a period, also those in which nothing happened, in order. */

@@ -27,7 +27,7 @@ export function sentenceOf(viewing: Viewing): string {
     case 'ASKING':
       return 'Asking the server who you are …';
     case 'UNKNOWN':
-      return 'The server does not know this token. Enter another, or none to be who opened this page.';
+      return 'The server does not know this token. Enter another, or none to be who you were.';
     case 'AWAY':
       return 'The server does not answer. Run something when it is back.';
     case 'KNOWN':

@@ -133,9 +133,5 @@ function policyOf(name: string): string {
 
 function answerMissing(name: string, response: ServerResponse): void {
   if (!name.endsWith('.html')) return answerText(response, 404, 'not found');
-  answerText(
-    response,
-    404,
-    'The dashboard is not built. "npm run build" builds it.',
-  );
+  answerText(response, 404, 'The dashboard is not built. "npm run build" builds it.');
 }

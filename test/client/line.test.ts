@@ -167,7 +167,7 @@ test('a computer that has slept makes a new line at once', async () => {
 });
 
 test('a tab that nobody looks at keeps its line, though its timers run once a minute', async () => {
-  onTestFinished(() => void vi.stubGlobal('document', undefined));
+  onTestFinished(() => void Reflect.deleteProperty(globalThis, 'document'));
   vi.stubGlobal('document', { visibilityState: 'hidden' });
   await connect();
   vi.setSystemTime(Date.now() + MINUTE);

@@ -45,8 +45,8 @@ test('the printed schema is the one that runs', () => {
 test.each<[type: string, fields: string]>([
   [
     'Query',
-    `node viewer cursor now clusterPool clusterPools cluster session sessions snapshots vmHandles job
-     jobs changeLog provisioningStats image images imageCatalogue imageTags`,
+    `node viewer cursor now clusterPool clusterPools cluster session sessions snapshots vmHandles
+     job jobs changeLog provisioningStats image images imageCatalogue imageTags`,
   ],
   [
     'Mutation',

@@ -34,15 +34,15 @@ const http = new Http({
 let browser: Browser | undefined;
 let overview: Page;
 let sessionsPage: Page;
-let isOver = false;
-let due = 0;
+/** How much time is still to pass on the server, in milliseconds, and whether the test is over. */
+const due = { ms: 0, isOver: false };
 let clock: Promise<void> | undefined;
 
 /** The one who drives the server's time: what is ready runs always, time passes when it is due. */
 async function keepTime(): Promise<void> {
-  while (!isOver) {
-    if (due > 0) await yard.world.advance(STEP_MS);
-    due = Math.max(0, due - STEP_MS);
+  while (!due.isOver) {
+    if (due.ms > 0) await yard.world.advance(STEP_MS);
+    due.ms = Math.max(0, due.ms - STEP_MS);
     await yard.world.settle();
     await sleep(2);
   }
@@ -52,8 +52,8 @@ async function keepTime(): Promise<void> {
 async function pass(minutes: number): Promise<void> {
   const pages = [overview, sessionsPage];
   for (let left = minutes * MINUTE; left > 0; left -= STEP_MS) {
-    due += STEP_MS;
-    while (due > 0) await sleep(1);
+    due.ms += STEP_MS;
+    while (due.ms > 0) await sleep(1);
     await Promise.all(pages.map((page) => page.clock.runFor(STEP_MS)));
   }
 }
@@ -87,8 +87,8 @@ beforeAll(async () => {
   const address = await http.listen();
   overview = await openPage(address, '/');
   sessionsPage = await openPage(address, '/sessions');
-  due += 2 * MINUTE;
-  while (due > 0) await sleep(5);
+  due.ms += 2 * MINUTE;
+  while (due.ms > 0) await sleep(5);
   // From here on the pages' clocks move only with the server's.
   await Promise.all([overview, sessionsPage].map((page) => page.clock.pauseAt(yard.world.now())));
 }, WITH_A_START);
@@ -97,7 +97,7 @@ beforeEach((context) => context.skip(noBrowser !== undefined, noBrowser));
 
 afterAll(async () => {
   await browser?.close();
-  isOver = true;
+  due.isOver = true;
   await clock;
   await http.stop();
   await yard.close();
