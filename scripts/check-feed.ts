@@ -86,6 +86,7 @@ function onSockets(file: string): boolean {
   const env = {
     ...process.env,
     SNAPYARD_CAMPAIGN: 'feed',
+    ...(file.includes('.long.') && { SNAPYARD_TEST_LONG: '1' }),
     SNAPYARD_SEED: values.seed,
     SNAPYARD_SEEDS: values.seeds ?? '1',
   };
@@ -95,7 +96,7 @@ function onSockets(file: string): boolean {
 
 async function check(): Promise<boolean> {
   if (values.sockets) return onSockets('test/story/feed-sockets.test.ts');
-  if (values.paused) return onSockets('test/story/feed-paused.test.ts');
+  if (values.paused) return onSockets('test/story/feed-paused.long.test.ts');
   if (values.bugs) return await huntBugs(Number(values.seeds ?? 1_000));
   return await playSeeds(Number(values.seeds ?? 100));
 }

@@ -4,7 +4,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The files that take longest, by the time they take. Left alone, the smallest file runs last. */
 const LONG = [
   'test/contract/qemu.long.test.ts',
-  'test/story/kubevirt.test.ts',
+  'test/story/hour.long.test.ts',
+  'test/story/session-page.long.test.ts',
+  'test/story/pool-page.long.test.ts',
+  'test/story/kubevirt.long.test.ts',
   'test/story/page.test.ts',
   'test/feed/feed.test.ts',
   'test/bench/bench.long.test.ts',
