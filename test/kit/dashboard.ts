@@ -31,6 +31,8 @@ export class Dashboard {
   readonly #shots: string;
   readonly #complaints: string[] = [];
   readonly #asked = new Set<string>();
+  /** Where the server was when a page was opened; what a page makes itself has no host. */
+  readonly #ours = new Set(['']);
   #browser: Browser | undefined;
 
   /** Its screenshots go into a folder of this name. */
@@ -70,6 +72,7 @@ export class Dashboard {
     context.on('request', (request) => this.#asked.add(hostOf(request.url())));
     context.on('page', (page) => this.#watch(page));
     const page = await context.newPage();
+    this.#ours.add(hostOf(this.origin));
     await page.goto(this.origin + path);
     return page;
   }
@@ -82,9 +85,7 @@ export class Dashboard {
   /** Fails when anything kept pages from being what they should, or took them elsewhere. */
   expectNoComplaints(): void {
     expect(this.#complaints).toEqual([]);
-    // What a page makes by itself, such as a file to save, has an address without a host.
-    const ours = ['', hostOf(this.origin)];
-    expect([...this.#asked].filter((host) => !ours.includes(host))).toEqual([]);
+    expect([...this.#asked].filter((host) => !this.#ours.has(host))).toEqual([]);
   }
 
   /** Ends it all. */
