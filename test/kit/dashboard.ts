@@ -77,6 +77,11 @@ export class Dashboard {
     return page;
   }
 
+  /** Pages may also ask another server of the test. */
+  allow(origin: string): void {
+    this.#ours.add(hostOf(origin));
+  }
+
   /** Takes a picture of the whole page. */
   async shot(page: Page, name: string): Promise<void> {
     await page.screenshot({ path: join(this.#shots, `${name}.png`), fullPage: true });

@@ -211,6 +211,7 @@ test('a screen is scaled to the window, and takes keys and texts', async () => {
   const screens: SmallScreen[] = [];
   const server = await serveScreens(screens);
   const desk = await board.open('/', DESK);
+  board.allow(server.url);
   await desk.goto(`${server.url}/console?vm=${globalId('VmHandle', 'vm1')}&kind=VNC`);
   await seeState(desk, 'Connected');
   const [screen = expect.unreachable()] = screens;
