@@ -1,6 +1,7 @@
 /**
  * Shows what it is like to have the dashboard open on a large and busy installation:
- * `npm run bench:dashboard -- [clusters] [changes a second] [seconds]`. Printed are how long after
+ * `npm run bench:dashboard -- [clusters] [changes a second] [seconds] [place]`, such as 1000 200 30
+ * /pools/big; the overview when no place is named. Printed are how long after
  * a commit a page shows it, quiet and under load, how long the page was busy at one go, and its
  * memory; ends with 1 when a goal is missed.
  */
@@ -17,7 +18,8 @@ import { quantile } from './figures.ts';
 import { loadAverage } from './machine.ts';
 import { LongTasks } from './long-tasks.ts';
 
-const [clusters = 1_000, rate = 200, seconds = 30] = process.argv.slice(2).map(Number);
+const [clusters = 1_000, rate = 200, seconds = 30] = process.argv.slice(2, 5).map(Number);
+const place = process.argv[5] ?? '/';
 const GOALS = { shownP95Ms: 100, taskMs: 200, growth: 1.3 } as const;
 const QUIET_CLAIMS = 60;
 
@@ -45,7 +47,7 @@ async function measure(): Promise<void> {
   const maker = new ChangeMaker(server.origin, 'big');
   await maker.untilAvailable(clusters);
   const [page, second] = [await openPage(), await openPage()];
-  console.info(`${clusters} clusters, load average ${loadAverage()}`);
+  console.info(`${place}: ${clusters} clusters, load average ${loadAverage()}`);
   tellShown('quiet', await shownAfter(second, await maker.make(4, QUIET_CLAIMS / 4)));
   await second.close();
   const devtools = await page.context().newCDPSession(page);
@@ -67,7 +69,7 @@ async function measure(): Promise<void> {
 /** Opens the overview, and notes when each cluster is seen in another state. */
 async function openPage(): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
-  await page.goto(server.origin);
+  await page.goto(server.origin + place);
   await page.locator('.mark[data-standing="LIVE"]').waitFor();
   await page
     .locator('.cell')

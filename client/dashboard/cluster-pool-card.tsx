@@ -19,7 +19,7 @@ export const ClusterPoolCard = memo(function ClusterPoolCard(props: {
   const { pool, clusters } = props;
   return (
     <section className="card" data-pool={pool.name} aria-label={`Pool ${pool.name}`}>
-      <ActionScope>
+      <ActionScope canBeHad={pool.stats.availableClusters > 0}>
         <header className="card-head">
           <div>
             <h2>

@@ -44,7 +44,7 @@ export function ClusterPoolHead(props: { pool: ClusterPool; clusters: readonly C
   const { pool, clusters } = props;
   return (
     <section className="card" data-pool={pool.name} aria-label={`Pool ${pool.name}`}>
-      <ActionScope>
+      <ActionScope canBeHad={pool.stats.availableClusters > 0}>
         <header className="card-head wrapping">
           <div>
             <h1 className="long-name">{pool.name}</h1>

@@ -59,6 +59,7 @@ const PLACES = [
 
 function Places() {
   const [location] = useLocation();
+  const isAdmin = useViewer()?.role === 'ADMIN';
   return (
     <nav aria-label="Pages">
       {PLACES.map(([name, path]) => (
@@ -66,7 +67,7 @@ function Places() {
           {name}
         </Link>
       ))}
-      <a href={paths.playground}>Playground</a>
+      {isAdmin && <a href={paths.playground}>Playground</a>}
     </nav>
   );
 }
