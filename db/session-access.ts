@@ -75,11 +75,17 @@ export function stillHolds(db: Db, { session, cluster }: Holding): boolean {
   return now?.cluster.id === cluster.id && now.cluster.fence === cluster.fence;
 }
 
-/** The ways in are stored: they can be read from now on. */
+/**
+ * The ways in are stored: they can be read from now on. Where they were wanted anew while they
+ * were obtained, they are obtained once more.
+ */
 export function markAccessReady(tx: Tx, { session }: Holding, why: Why): void {
+  const now = findSession(tx.db, session.id);
   // What was told of failed attempts is no word about one that has succeeded.
-  const told = findSession(tx.db, session.id)?.accessAttempts === 0 ? {} : { statusMessage: null };
-  updateSession(tx, session.id, { ...NO_ACCESS, ...told, accessReadyAt: tx.now }, why);
+  const told = now?.accessAttempts === 0 ? {} : { statusMessage: null };
+  const isWantedAnew = now !== undefined && now.accessNextAt !== session.accessNextAt;
+  const next = isWantedAnew ? { accessNextAt: now.accessNextAt } : {};
+  updateSession(tx, session.id, { ...NO_ACCESS, ...told, ...next, accessReadyAt: tx.now }, why);
 }
 
 /** There is nothing to be told of these VMs: nobody asks again. */
@@ -105,9 +111,11 @@ export function putOffAccess(
 /** Something has changed that the ways in name: they are obtained anew, and read meanwhile. */
 export function renewAccess(tx: Tx, sessionId: string, why: Why): void {
   const session = findSession(tx.db, sessionId);
-  if (session?.status !== 'RUNNING' || session.accessReadyAt === null) return;
-  if (session.accessNextAt !== null) return;
-  updateSession(tx, sessionId, { accessNextAt: tx.now }, why);
+  if (session?.status !== 'RUNNING') return;
+  const { accessReadyAt, accessNextAt: before } = session;
+  if (accessReadyAt === null && before === null) return;
+  // Another time than before, by which an attempt that is under way sees that it came too early.
+  updateSession(tx, sessionId, { accessNextAt: before === tx.now ? tx.now + 1 : tx.now }, why);
 }
 
 /** What was stored is of no use any more: it is forgotten, and obtained anew where it can be. */

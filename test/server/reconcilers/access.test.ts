@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { changesAfter } from '../../../db/change.ts';
 import { putSecret } from '../../../db/secret.ts';
+import { renewAccess } from '../../../db/session-access.ts';
 import { audits, secrets } from '../../../db/tables.ts';
 import { createVault } from '../../../db/vault.ts';
 import { NotFound } from '../../../schema/model/refusal.ts';
@@ -38,6 +39,7 @@ const read = (yard: Yard, session: Session, who = 'alice', role: 'ADMIN' | 'USER
 const isReady = (yard: Yard, session: Session) => hasAccess(sessionOf(yard, session));
 const ready = (yard: Yard, session: Session) => until(yard, () => isReady(yard, session));
 const secretsIn = (yard: Yard) => yard.store.read((db) => db.select().from(secrets).all());
+const WHY = { cause: 'PROVIDER_EVENT' } as const;
 const NONE = { kubeconfig: null, sshUser: null, sshPrivateKey: null, endpoints: [] };
 
 /** All text in the database but for the rows of secrets, and what the loops logged. */
@@ -189,6 +191,28 @@ describe('access', () => {
     expect(after.endpoints).not.toEqual(before.endpoints);
     const server = after.endpoints.at(-1)?.url;
     expect(parse(after.kubeconfig ?? '')).toMatchObject({ clusters: [{ cluster: { server } }] });
+  });
+});
+
+describe('access that changes while it is obtained', () => {
+  it('is obtained once more', async () => {
+    let calls = 0;
+    const moving = (provider: Provider): Provider => ({
+      ...provider,
+      access: async (...asked) => {
+        calls += 1;
+        const given = await provider.access(...asked);
+        if (calls === 1) await yard.store.transact((tx) => renewAccess(tx, session.id, WHY));
+        return given;
+      },
+    });
+    const yard = await yardOf({ wrapProvider: moving });
+    const session = await claim(yard, 'p');
+    await ready(yard, session);
+    await until(yard, () => calls === 2);
+    await until(yard, () => sessionOf(yard, session).accessNextAt === null);
+    await yard.world.advance(MINUTE);
+    expect(calls).toBe(2);
   });
 });
 
