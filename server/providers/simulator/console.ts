@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import type { World } from '../../world.ts';
 import { ProviderError, type VmRef } from '../provider.ts';
 import { actOn, pause, perform } from './act.ts';
 import { runCommand } from './guest.ts';
@@ -18,40 +19,71 @@ export function openConsole(sim: Simulation, vm: VmRef, signal: AbortSignal): Pr
     await pause(sim, act, sim.latency('command', act.name) * slowness);
     const { name } = answeringGuest(sim, vm).vm;
     const prompt = `root@${name}:~# `;
-    const console = consoleOf(new Terminal({ prompt, run: (line) => obey(sim, vm, line) }));
+    const console = consoleOf(
+      new Terminal({ prompt, run: (line) => obey(sim, vm, line) }),
+      sim.world,
+    );
     act.signal.addEventListener('abort', () => console.destroy(), { once: true });
     console.push(`\r\n${name} ttyS0: a simulated machine, "help" says what it knows\r\n${prompt}`);
     return console;
   });
 }
 
-/** The stream of a terminal; it reads no faster than what it shows is taken. */
-function consoleOf(terminal: Terminal): Duplex {
-  let goOn: (() => void) | undefined;
-  return new Duplex({
-    read() {
-      goOn?.();
-      goOn = undefined;
+/**
+ * The stream of a terminal. What is typed is worked off portion by portion, each in a turn of its
+ * own, and no faster than what it shows is taken: whoever types much holds up nobody else.
+ */
+function consoleOf(terminal: Terminal, world: Pick<World, 'soon'>): Duplex {
+  /** Tells who types that all of it is done; there while some of it is not. */
+  let finish: (() => void) | undefined;
+  let isDue = false;
+  /** The guest is gone: nothing that is typed does anything. */
+  let hasEnded = false;
+  const done = () => {
+    // Taken out first: the next bytes are written while it runs, and leave one of their own.
+    const finished = finish;
+    finish = undefined;
+    finished?.();
+  };
+  const goOn = () => {
+    if (isDue || finish === undefined) return;
+    isDue = true;
+    world.soon(() => {
+      isDue = false;
+      if (!stream.destroyed) workOff();
+    });
+  };
+  const workOff = () => {
+    try {
+      const shown = terminal.show();
+      // A reader that has enough says when it wants more.
+      if (shown !== '' && !stream.push(shown)) return;
+      if (terminal.isBusy) return goOn();
+    } catch (error) {
+      if (!(error instanceof ProviderError)) return void stream.destroy(error as Error);
+      hasEnded = true;
+      stream.push(null);
+    }
+    done();
+  };
+  const stream: Duplex = new Duplex({
+    read: goOn,
+    write(chunk: Buffer, _, finished) {
+      if (hasEnded) return finished();
+      terminal.type(chunk);
+      finish = finished;
+      goOn();
     },
-    write(chunk: Buffer, _, done) {
-      try {
-        const shown = terminal.type(chunk);
-        if (shown === '' || this.push(shown)) done();
-        else goOn = done;
-      } catch (error) {
-        this.push(null);
-        done(error instanceof ProviderError ? null : (error as Error));
-      }
-    },
-    final(done) {
+    final(ended) {
       this.push(null);
-      done();
+      ended();
     },
-    destroy(error, done) {
-      goOn?.();
-      done(error);
+    destroy(error, destroyed) {
+      done();
+      destroyed(error);
     },
   });
+  return stream;
 }
 
 /** What comes of a line. */

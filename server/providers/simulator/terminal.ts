@@ -9,6 +9,10 @@ export interface TerminalParts {
 
 const LONGEST_LINE = 4_096;
 const MOST_REMEMBERED = 100;
+/** What may be shown in one go, in characters; a key that shows less counts as some of them. */
+const MOST_AT_ONCE = 16_384;
+const COST_OF_KEY = 32;
+const COST_OF_LINE = 512;
 const CONTROL_C = '\u0003';
 const CONTROL_L = '\u000c';
 const CONTROL_U = '\u0015';
@@ -23,7 +27,8 @@ const KEYS = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.|$)|\r\n|[^]/gu;
 
 /**
  * The line discipline of a terminal and as much of a shell as a first try needs: it shows what is
- * typed, takes it back, remembers lines, and runs them.
+ * typed, takes it back, remembers lines, and runs them. A key may show thousands of characters, so
+ * what is typed is kept, and worked off in portions.
  */
 export class Terminal {
   readonly #parts: TerminalParts;
@@ -31,20 +36,43 @@ export class Terminal {
   readonly #lines: (readonly string[])[] = [];
   #recalled = 0;
   /** Character by character. */
-  #line: readonly string[] = [];
+  #line: string[] = [];
+  /** What was typed, key by key, and how many of it have been pressed. */
+  #keys: readonly string[] = [];
+  #pressed = 0;
 
   constructor(parts: TerminalParts) {
     this.#parts = parts;
   }
 
-  /** Takes what is typed; answers what is shown of it. */
-  type(bytes: Buffer): string {
+  /** Whether something was typed that has not been worked off. */
+  get isBusy(): boolean {
+    return this.#pressed < this.#keys.length;
+  }
+
+  /** Takes what is typed; `show` works it off. */
+  type(bytes: Buffer): void {
     const keys = this.#decoder.write(bytes).match(KEYS) ?? [];
-    return keys.map((key) => this.#press(key)).join('');
+    this.#keys = [...this.#keys.slice(this.#pressed), ...keys];
+    this.#pressed = 0;
+  }
+
+  /** Works off some of what was typed, a bounded part; answers what is shown of that. */
+  show(): string {
+    let shown = '';
+    let cost = 0;
+    while (this.isBusy && cost < MOST_AT_ONCE) {
+      const key = this.#keys[this.#pressed] ?? '';
+      this.#pressed += 1;
+      const more = this.#press(key);
+      shown += more;
+      cost += Math.max(more.length, isEnter(key) ? COST_OF_LINE : COST_OF_KEY);
+    }
+    return shown;
   }
 
   #press(key: string): string {
-    if (key === '\r' || key === '\n' || key === '\r\n') return this.#enter();
+    if (isEnter(key)) return this.#enter();
     if (key === '\u007f' || key === '\b') return this.#eraseOne();
     if (key === CONTROL_C) return `^C${this.#begin()}`;
     if (key === CONTROL_U) return this.#replace([]);
@@ -57,7 +85,7 @@ export class Terminal {
   #add(key: string): string {
     const isShown = key >= ' ' && key.length <= 2 && this.#line.length < LONGEST_LINE;
     if (!isShown) return '';
-    this.#line = [...this.#line, key];
+    this.#line.push(key);
     return key;
   }
 
@@ -83,13 +111,13 @@ export class Terminal {
 
   #eraseOne(): string {
     if (this.#line.length === 0) return '';
-    this.#line = this.#line.slice(0, -1);
+    this.#line.pop();
     return '\b \b';
   }
 
   #replace(line: readonly string[]): string {
     const erased = '\b \b'.repeat(this.#line.length);
-    this.#line = line;
+    this.#line = [...line];
     return `${erased}${line.join('')}`;
   }
 
@@ -98,4 +126,8 @@ export class Terminal {
     this.#recalled = at;
     return this.#replace(this.#lines[at] ?? []);
   }
+}
+
+function isEnter(key: string): boolean {
+  return key === '\r' || key === '\n' || key === '\r\n';
 }

@@ -10,12 +10,23 @@ function typed(...keys: (string | Buffer)[]) {
       return line === '' ? '' : `ran ${line}\n`;
     },
   });
-  const shown = keys.map((key) => terminal.type(Buffer.from(key as string))).join('');
-  return { run, shown };
+  let shown = '';
+  let most = 0;
+  let portions = 0;
+  for (const key of keys) {
+    terminal.type(Buffer.from(key as string));
+    while (terminal.isBusy) {
+      const portion = terminal.show();
+      shown += portion;
+      most = Math.max(most, portion.length);
+      portions += 1;
+    }
+  }
+  return { run, shown, most, portions };
 }
 
 test('it shows what is typed, and what comes of a line', () => {
-  expect(typed('ec', 'ho\r', '\r')).toEqual({
+  expect(typed('ec', 'ho\r', '\r')).toMatchObject({
     run: ['echo', ''],
     shown: 'echo\r\nran echo\r\n# \r\n# ',
   });
@@ -37,4 +48,14 @@ test.each([
 
 test('a line is not longer than a terminal takes', () => {
   expect(typed('x'.repeat(10_000), '\r').run[0]).toHaveLength(4_096);
+});
+
+test('what shows much is worked off in portions, in the order in which it was typed', () => {
+  const again = '\u001b[A\r'.repeat(100);
+  const { run, most, portions } = typed(`${'x'.repeat(4_000)}\r`, again);
+  expect(run).toHaveLength(101);
+  expect(new Set(run).size).toBe(1);
+  expect(portions).toBeGreaterThan(40);
+  expect(most).toBeLessThan(40_000);
+  expect(typed('\r'.repeat(10_000)).portions).toBeGreaterThan(200);
 });
