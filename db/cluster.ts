@@ -1,6 +1,11 @@
 import { and, asc, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Why } from '../schema/model/change.ts';
-import { CLUSTER_TRANSITIONS, type Cluster, type ClusterStatus } from '../schema/model/cluster.ts';
+import {
+  CLUSTER_TRANSITIONS,
+  shownStatus,
+  type Cluster,
+  type ClusterStatus,
+} from '../schema/model/cluster.ts';
 import {
   clusterName,
   type ClusterPool,
@@ -15,6 +20,7 @@ import { countRows, toPage, type Page, type PageArgs } from './page.ts';
 import { givenText, idCondition, inOrder, rowWriter } from './row.ts';
 import { clusters } from './tables.ts';
 import type { Tx } from './tx.ts';
+import { tellVmsAgain } from './vm-row.ts';
 
 const byId = prepared((db) => db.select().from(clusters).where(idCondition(clusters)).prepare());
 
@@ -120,7 +126,13 @@ function save(tx: Tx, before: Cluster, after: Cluster, why: Why): Cluster {
     },
     why,
   );
+  // Admins may look at the VMs of a cluster in ERROR: their consoles come and go with that.
+  if (isInError(before) !== isInError(row)) tellVmsAgain(tx, row.id, why);
   return row;
+}
+
+function isInError(cluster: Cluster): boolean {
+  return shownStatus(cluster) === 'ERROR';
 }
 
 /** What a new cluster is made for, and how. */

@@ -4,33 +4,21 @@ import type { Cluster } from '../schema/model/cluster.ts';
 import type { ClusterPool } from '../schema/model/cluster-pool.ts';
 import type { RoleSpec } from '../schema/model/template.ts';
 import { vmName, type VmHandle } from '../schema/model/vm-handle.ts';
-import { logChange } from './change.ts';
 import { prepared, type Db } from './connection.ts';
 import { behindTime, countRows, timePosition, toPage, type Page, type PageArgs } from './page.ts';
-import { changesRow, givenText, idCondition, rowWriter } from './row.ts';
+import { changesRow, idCondition } from './row.ts';
 import { renewAccess } from './session-access.ts';
 import { vmHandles } from './tables.ts';
 import type { Tx } from './tx.ts';
+import { findVmsOfCluster, logVm, writeVm, type VmPatch } from './vm-row.ts';
+
+export { findVmsOfCluster, type VmPatch };
 
 const byId = prepared((db) => db.select().from(vmHandles).where(idCondition(vmHandles)).prepare());
 
 /** The VM with this id, ended ones included while they are kept. */
 export function findVm(db: Db, id: string): VmHandle | undefined {
   return byId(db).get({ id });
-}
-
-const ofCluster = prepared((db) =>
-  db
-    .select()
-    .from(vmHandles)
-    .where(eq(vmHandles.clusterId, givenText('clusterId')))
-    .orderBy(asc(vmHandles.role))
-    .prepare(),
-);
-
-/** The VMs of a cluster, in order of their roles. */
-export function findVmsOfCluster(db: Db, clusterId: string): VmHandle[] {
-  return ofCluster(db).all({ clusterId });
 }
 
 /** The VMs that a session has, or had when they went with it. */
@@ -67,23 +55,14 @@ export function insertVms(
       })
       .returning()
       .get();
-    log(tx, undefined, row, why);
+    logVm(tx, undefined, row, why);
   }
 }
-
-const write = rowWriter<VmHandle>(vmHandles);
-
-/** What may be changed of a VM's handle. */
-export type VmPatch = Partial<
-  Omit<VmHandle, 'id' | 'role' | 'provider' | 'poolId' | 'clusterId' | 'version'>
->;
 
 /** Changes a handle; a patch that changes nothing is not a change. */
 export function updateVm(tx: Tx, before: VmHandle, patch: VmPatch, why: Why): VmHandle {
   if (!changesRow(before, patch)) return before;
-  const row = { ...before, ...patch, version: before.version + 1 };
-  write(tx.db, before, row);
-  log(tx, before, row, why);
+  const row = writeVm(tx, before, patch, why);
   const hasMoved = row.ipAddress !== null && row.ipAddress !== before.ipAddress;
   if (hasMoved && row.sessionId !== null) renewAccess(tx, row.sessionId, why);
   return row;
@@ -119,15 +98,6 @@ export function recordSighting(
     const seenNow = { name, phase, statusMessage, ipAddress, origin, hasScreen };
     updateVm(tx, vm, { ...seenNow, ...more(vm) }, why);
   }
-}
-
-function log(tx: Tx, before: VmHandle | undefined, row: VmHandle, why: Why): void {
-  const kind = before === undefined ? 'CREATED' : 'UPDATED';
-  const { id, poolId, phase } = row;
-  // The change by which a session loses a VM still concerns that session.
-  const sessionId = row.sessionId ?? before?.sessionId ?? null;
-  const subject = { type: 'VM_HANDLE', subjectId: id, poolId, sessionId } as const;
-  logChange(tx, { ...subject, kind, from: before?.phase ?? null, to: phase }, why);
 }
 
 /** Which VMs a list shows. */

@@ -109,8 +109,9 @@ function sessionOf({ sessionId }: VmHandle, { reads }: Context) {
 }
 
 function consolesOf(vm: VmHandle, context: Context) {
-  const { viewer, verbs } = context;
-  return consoleKinds(vm, sessionOf(vm, context), viewer, verbs.readStreams(vm.provider));
+  const { viewer, verbs, reads } = context;
+  const belonging = { cluster: reads.cluster(vm.clusterId), session: sessionOf(vm, context) };
+  return consoleKinds(vm, belonging, viewer, verbs.readStreams(vm.provider));
 }
 
 /** Whether the viewer may know how to get at a VM. */

@@ -1,4 +1,4 @@
-import type { ConsoleKind } from '../schema/model/console.ts';
+import type { ConsoleKind, OpenedStatus } from '../schema/model/console.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import type { VmRole } from '../schema/model/template.ts';
 import type { Viewer } from '../schema/model/viewer.ts';
@@ -10,6 +10,8 @@ export interface ConsoleGrant {
   readonly vmId: string;
   readonly role: VmRole;
   readonly clusterId: string;
+  /** The state that its cluster had: when it has another, what was granted is over. */
+  readonly clusterStatus: OpenedStatus;
   readonly provider: ProviderKind;
   /** The live session that held the VM; null where nobody did. */
   readonly holder: string | null;

@@ -5,7 +5,7 @@ import type { Db } from '../db/connection.ts';
 import { findSession } from '../db/session.ts';
 import type { Store } from '../db/store.ts';
 import { findVm } from '../db/vm-handle.ts';
-import type { ConsoleKind, ConsoleTicket } from '../schema/model/console.ts';
+import { openedStatus, type ConsoleKind, type ConsoleTicket } from '../schema/model/console.ts';
 import type { ProviderKind } from '../schema/model/provider-kind.ts';
 import { type EndReason, isLive } from '../schema/model/session.ts';
 import type { VmHandle } from '../schema/model/vm-handle.ts';
@@ -78,11 +78,17 @@ function vmRef(db: Db, { clusterId, role }: ConsoleGrant): VmRef | undefined {
   return cluster && { cluster: clusterRef(db, cluster), role };
 }
 
-function whyOver(db: Db, { vmId, holder }: ConsoleGrant): string | undefined {
+function whyOver(db: Db, grant: ConsoleGrant): string | undefined {
+  const { vmId, holder, clusterId, clusterStatus } = grant;
   const vm = findVm(db, vmId);
-  if (vm?.endedAt === null && holderOf(db, vm) === holder) return undefined;
+  const now = vm?.endedAt === null ? { holder: holderOf(db, vm) } : undefined;
+  const isOpen = openedStatus(findCluster(db, clusterId)) === clusterStatus;
+  if (now?.holder === holder && isOpen) return undefined;
   if (holder !== null) return whySessionOver(db, holder);
-  return vm?.endedAt === null ? 'The VM was handed to a session.' : 'The VM is gone.';
+  if (now === undefined) return 'The VM is gone.';
+  return now.holder === null
+    ? 'The cluster is in ERROR no more.'
+    : 'The VM was handed to a session.';
 }
 
 const ENDINGS: Readonly<Record<EndReason, string>> = {

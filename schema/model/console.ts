@@ -1,3 +1,4 @@
+import { shownStatus, type Cluster } from './cluster.ts';
 import type { Session } from './session.ts';
 import { isLive } from './session.ts';
 import { hasRole, type Viewer } from './viewer.ts';
@@ -8,8 +9,11 @@ import type { VmHandle } from './vm-handle.ts';
  * raw connection to its SSH server.
  *
  * It is entered with a ticket that is good for 60 seconds and for one use, by whoever holds the
- * VM's session, or by an admin. It belongs to that hold: it ends when the session ends or the VM
- * goes to another, when the token is struck out that the ticket was asked with, when nothing moves
+ * VM's session, or by an admin. Only VMs that were handed over are opened, and to admins those of a
+ * cluster in ERROR, to see why: what is typed into one that waits, or is being made ready, would
+ * be there when its next owner comes; both others are reset or made anew before that. A console
+ * belongs to that hold: it ends when the session ends or the VM goes to another, when the cluster
+ * leaves ERROR, when the token is struck out that the ticket was asked with, when nothing moves
  * for half an hour, and when somebody opens the same stream of the same VM elsewhere.
  */
 export const CONSOLE_KINDS = ['SERIAL', 'VNC', 'SSH'] as const;
@@ -50,20 +54,40 @@ export const CONSOLE_CLOSED = {
   fault: 4500,
 } as const;
 
+/** The states of a cluster in which its VMs may be opened. */
+export type OpenedStatus = 'LOCKED' | 'ERROR';
+
+/** The state of a cluster, where it is one in which its VMs may be opened. */
+export function openedStatus(
+  cluster: Pick<Cluster, 'status' | 'removingAt'> | undefined,
+): OpenedStatus | undefined {
+  const status = cluster && shownStatus(cluster);
+  return status === 'LOCKED' || status === 'ERROR' ? status : undefined;
+}
+
+/** Whose a VM is: its cluster, and the session that holds it, as far as the viewer may see it. */
+export interface Belonging {
+  readonly cluster: Pick<Cluster, 'status' | 'removingAt'> | undefined;
+  readonly session: Session | undefined;
+}
+
 /**
- * Which of a VM's streams this viewer could open now: none of one that does not run, none of a
- * session that has ended. Admins may look at any VM that runs, also one that nobody holds.
+ * Which of a VM's streams this viewer could open now: none of one that does not run or was not
+ * handed over, none of a session that has ended. Admins may look at any VM that was handed over,
+ * and at those of a cluster in ERROR.
  */
 export function consoleKinds(
   vm: VmHandle,
-  session: Session | undefined,
+  { cluster, session }: Belonging,
   viewer: Viewer,
   streams: readonly ConsoleKind[],
 ): readonly ConsoleKind[] {
   if (vm.phase !== 'RUNNING' || vm.endedAt !== null) return [];
-  if (hasRole(viewer, 'ADMIN')) return streamsOf(vm, streams);
+  const status = openedStatus(cluster);
+  if (hasRole(viewer, 'ADMIN')) return status === undefined ? [] : streamsOf(vm, streams);
   const isHeld = session !== undefined && isLive(session) && session.owner === viewer.name;
-  return hasRole(viewer, 'USER') && isHeld ? streamsOf(vm, streams) : [];
+  const isMine = status === 'LOCKED' && isHeld;
+  return hasRole(viewer, 'USER') && isMine ? streamsOf(vm, streams) : [];
 }
 
 /** The streams that a VM has, of those that VMs of its provider may have. */

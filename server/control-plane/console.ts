@@ -1,9 +1,15 @@
 import { recordAudit } from '../../db/audit.ts';
+import { findCluster } from '../../db/cluster.ts';
 import { findSeenSession } from '../../db/session.ts';
 import type { Tx } from '../../db/tx.ts';
 import { findVm } from '../../db/vm-handle.ts';
 import type { ControlPlane, OpenConsoleInput } from '../../schema/context.ts';
-import { type ConsoleKind, consoleKinds, streamsOf } from '../../schema/model/console.ts';
+import {
+  type ConsoleKind,
+  consoleKinds,
+  openedStatus,
+  streamsOf,
+} from '../../schema/model/console.ts';
 import { NotFound, WrongState } from '../../schema/model/refusal.ts';
 import { isLive } from '../../schema/model/session.ts';
 import { hasRole } from '../../schema/model/viewer.ts';
@@ -43,12 +49,16 @@ function grantFor(
   const { viewer } = parts;
   const vm = reachableVm(parts, tx, vmId);
   const streams = streamsOf(vm, kindsOf(vm.provider));
-  if (!consoleKinds(vm, sessionOf(parts, tx, vm), viewer, streams).includes(kind)) {
+  const cluster = findCluster(tx.db, vm.clusterId);
+  const clusterStatus = openedStatus(cluster);
+  const kinds = consoleKinds(vm, { cluster, session: sessionOf(parts, tx, vm) }, viewer, streams);
+  if (clusterStatus === undefined || !kinds.includes(kind)) {
     throw new WrongState(whyNot(vm, kind, streams), vm.phase);
   }
   recordAudit(tx, { actor: viewer.name, action: `openConsole ${kind}`, subjectId: vmId });
   const { role, clusterId, provider } = vm;
-  return { viewer, kind, vmId, role, clusterId, provider, holder: holderOf(tx.db, vm) };
+  const holder = holderOf(tx.db, vm);
+  return { viewer, kind, vmId, role, clusterId, clusterStatus, provider, holder };
 }
 
 /** To admins every VM is known; to others one that is not their session's is like none at all. */
@@ -70,7 +80,8 @@ function sessionOf({ viewer }: VerbParts, { db }: Tx, { sessionId }: VmHandle) {
 function whyNot(vm: VmHandle, kind: ConsoleKind, streams: readonly ConsoleKind[]): string {
   if (streams.length === 0) return `${vm.name} has no console: ${vm.provider} VMs have none here`;
   const there = streams.join(', ');
-  return streams.includes(kind)
-    ? `${vm.name} does not run; when it does, it has ${there}`
-    : `${vm.name} has no ${kind} stream; it has ${there}`;
+  if (!streams.includes(kind)) return `${vm.name} has no ${kind} stream; it has ${there}`;
+  return vm.phase === 'RUNNING'
+    ? `${vm.name} was not handed over; others are opened only while their cluster is in ERROR`
+    : `${vm.name} does not run; when it does, it has ${there}`;
 }

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { findSession } from '../../db/session.ts';
 import { audits } from '../../db/tables.ts';
 import { findVmsOfCluster } from '../../db/vm-handle.ts';
 import type { ControlPlane } from '../../schema/context.ts';
 import { schema } from '../../schema/index.ts';
-import type { ConsoleTicket } from '../../schema/model/console.ts';
+import type { Cluster } from '../../schema/model/cluster.ts';
+import { consoleKinds, type ConsoleTicket } from '../../schema/model/console.ts';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import type { VmHandle } from '../../schema/model/vm-handle.ts';
 import { type Auth, loopbackAuth } from '../../server/auth.ts';
@@ -39,6 +41,8 @@ export interface ConsoleBench {
   as(viewer: Viewer): ControlPlane;
   /** The worker's VM of a cluster, as it stands in the database. */
   vm(cluster: string): VmHandle;
+  /** All VMs there are, and what each of these viewers could open of them, as one word. */
+  openable(viewers: readonly Viewer[]): { readonly vm: VmHandle; readonly kinds: string }[];
   /** Who did what to which VM, by the record. */
   audits(): string[];
   /** Opens a WebSocket where the ticket leads; nothing is awaited. */
@@ -92,6 +96,7 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
     errors,
     as: verbsFor,
     vm: (cluster) => workerOf(yard, cluster),
+    openable: (viewers) => yard.members('cks').flatMap((one) => openableIn(yard, one, viewers)),
     audits: () =>
       store.read((db) =>
         db
@@ -147,6 +152,17 @@ function workerOf(yard: Yard, name: string): VmHandle {
   const vm = vms.find(({ role }) => role === 'WORKER');
   if (vm === undefined) throw new Error(`there is no worker of ${name}`);
   return vm;
+}
+
+function openableIn(yard: Yard, cluster: Cluster, viewers: readonly Viewer[]) {
+  return yard.store.read((db) =>
+    findVmsOfCluster(db, cluster.id).map((vm) => {
+      const session = vm.sessionId === null ? undefined : findSession(db, vm.sessionId);
+      const kindsOf = (viewer: Viewer) =>
+        consoleKinds(vm, { cluster, session }, viewer, ['SERIAL']);
+      return { vm, kinds: viewers.map((viewer) => kindsOf(viewer).join()).join('|') };
+    }),
+  );
 }
 
 function visitAt(url: string, headers: Record<string, string>): Visit {

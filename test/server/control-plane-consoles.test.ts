@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
+import { moveCluster, type ClusterPatch } from '../../db/cluster.ts';
 import { updateVm } from '../../db/vm-handle.ts';
+import type { ClusterStatus } from '../../schema/model/cluster.ts';
 import type { Session } from '../../schema/model/session.ts';
 import { ConsoleTickets } from '../../server/console-tickets.ts';
 import type { ConsoleGrant } from '../../server/console-grant.ts';
@@ -51,15 +53,19 @@ test('a VM of somebody else is like one that does not exist', async () => {
   expect(bench.audits()).toEqual([]);
 });
 
-test('an admin may look at any VM that runs; each asking is on record', async () => {
+test('an admin may look at any VM that was handed over; each asking is on record', async () => {
   expect(redeem((await ask(ADMIN)).url)?.holder).toBe(session.id);
-  expect(redeem((await ask(ADMIN, bench.vm('cluster2').id)).url)?.holder).toBeNull();
   await ask();
-  expect(bench.audits()).toEqual([
-    'root openConsole SERIAL',
-    'root openConsole SERIAL',
-    'alice openConsole SERIAL',
-  ]);
+  expect(bench.audits()).toEqual(['root openConsole SERIAL', 'alice openConsole SERIAL']);
+});
+
+test('what waits for its next owner is opened to nobody', async () => {
+  await expect(ask(ADMIN, bench.vm('cluster2').id)).rejects.toMatchObject({
+    code: 'WRONG_STATE',
+    message:
+      'wk-cluster2 was not handed over; others are opened only while their cluster is in ERROR',
+  });
+  expect(bench.audits()).toEqual([]);
 });
 
 test('a stream that the VM does not have is refused with those it has', async () => {
@@ -87,11 +93,66 @@ test('a VM that does not run, or whose session has ended, is refused', async () 
   });
 });
 
-test('what an admin opened of a free VM is over when a session gets it', async () => {
+/** Puts the second cluster into another state, from which it does not go by itself. */
+function move(from: ClusterStatus, to: ClusterStatus, patch: ClusterPatch = {}): Promise<void> {
+  const { store, done } = bench.yard;
+  const why = { cause: 'PROBE' } as const;
+  const { clusterId } = bench.vm('cluster2');
+  return done(
+    store.transact((tx) => void moveCluster(tx, clusterId, { from: [from], to, patch }, why)),
+  );
+}
+
+const fail = () => move('AVAILABLE', 'ERROR', { nextAttemptAt: Number.MAX_SAFE_INTEGER });
+
+test('admins may look at what is in ERROR, until it is put right', async () => {
+  await fail();
   const grant = redeem((await ask(ADMIN, bench.vm('cluster2').id)).url);
-  expect(grant && bench.consoles.whyOver(grant)).toBeUndefined();
+  expect(grant).toMatchObject({ holder: null, clusterStatus: 'ERROR' });
+  const over = () => grant && bench.consoles.whyOver(grant);
+  expect(over()).toBeUndefined();
+  await move('ERROR', 'RESETTING', { work: 'RESET' });
+  expect(over()).toBe('The cluster is in ERROR no more.');
+  await bench.yard.settled('cks', 2, ['AVAILABLE', 'LOCKED']);
+  expect(over()).toBe('The cluster is in ERROR no more.');
   await bench.yard.done(bench.as(BOB).createSession({ pool: 'cks' }));
-  expect(grant && bench.consoles.whyOver(grant)).toBe('The VM was handed to a session.');
+  expect(over()).toBe('The VM was handed to a session.');
+});
+
+test('whatever gives or takes consoles is told as a change of the VM', async () => {
+  const { store, done, settled } = bench.yard;
+  const seen = new Map<string, { kinds: string; version: number }>();
+  const untold: string[] = [];
+  let moves = 0;
+  const look = () => {
+    for (const { vm, kinds } of bench.openable([ADMIN, ALICE])) {
+      const before = seen.get(vm.id);
+      const hasMoved = before !== undefined && before.kinds !== kinds;
+      if (hasMoved && vm.version === before.version) untold.push(`${vm.name}: ${kinds}`);
+      moves += hasMoved ? 1 : 0;
+      seen.set(vm.id, { kinds, version: vm.version });
+    }
+  };
+  const pool = { name: 'cks', whenEmpty: 'PROVISION', maxClusters: 3 } as const;
+  await done(bench.as(ADMIN).updateClusterPool(pool));
+  look();
+  const stop = store.onCommit(look);
+  await fail();
+  expect(moves).toBe(2);
+  await move('ERROR', 'RESETTING', { work: 'RESET' });
+  await settled('cks', 2, ['AVAILABLE', 'LOCKED']);
+  expect(moves).toBe(4);
+  const others = [await done(bench.as(ALICE).createSession({ pool: 'cks' }))];
+  expect(moves).toBe(6);
+  // One for which a cluster is made, which is locked when it is there.
+  others.push(await done(bench.as(ALICE).createSession({ pool: 'cks' })));
+  await settled('cks', 3, ['LOCKED']);
+  expect(moves).toBe(8);
+  for (const { id } of [session, ...others]) await done(bench.as(ALICE).releaseSession(id));
+  // The pool keeps two: the third goes, and is no member any more.
+  expect(moves).toBe(12);
+  expect(untold).toEqual([]);
+  stop();
 });
 
 test('of more tickets than a viewer needs the oldest give way, and others have theirs', () => {
@@ -103,6 +164,7 @@ test('of more tickets than a viewer needs the oldest give way, and others have t
     role: 'WORKER',
     clusterId: 'cluster1',
     provider: 'SIMULATOR',
+    clusterStatus: 'LOCKED',
     holder: null,
   });
   const ben = tickets.issue(grant('ben')).ticket;

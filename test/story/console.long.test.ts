@@ -254,6 +254,7 @@ async function serveScreens(screens: SmallScreen[]) {
       role: 'CONTROL_PLANE',
       clusterId: 'cluster1',
       provider: 'SIMULATOR',
+      clusterStatus: 'LOCKED',
       holder: null,
     }),
     whyOver: () => undefined,

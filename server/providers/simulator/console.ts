@@ -11,18 +11,18 @@ import { sightingOf, type SimulatedVm } from './vm.ts';
 /**
  * Opens the serial console of a guest: a terminal with a few commands, so that a first try shows
  * something. A line typed there is a command with its arguments, split at blanks. The console ends
- * with the signal, with the simulator, or when the guest is gone.
+ * with the signal, with the simulator, or when the guest is gone or was started anew: what is typed
+ * before a reset is never done after it.
  */
 export function openConsole(sim: Simulation, vm: VmRef, signal: AbortSignal): Promise<Duplex> {
   const act = actOn(sim, 'open', vm.cluster, signal);
   return perform(sim, act, 'connect', async (slowness) => {
     await pause(sim, act, sim.latency('command', act.name) * slowness);
-    const { name } = answeringGuest(sim, vm).vm;
+    const guest = answeringGuest(sim, vm).vm;
+    const { name } = guest;
     const prompt = `root@${name}:~# `;
-    const console = consoleOf(
-      new Terminal({ prompt, run: (line) => obey(sim, vm, line) }),
-      sim.world,
-    );
+    const run = (line: string) => obey(sim, { ref: vm, guest }, line);
+    const console = consoleOf(new Terminal({ prompt, run }), sim.world);
     act.signal.addEventListener('abort', () => console.destroy(), { once: true });
     console.push(`\r\n${name} ttyS0: a simulated machine, "help" says what it knows\r\n${prompt}`);
     return console;
@@ -86,9 +86,18 @@ function consoleOf(terminal: Terminal, world: Pick<World, 'soon'>): Duplex {
   return stream;
 }
 
+/** What a console is of: a VM, as its guest was when it was opened. */
+interface Opened {
+  readonly ref: VmRef;
+  readonly guest: SimulatedVm;
+}
+
 /** What comes of a line. */
-function obey(sim: Simulation, ref: VmRef, line: string): string {
+function obey(sim: Simulation, { ref, guest }: Opened, line: string): string {
   const { vm } = answeringGuest(sim, ref);
+  if (vm.starts !== guest.starts || vm.powerAt !== guest.powerAt) {
+    throw new ProviderError(`${vm.name} was started anew`, { retryable: true });
+  }
   const argv = line.split(/\s+/).filter((word) => word !== '');
   const [name] = argv;
   if (name === undefined) return '';

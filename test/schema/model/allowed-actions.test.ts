@@ -7,7 +7,7 @@ import {
   snapshotActions,
   vmHandleActions,
 } from '../../../schema/model/allowed-actions.ts';
-import { CLUSTER_STATUSES } from '../../../schema/model/cluster.ts';
+import { CLUSTER_STATUSES, type Cluster } from '../../../schema/model/cluster.ts';
 import { consoleKinds } from '../../../schema/model/console.ts';
 import { JOB_STATUSES, type JobKind } from '../../../schema/model/job.ts';
 import { SESSION_STATUSES, type Session } from '../../../schema/model/session.ts';
@@ -106,24 +106,40 @@ test('a VM is destroyed by the owner of its live session, when it is the only on
   expect(vmHandleActions(aVm({ sessionId: 'session1' }), aSession(), ADMIN)).toEqual([]);
 });
 
-test('a VM that runs can be looked at by who holds it, and by admins whoever does', () => {
+test('a VM that was handed over can be looked at by who holds it, and by admins whoever does', () => {
   const held = aVm({ sessionId: 'session1' });
-  const kinds = (...[vm, session, viewer]: Seen) => consoleKinds(vm, session, viewer, ['SERIAL']);
+  const cluster = aCluster({ status: 'LOCKED', sessionId: 'session1' });
+  const kinds = (...[vm, session, viewer]: Seen) =>
+    consoleKinds(vm, { cluster, session }, viewer, ['SERIAL']);
   expect(kinds(held, aSession(), ALICE)).toEqual(['SERIAL']);
+  expect(kinds(held, aSession(), ADMIN)).toEqual(['SERIAL']);
   expect(kinds(held, aSession(), BOB)).toEqual([]);
   expect(kinds(held, aSession(), WATCHER)).toEqual([]);
   expect(kinds(held, aSession({ status: 'COMPLETED' }), ALICE)).toEqual([]);
-  expect(kinds(aVm(), undefined, ALICE)).toEqual([]);
-  expect(kinds(aVm(), undefined, ADMIN)).toEqual(['SERIAL']);
+  expect(kinds(held, undefined, ALICE)).toEqual([]);
   expect(kinds(aVm({ phase: 'PAUSED' }), aSession(), ADMIN)).toEqual([]);
   expect(kinds(aVm({ endedAt: MADE_AT }), aSession(), ADMIN)).toEqual([]);
   expect(vmHandleActions(held, aSession(), ALICE, ['SERIAL'])).toEqual(['openConsole']);
   expect(vmHandleActions(held, aSession(), ALICE, [])).toEqual([]);
 });
 
+test('a VM that nobody has is looked at by nobody, but by admins while its cluster is in ERROR', () => {
+  const seeing = (viewer: Viewer, row: Partial<Cluster> = {}) =>
+    CLUSTER_STATUSES.filter((status) => {
+      const belonging = { cluster: aCluster({ ...row, status }), session: aSession() };
+      return consoleKinds(aVm(), belonging, viewer, ['SERIAL']).length > 0;
+    });
+  expect(seeing(ADMIN)).toEqual(['LOCKED', 'ERROR']);
+  expect(seeing(ALICE)).toEqual(['LOCKED']);
+  expect(seeing(ADMIN, { removingAt: MADE_AT })).toEqual([]);
+  const unknown = { cluster: undefined, session: undefined };
+  expect(consoleKinds(aVm(), unknown, ADMIN, ['SERIAL'])).toEqual([]);
+});
+
 test('a VM without a screen has none to be looked at', () => {
+  const belonging = { cluster: aCluster({ status: 'LOCKED' }), session: aSession() };
   const kindsOf = (hasScreen: boolean | null) =>
-    consoleKinds(aVm({ hasScreen }), undefined, ADMIN, ['SERIAL', 'VNC']);
+    consoleKinds(aVm({ hasScreen }), belonging, ADMIN, ['SERIAL', 'VNC']);
   expect(kindsOf(false)).toEqual(['SERIAL']);
   expect(kindsOf(true)).toEqual(['SERIAL', 'VNC']);
   expect(kindsOf(null)).toEqual(['SERIAL', 'VNC']);

@@ -95,6 +95,7 @@ function consolesOf({ provider }: Outside, vm: VmRef, kind: ConsoleKind): Consol
       role: vm.role,
       clusterId: vm.cluster.id,
       provider: 'KUBEVIRT',
+      clusterStatus: 'LOCKED',
       holder: null,
     }),
     whyOver: () => undefined,

@@ -71,6 +71,19 @@ test('what is typed to a guest that is gone is lost, and the line has ended', as
   await until(() => hasEnded);
 });
 
+test('what is typed into a line from before a reset is not done after it', async () => {
+  read();
+  let hasEnded = false;
+  line.once('end', () => (hasEnded = true));
+  const [cluster] = yard.members('cks');
+  await yard.done(yard.as('root').resetCluster(cluster?.id ?? ''));
+  await yard.settled('cks', 1);
+  expect(yard.members('cks')[0]?.lastReset).not.toBeNull();
+  line.write('hostname\r');
+  await until(() => hasEnded);
+  expect(seen).not.toContain('hostname\r\nwk-');
+});
+
 test('a line that is hung up while much is to be done is gone', async () => {
   line.write(RECALL.repeat(4_096));
   await yard.world.advance(1);
