@@ -41,7 +41,7 @@ const AFFECTED: Readonly<Record<Change['type'], Affected>> = {
  * itself brings: lists that the thing may have come into or left, and what is derived from it.
  */
 export function affectedFields(change: Change): readonly string[] {
-  const { places, byState, derived } = AFFECTED[change.type];
+  const { places, byState, derived } = affectedBy(change.type);
   const isNewOrGone = change.kind === 'CREATED' || change.subject === null;
   return [
     'changeLog',
@@ -50,6 +50,12 @@ export function affectedFields(change: Change): readonly string[] {
     ...(isNewOrGone || change.from !== change.to ? byState : []),
     ...(movesQueue(change) ? ['queuePosition'] : []),
   ];
+}
+
+/** Kinds of things that came after this was written are shown nowhere here. */
+function affectedBy(type: string): Affected {
+  const known: Readonly<Record<string, Affected | undefined>> = AFFECTED;
+  return known[type] ?? { places: [], byState: [], derived: [] };
 }
 
 /** Who waits gets another place without a change of its own. */

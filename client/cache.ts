@@ -95,6 +95,8 @@ const OPTIMISTIC: OptimisticMutationConfig = {
 
 /** Takes what is gone out of the lists, then out of the cache. */
 function forget(cache: Cache, { type, id }: Pick<Change, 'type' | 'id'>): void {
+  // Of a kind of things that came after this was written there is nothing here.
+  if (!Object.hasOwn(TYPE_NAMES, type)) return;
   const entity = { __typename: TYPE_NAMES[type], id };
   const key = cache.keyOfEntity(entity);
   if (key === null) return;

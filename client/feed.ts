@@ -30,6 +30,8 @@ export interface Feed {
   readonly head: string | null;
   /** Whether everything was known that had happened, when the last message came. */
   readonly isLevel: boolean;
+  /** Whether the last change was old news when it came: the line does not keep up. */
+  readonly isBehind: boolean;
 }
 
 const NOTHING: Things = {
@@ -51,11 +53,12 @@ export const EMPTY_FEED: Feed = {
   arriving: null,
   head: null,
   isLevel: false,
+  isBehind: false,
 };
 
 /** A new line was made: what is known may be old until the stream has caught up. */
 export function reopened(feed: Feed): Feed {
-  return { ...feed, arriving: null, head: null, isLevel: false };
+  return { ...feed, arriving: null, head: null, isLevel: false, isBehind: false };
 }
 
 /** The log was at this position a moment ago: whoever stands there is level. */
@@ -63,18 +66,24 @@ export function toldHead(feed: Feed, head: string): Feed {
   return { ...feed, head, isLevel: feed.isLevel || feed.cursor === head };
 }
 
-/** Takes in the next message. */
-export function receive(feed: Feed, message: FeedMessage): Feed {
+/** A line that brings changes later than this does not keep up; it does again below the second. */
+const BEHIND_MS = { from: 3_000, until: 1_000 } as const;
+
+/** Takes in the next message, which came at this time by the server's clock. */
+export function receive(feed: Feed, message: FeedMessage, now: number): Feed {
   switch (message.__typename) {
     case 'FeedResync':
       return { ...feed, arriving: NOTHING, isLevel: false };
     case 'FeedState':
       return receiveState(feed, message);
     case 'FeedChanges':
-      return moveTo(feed, message.cursor, applyChanges(feed.things, message.changes));
+      return {
+        ...moveTo(feed, message.cursor, applyChanges(feed.things, message.changes)),
+        isBehind: isOld(message.changes, now - BEHIND_MS[feed.isBehind ? 'until' : 'from']),
+      };
     case 'FeedBookmark':
       // It is sent when there is nothing left to send.
-      return { ...moveTo(feed, message.cursor, feed.things), isLevel: true };
+      return { ...moveTo(feed, message.cursor, feed.things), isLevel: true, isBehind: false };
   }
 }
 
@@ -82,13 +91,18 @@ function receiveState(feed: Feed, { cursor, prev, subjects, more }: FeedState): 
   const before = prev === null ? NOTHING : (feed.arriving ?? NOTHING);
   const arriving = withSubjects(before, subjects, []);
   if (more) return { ...feed, arriving };
-  return { ...moveTo(feed, cursor, arriving), arriving: null, isLevel: true };
+  return { ...moveTo(feed, cursor, arriving), arriving: null, isLevel: true, isBehind: false };
 }
 
 type FeedState = Extract<FeedMessage, { __typename: 'FeedState' }>;
 
 function moveTo(feed: Feed, cursor: string, things: Things): Feed {
   return { ...feed, things, cursor, isLevel: feed.isLevel || cursor === feed.head };
+}
+
+/** Whether even the youngest of some changes is older than this. */
+function isOld(changes: readonly Change[], before: number): boolean {
+  return changes.length > 0 && changes.every(({ at }) => Date.parse(at) < before);
 }
 
 function applyChanges(things: Things, changes: readonly Change[]): Things {

@@ -3,6 +3,7 @@ import { EMPTY_FEED, type Feed, receive, reopened, toldHead } from './feed.ts';
 import { CHANGES, type Change, type ChangeFilter, type FeedMessage } from './feed-message.ts';
 import { graphql, type ResultOf } from './graphql.ts';
 import { Pace } from './pace.ts';
+import { afterPause, CALM, pauseMs } from './pause.ts';
 import { ResumingSubscription, type Sink } from './resume.ts';
 import { codeOf, type Line, UNAUTHENTICATED } from './socket.ts';
 
@@ -48,7 +49,7 @@ export type Standing = 'LIVE' | 'CATCHING_UP' | 'AWAY';
 /** How far what is shown can be trusted. */
 export function standingOf({ isConnected, feed }: LiveView): Standing {
   if (!isConnected) return 'AWAY';
-  return feed.isLevel ? 'LIVE' : 'CATCHING_UP';
+  return feed.isLevel && !feed.isBehind ? 'LIVE' : 'CATCHING_UP';
 }
 
 /** How far a clock is ahead of ours that said so between two moments; 0 when that is not sure. */
@@ -103,6 +104,8 @@ export class LiveFeed {
   #moment = 0;
   #stateAt = 0;
   readonly #recent: Told[] = [];
+  #isClosed = false;
+  #cancelPause = () => {};
 
   constructor(parts: LiveFeedParts) {
     this.#parts = parts;
@@ -135,6 +138,8 @@ export class LiveFeed {
 
   /** Ends it. */
   close(): void {
+    this.#isClosed = true;
+    this.#cancelPause();
     this.#pace.clear();
     this.#subscription?.end();
     this.#listeners.clear();
@@ -175,6 +180,7 @@ export class LiveFeed {
   /** A line is there. */
   lineOpened(): void {
     this.#lineNumber += 1;
+    this.#cancelPause();
     this.#change({ isConnected: true, feed: reopened(this.#view.feed) });
     void this.#askPosition(this.#lineNumber);
   }
@@ -191,10 +197,17 @@ export class LiveFeed {
     this.#change({ tokenWanted, feed: EMPTY_FEED, viewer: null });
   }
 
-  async #askPosition(line: number): Promise<void> {
+  /** Who we are must be known as long as there is a line: what did not answer is asked again. */
+  #askPositionLater(line: number, attempt: number): void {
+    const again = () => void this.#askPosition(line, attempt + 1);
+    this.#cancelPause = afterPause(pauseMs(attempt, CALM), again);
+  }
+
+  async #askPosition(line: number, attempt = 0): Promise<void> {
     const askedAt = Date.now();
     const position = await this.#parts.askPosition();
-    if (position === undefined || line !== this.#lineNumber) return;
+    if (line !== this.#lineNumber || this.#isClosed) return;
+    if (position === undefined) return this.#askPositionLater(line, attempt);
     const { viewer, cursor, now } = position;
     const clockAheadMs = aheadOf({ askedAt, answeredAt: Date.now() }, Date.parse(now));
     this.#change({ viewer, clockAheadMs, feed: toldHead(this.#view.feed, cursor) });
@@ -211,12 +224,21 @@ export class LiveFeed {
       this.#recent.push({ moment: this.#moment, changes: message.changes });
       if (this.#recent.length > RECENT_KEPT) this.#recent.shift();
     }
+    const feed = receive(this.#view.feed, message, Date.now() + this.#view.clockAheadMs);
     this.#tell(message);
-    this.#change({ feed: receive(this.#view.feed, message) });
+    this.#change({ feed });
   }
 
   #tell(message: FeedMessage): void {
-    for (const sink of this.#sinks) sink.next({ data: { changes: message } });
+    for (const sink of this.#sinks) {
+      try {
+        sink.next({ data: { changes: message } });
+      } catch (error) {
+        // One that fails must not keep the others from the news; all it shows is asked for anew.
+        console.error(error);
+        this.#stateAt = this.#moment;
+      }
+    }
   }
 
   #change(change: Partial<LiveView>): void {

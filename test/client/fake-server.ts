@@ -36,6 +36,8 @@ export class FakeServer {
   readonly asked: Asked[] = [];
   /** What was shown as token, socket by socket. */
   readonly shown: unknown[] = [];
+  /** Whether it answers who is asking. */
+  knowsViewer = true;
   /** How far its clock is ahead of everybody else's. */
   clockAheadMs = 0;
   readonly posts: Post[] = [];
@@ -84,6 +86,7 @@ export class FakeServer {
       this.posts.push({ query, variables, authorization, answer, fail });
       // Who we are is asked each time, and is of no matter here.
       if (query.includes('query Position')) {
+        if (!this.knowsViewer) return fail();
         const now = new Date(Date.now() + this.clockAheadMs).toISOString();
         answer({ viewer: { __typename: 'Viewer', name: 'ada', role: 'USER' }, cursor: 'e-0', now });
       }

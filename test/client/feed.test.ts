@@ -5,7 +5,7 @@ import { bookmark, changes, firstPart, gone, resync, state, updated } from './me
 import { aCluster, aPool, aSession } from './things.ts';
 
 function readAll(feed: Feed, ...messages: FeedMessage[]): Feed {
-  return messages.reduce(receive, feed);
+  return messages.reduce((before, message) => receive(before, message, Date.now()), feed);
 }
 
 const pool = aPool();

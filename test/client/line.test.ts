@@ -182,6 +182,63 @@ test('a tab that nobody looks at keeps its line, though its timers run once a mi
   expect(server.asked).toHaveLength(2);
 });
 
+test('a line that brings old news is not live until it keeps up again', async () => {
+  await connect();
+  const ago = (ms: number) => ({ at: new Date(Date.now() - ms).toISOString() });
+  const changed = (ms: number) => updated({ cluster: aCluster({ status: 'LOCKED' }) }, ago(ms));
+  server.tell(changes('e-5', 'e-6', changed(2_000)));
+  await pass(100);
+  expect([standing(), statusSeen()]).toEqual(['LIVE', 'LOCKED']);
+  server.tell(changes('e-6', 'e-7', changed(9_000), changed(4_000)));
+  await pass(100);
+  expect(standing()).toBe('CATCHING_UP');
+  server.tell(changes('e-7', 'e-8', changed(2_000)));
+  await pass(100);
+  expect(standing()).toBe('CATCHING_UP');
+  server.tell(changes('e-8', 'e-9', changed(50)));
+  await pass(100);
+  expect(standing()).toBe('LIVE');
+  server.tell(changes('e-9', 'e-10', changed(60_000)), bookmark('e-10', 'e-10'));
+  await pass(100);
+  expect(standing()).toBe('LIVE');
+});
+
+test('a change of a kind that came later takes nothing with it', async () => {
+  await connect();
+  const unheardOf = {
+    ...updated({}),
+    type: 'VOLUME' as 'JOB',
+    id: 'v-1',
+    kind: 'CREATED' as const,
+  };
+  const gone = { ...unheardOf, id: 'v-2', subject: null };
+  server.tell(changes('e-5', 'e-6', unheardOf, gone, locked));
+  await pass(1_000);
+  expect(statusSeen()).toBe('LOCKED');
+  expect(server.asked).toHaveLength(1);
+});
+
+test('who we are is asked until it is answered', async () => {
+  server.knowsViewer = false;
+  await connect();
+  expect([standing(), snapyard.feed.read().viewer]).toEqual(['LIVE', null]);
+  server.knowsViewer = true;
+  await pass(5_000);
+  expect(snapyard.feed.read().viewer).toMatchObject({ name: 'ada' });
+});
+
+test('very many changes do not wait for a timer', async () => {
+  await connect();
+  const many = Array.from({ length: 1_002 }, (_, index) =>
+    changes(`e-${index + 5}`, `e-${index + 6}`, locked),
+  );
+  server.tell(...many);
+  await pass(0);
+  expect(snapyard.feed.read().feed.cursor).toBe('e-1005');
+  await pass(100);
+  expect(snapyard.feed.read().feed.cursor).toBe('e-1007');
+});
+
 test('a clock that is wrong is set right by what the server says', async () => {
   server.clockAheadMs = 3 * MINUTE;
   await connect();

@@ -61,7 +61,7 @@ export function updated(subject: Partial<Subject>, change: Partial<Change> = {})
     kind: 'UPDATED',
     from: null,
     to: null,
-    at: '2026-01-01T00:00:00.000Z',
+    at: new Date().toISOString(),
     cause: 'CLAIM',
     reason: null,
     actor: 'ada',
