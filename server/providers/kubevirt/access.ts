@@ -1,22 +1,27 @@
-import { parseDocument } from 'yaml';
 import type { ClusterAccess, ClusterRef, Endpoint, Step } from '../provider.ts';
 import { takeOver } from './anchor.ts';
 import { failed } from './errors.ts';
+import { kubeconfigFor } from './guest-kubeconfig.ts';
 import { askCommand, hasNodes } from './guest-questions.ts';
 import type { Host } from './host.ts';
 import { findMachines, type Machine } from './machines.ts';
 import { nameOf } from './objects.ts';
 import { letSessionIn } from './session-keys.ts';
+import { refuseWhileTaken } from './shots.ts';
 import { addressOf } from './sight.ts';
+import { together } from './together.ts';
+import { within } from './within.ts';
 
 const ADMIN = '/etc/kubernetes/admin.conf';
 const API_PORT = 6443;
-/** A name that kubeadm puts into every certificate of an API server. */
-const CERTIFIED_NAME = 'kubernetes';
+
+/** A capture takes minutes: who waits for one asks again later, and meanwhile says why. */
+const TURN_MS = 15_000;
 
 /**
  * Lets a session into the guests of its cluster. Guests that take no commands take no key from us
- * either, and nothing is known of who may log in there.
+ * either, and nothing is known of who may log in there. While the cluster is captured nobody is
+ * let in: the set would have the key, and let its owner into every cluster that is made from it.
  */
 export async function giveAccess(
   host: Host,
@@ -24,13 +29,44 @@ export async function giveAccess(
   publicKey: string,
   step: Step,
 ): Promise<ClusterAccess> {
-  await takeOver(host, ref, step);
-  if (ref.readiness === 'PROBE') return { sshUser: null, kubeconfig: null, endpoints: [] };
+  if (ref.readiness === 'PROBE') {
+    await takeOver(host, ref, step);
+    return { sshUser: null, kubeconfig: null, endpoints: [] };
+  }
+  const what = `waiting for the capture of ${ref.name}`;
+  const limit = { what, ms: TURN_MS, signal: step.signal };
+  const leave = await within(host, limit, (signal) => host.turns.begin(ref.id, signal));
+  try {
+    await takeOver(host, ref, step);
+    // A capture that another life of this server began has no turn here.
+    await refuseWhileTaken(host, ref, step);
+    return await letIn(host, ref, publicKey, step);
+  } finally {
+    leave();
+  }
+}
+
+async function letIn(
+  host: Host,
+  ref: ClusterRef,
+  publicKey: string,
+  step: Step,
+): Promise<ClusterAccess> {
   const machines = await findMachines(host, ref, step.signal);
   if (machines.length < ref.vms.length) throw failed(`not all VMs of ${ref.name} are there`);
-  const [kubeconfigs] = await Promise.all([
-    Promise.all(machines.map((machine) => kubeconfigOf(host, ref, machine, step.signal))),
-    ...machines.map((machine) => letSessionIn(host, machine, publicKey, step.signal)),
+  const [kubeconfigs = []] = await together(step, [
+    (by) =>
+      together(
+        by,
+        machines.map((each) => (one: Step) => kubeconfigOf(host, ref, each, one)),
+      ),
+    async (by) => {
+      const jobs = machines.map(
+        (each) => (one: Step) => letSessionIn(host, each, publicKey, one.signal),
+      );
+      await together(by, jobs);
+      return [];
+    },
   ]);
   const { sshUser } = host.settings;
   return {
@@ -59,29 +95,13 @@ async function kubeconfigOf(
   host: Host,
   ref: ClusterRef,
   machine: Machine,
-  signal: AbortSignal,
+  { signal }: Step,
 ): Promise<string | null> {
   if (!hasNodes(ref, machine)) return null;
   const { name } = nameOf(machine.vm);
   const argv = ['sudo', '-n', 'cat', ADMIN];
   const { exitCode, stdout, stderr } = await askCommand(host, machine, argv, signal);
   if (exitCode !== 0) throw failed(`the kubeconfig of ${name}: ${stderr.trim()}`);
-  return seenFromOutside(stdout, `https://${placeOf(machine)}:${API_PORT}`, name);
-}
-
-/**
- * In the guest the file names the address of the tunnel between its guests, which nobody else
- * reaches. The VM's own address is in no certificate, since it is another after each start, so
- * the file also says by which name the server proves itself.
- */
-function seenFromOutside(kubeconfig: string, server: string, vm: string): string {
-  const document = parseDocument(kubeconfig);
-  const at = ['clusters', 0, 'cluster'];
-  // What the parser complains of may quote the file, so it is not told.
-  if (document.errors.length > 0 || !document.hasIn([...at, 'server'])) {
-    throw failed(`the kubeconfig of ${vm} is none`);
-  }
-  document.setIn([...at, 'server'], server);
-  document.setIn([...at, 'tls-server-name'], CERTIFIED_NAME);
-  return document.toString({ lineWidth: 0 });
+  const server = `https://${placeOf(machine)}:${API_PORT}`;
+  return kubeconfigFor({ name: ref.name, server }, stdout);
 }

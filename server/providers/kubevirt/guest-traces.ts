@@ -19,26 +19,28 @@ const markNote = (vm: string) => `kubevirt.marks.${vm}`;
 const PUT_BACK = 'mkdir -p "$1" && cd "$1" && shift && touch -- "$@" && sync';
 
 /**
- * Removes the turn marks: a set that held one would make every later reset look undone. Answers
- * which they were; a note keeps them too, whatever happens in between.
+ * Removes the turn marks: a set that held one would make every later reset look undone. Which they
+ * were is kept before they go, and noted too, whatever happens in between.
  */
 export async function forgetMarks(
   host: Host,
   machines: readonly Machine[],
   step: Step,
-): Promise<MarksByVm> {
-  const forgotten = await together(
+  kept: Map<string, readonly string[]>,
+): Promise<void> {
+  await together(
     step,
     machines.map(({ vm }) => async (by: Step) => {
       const { name } = nameOf(vm);
       const marks = await listMarks(host, { vm }, by.signal);
-      if (marks.length > 0) await step.note(markNote(name), marks.join(' '));
+      if (marks.length > 0) {
+        await step.note(markNote(name), marks.join(' '));
+        kept.set(name, marks);
+      }
       await obey(host, { vm }, ['sudo', 'rm', '-rf', MARKS_FOLDER], by);
       await obey(host, { vm }, ['sudo', 'sync'], by);
-      return [name, marks] as const;
     }),
   );
-  return new Map(forgotten.filter(([, marks]) => marks.length > 0));
 }
 
 /** The marks that a pass before this one took away. */

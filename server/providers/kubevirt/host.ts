@@ -3,6 +3,7 @@ import type { RunOptions, RunResult } from '../provider.ts';
 import type { Kubernetes, ObjectName } from './kubernetes.ts';
 import type { Pace } from './pace.ts';
 import type { KubevirtSettings } from './settings.ts';
+import type { Turns } from './turns.ts';
 
 /** What every part of the provider works with, once it is connected. */
 export interface Host {
@@ -10,6 +11,10 @@ export interface Host {
   readonly settings: KubevirtSettings;
   readonly kubernetes: Kubernetes;
   readonly guests: Guests;
+  /** Whose turn it is to write or remove keys in the guests of a cluster, by its id. */
+  readonly turns: Turns;
+  /** Aborted when the provider is closed: nothing is mended any more then. */
+  readonly closing: AbortSignal;
   /** The KubeVirt version of the cluster as `{ major, minor }`, read once. */
   readonly version: { readonly major: number; readonly minor: number };
   readonly log: (line: string) => void;

@@ -11,7 +11,7 @@ import { ensureSet } from './capture.ts';
 import { connectKubernetes } from './client.ts';
 import { ensureCluster } from './clusters.ts';
 import { watchMachines } from './dirty.ts';
-import { providerError } from './errors.ts';
+import { failed, providerError } from './errors.ts';
 import { makeGuests } from './guests.ts';
 import type { Guests, Host } from './host.ts';
 import { inventory } from './inventory.ts';
@@ -24,6 +24,7 @@ import type { KubevirtSettings } from './settings.ts';
 import { sightCluster } from './sight.ts';
 import { inSnapshotVersion } from './snapshot-version.ts';
 import { openStream, runCommand } from './streams.ts';
+import { Turns } from './turns.ts';
 import { readVersion } from './version.ts';
 import { within } from './within.ts';
 
@@ -75,6 +76,8 @@ class KubevirtProvider implements Provider {
   readonly #options: KubevirtOptions;
   readonly #kubernetes: Kubernetes;
   readonly #guests: Guests;
+  readonly #turns = new Turns();
+  readonly #closing = new AbortController();
   #version: Host['version'] | undefined;
 
   constructor(options: KubevirtOptions) {
@@ -162,6 +165,7 @@ class KubevirtProvider implements Provider {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(failed('the provider is closed'));
     await this.#guests.close();
     await this.#kubernetes.close();
   }
@@ -191,6 +195,7 @@ class KubevirtProvider implements Provider {
     const { world, settings, log } = this.#options;
     const parts = { world, settings, log, kubernetes, guests: this.#guests };
     this.#version ??= await readVersion(parts, signal);
-    return { ...parts, version: this.#version };
+    const { signal: closing } = this.#closing;
+    return { ...parts, turns: this.#turns, closing, version: this.#version };
   }
 }

@@ -4,29 +4,17 @@ import { askCommand } from './guest-questions.ts';
 import type { Host } from './host.ts';
 import type { Machine } from './machines.ts';
 import { nameOf } from './objects.ts';
+import { REPLACE, SHOW } from './session-key-scripts.ts';
+import { together } from './together.ts';
 
 /**
  * The keys of sessions in guests: at most one, a line of the login user's `authorized_keys` that
- * ends in a comment of ours, beside the key by which we ourselves log in.
+ * ends in a comment of ours, beside the key by which we ourselves log in. They are written and
+ * taken away only by whoever has the cluster's turn.
  */
 
 /** How our lines end: of whatever session, in whatever guest. */
 const COMMENT = 'snapyard-session';
-
-/**
- * Puts what comes in by stdin in the place of our lines. The file is replaced whole and only when
- * the new one is on the disk: half a file would keep us out too.
- */
-const REPLACE = [
-  'umask 077',
-  'dir=$1/.ssh',
-  'keys=$dir/authorized_keys',
-  'mkdir -p "$dir" && touch "$keys" || exit 1',
-  'grep -v " $2\\$" "$keys" > "$keys.new"',
-  '[ $? -le 1 ] && cat >> "$keys.new" && sync "$keys.new" && mv "$keys.new" "$keys"',
-].join('\n');
-
-const SHOW = 'grep " $2\\$" "$1/.ssh/authorized_keys"; [ $? -le 2 ]';
 
 /** The lines that were in guests, by the names of their VMs. */
 export type KeysByVm = ReadonlyMap<string, string>;
@@ -44,24 +32,27 @@ export async function letSessionIn(
   await replaceLines(host, machine, `${publicKey.split(' ', 2).join(' ')} ${COMMENT}\n`, signal);
 }
 
-/** Takes the keys of sessions away: a set that held one would let that session in for ever. */
+/**
+ * Takes the keys of sessions away: a set that held one would let that session in for ever. What
+ * they were is kept, before they go.
+ */
 export async function forgetKeys(
   host: Host,
   machines: readonly Pick<Machine, 'vm'>[],
   step: Step,
-): Promise<KeysByVm> {
-  const forgotten = await Promise.all(
-    machines.map(async (machine) => {
+  kept: Map<string, string>,
+): Promise<void> {
+  await together(
+    step,
+    machines.map((machine) => async (by: Step) => {
       const { name } = nameOf(machine.vm);
-      const argv = ['sh', '-c', SHOW, 'sh', homeOf(host), COMMENT];
-      const { stdout } = await askCommand(host, machine, argv, step.signal);
-      if (stdout === '') return [];
-      await step.note(keyNote(name), stdout);
-      await replaceLines(host, machine, '', step.signal);
-      return [[name, stdout] as const];
+      const lines = await shownLines(host, machine, by.signal);
+      if (lines === '') return;
+      await by.note(keyNote(name), lines);
+      kept.set(name, lines);
+      await replaceLines(host, machine, '', by.signal);
     }),
   );
-  return new Map(forgotten.flat());
 }
 
 /** The keys that a pass before this one took away. */
@@ -71,19 +62,34 @@ export function notedKeys({ notes }: Step): KeysByVm {
   return new Map(ours.map(([key, lines]) => [key.slice(prefix.length), lines]));
 }
 
-/** Lets in again who was let in before: whoever uses a cluster goes on to. */
+/**
+ * Lets in again who was let in before: whoever uses a cluster goes on to. A key that is there has
+ * been written since, and is the one that counts.
+ */
 export async function putKeysBack(
   host: Host,
   machines: readonly Pick<Machine, 'vm'>[],
   keys: KeysByVm,
   step: Step,
 ): Promise<void> {
-  await Promise.all(
-    machines.map(async (machine) => {
+  await together(
+    step,
+    machines.map((machine) => async ({ signal }: Step) => {
       const lines = keys.get(nameOf(machine.vm).name);
-      if (lines !== undefined) await replaceLines(host, machine, lines, step.signal);
+      if (lines !== undefined) await replaceLines(host, machine, lines, signal, ['keep']);
     }),
   );
+}
+
+async function shownLines(
+  host: Host,
+  machine: Pick<Machine, 'vm'>,
+  signal: AbortSignal,
+): Promise<string> {
+  const argv = ['sh', '-c', SHOW, 'sh', homeOf(host), COMMENT];
+  const { exitCode, stdout, stderr } = await askCommand(host, machine, argv, signal);
+  if (exitCode === 0) return stdout;
+  throw failed(`the keys of ${nameOf(machine.vm).name}: ${stderr.trim()} (exit code ${exitCode})`);
 }
 
 async function replaceLines(
@@ -91,8 +97,9 @@ async function replaceLines(
   machine: Pick<Machine, 'vm'>,
   lines: string,
   signal: AbortSignal,
+  how: readonly 'keep'[] = [],
 ): Promise<void> {
-  const argv = ['sh', '-c', REPLACE, 'sh', homeOf(host), COMMENT];
+  const argv = ['sh', '-c', REPLACE, 'sh', homeOf(host), COMMENT, ...how];
   const { exitCode, stderr } = await askCommand(host, machine, argv, signal, { stdin: lines });
   if (exitCode === 0) return;
   const what = `the keys of ${nameOf(machine.vm).name}`;

@@ -1,12 +1,13 @@
 import type { VmRole } from '../../../schema/model/template.ts';
 import type { ClusterRef, SetRef, Step } from '../provider.ts';
+import { failed } from './errors.ts';
 import type { Host } from './host.ts';
 import { insist, type Limits } from './insist.ts';
 import { removeOne } from './leftovers.ts';
-import { clusterLabels, setLabels, type Labels } from './names.ts';
+import { clusterLabels, LABEL, setLabels, type Labels } from './names.ts';
 import { VM_SNAPSHOTS } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
-import { snapshotObject, type SnapshotsByRole } from './snapshots.ts';
+import { flawOf, snapshotObject, type SnapshotsByRole } from './snapshots.ts';
 import { until } from './until.ts';
 import { endOf } from './within.ts';
 
@@ -76,4 +77,19 @@ export async function removeShots(
     const now = [...(await findShots({ host, shots }, step)).values()];
     return now.some(({ metadata }) => uids.has(metadata.uid)) ? undefined : true;
   });
+}
+
+/** Refuses to change guests of which a snapshot is being taken, by whomever it was begun. */
+export async function refuseWhileTaken(host: Host, ref: ClusterRef, step: Step): Promise<void> {
+  const { installation, signal } = step;
+  const where = { namespace: ref.namespace, labels: { [LABEL.installation]: installation } };
+  const found = await insist(host, step, `listing the snapshots of ${ref.name}`, () =>
+    host.kubernetes.list(VM_SNAPSHOTS, where, signal),
+  );
+  const moving = found.find((each) => {
+    const isOver = each.status?.phase === 'Succeeded' || flawOf(each)?.passes === false;
+    return !isOver;
+  });
+  if (moving === undefined) return;
+  throw failed(`${ref.name} is being captured as ${moving.metadata.name}`);
 }

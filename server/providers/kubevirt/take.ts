@@ -4,7 +4,8 @@ import { ProviderError, type ClusterRef, type Step } from '../provider.ts';
 import { untilAnswering } from './answering.ts';
 import { ensureObject } from './calls.ts';
 import { failed, refused } from './errors.ts';
-import { forgetMarks, kubernetesVersions, notedMarks, putMarksBack } from './guest-traces.ts';
+import { kubernetesVersions } from './guest-traces.ts';
+import { forgetTraces, makeWhole, putTracesBack, tracesNoted, type Traces } from './in-use.ts';
 import { insist } from './insist.ts';
 import { diskVolumes } from './leftovers.ts';
 import { machinesOf, type Machine } from './machines.ts';
@@ -12,7 +13,6 @@ import { snapshotManifest } from './manifests.ts';
 import { VM_SNAPSHOTS, type VirtualMachineSnapshot } from './objects.ts';
 import { viewOfOurs } from './our-views.ts';
 import { startAll, stopAll } from './power.ts';
-import { forgetKeys, notedKeys, putKeysBack } from './session-keys.ts';
 import {
   flawOf,
   KUBERNETES_VERSION,
@@ -41,32 +41,37 @@ export interface Take extends Shooting {
   readonly assertOurs: (step: Step) => Promise<void>;
 }
 
-/** What guests are made to forget for their snapshots, by their VMs: those in use get it back. */
-interface Traces {
-  readonly marks: Map<string, readonly string[]>;
-  readonly keys: Map<string, string>;
-}
-
 /** One try; a snapshot that is not ready by then is begun anew. Clouds upload large ones first. */
 const TRY_MS = 900_000;
 const TRIES = 2;
 
 /** What must be done though the step was given up may take so long. */
 const GRACE_MS = 20_000;
+/** And so long what is given back to guests, which may have to boot for it. */
+const GIVE_BACK_MS = 300_000;
 
 /**
  * Takes the snapshots, unless they are there already, and proves them complete. They are all of
  * one moment: when one of them fails, all are taken anew. However it ends, machines that are
- * meant to be on are on afterwards.
+ * meant to be on are on afterwards. Nobody is let into the guests meanwhile.
  */
 export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
+  const leave = await take.host.turns.begin(take.ref.id, take.step.signal);
+  try {
+    return await takeInTurn(take);
+  } finally {
+    leave();
+  }
+}
+
+async function takeInTurn(take: Take): Promise<SnapshotsByRole> {
   const { step, host } = take;
-  const traces = { marks: new Map(notedMarks(step)), keys: new Map(notedKeys(step)) };
+  const traces = tracesNoted(step);
   let last: unknown;
   for (let number = 1; number <= TRIES; number += 1) {
-    await take.assertOurs(step);
     const limit = { what: 'taking the snapshots', ms: TRY_MS, signal: step.signal };
     try {
+      await take.assertOurs(step);
       return await within(host, limit, (signal) => {
         const deadline = Math.min(step.deadline, host.world.now() + TRY_MS);
         return tryOnce({ ...take, step: { ...step, signal, deadline } }, traces);
@@ -74,7 +79,9 @@ export async function takeSnapshots(take: Take): Promise<SnapshotsByRole> {
     } catch (error) {
       last = error;
       const isOver = error instanceof ProviderError && !error.retryable;
+      const isTriedAgain = error instanceof ProviderError && !isOver && number < TRIES;
       await clearUp(take, isOver && !step.signal.aborted);
+      if (!isTriedAgain || step.signal.aborted) await giveBack(take, traces);
       step.signal.throwIfAborted();
       if (!(error instanceof ProviderError) || isOver) throw error;
       if (number < TRIES) step.progress(`capturing again, because ${error.reason}`);
@@ -100,10 +107,7 @@ async function tryOnce(take: Take, traces: Traces) {
       if (runs) await untilAnswering(host, ref, by);
     },
   ]);
-  if (take.inUse) {
-    await putMarksBack(host, machines, traces.marks, step);
-    await putKeysBack(host, machines, traces.keys, step);
-  }
+  if (take.inUse) await putTracesBack(host, machines, traces, step);
   if (taken === undefined) throw refused(`nobody looked at the snapshots of ${ref.name}`);
   return taken;
 }
@@ -141,7 +145,7 @@ async function begin(take: Take, machines: readonly Machine[], traces: Traces): 
     await untilAnswering(host, ref, step);
   }
   const asked = runs && ref.readiness === 'SSH';
-  if (asked) await forgetTraces(take, machines, traces);
+  if (asked) await forgetTraces(host, machines, traces, step);
   const versions = asked ? await kubernetesVersions(host, machines, step) : take.versions;
   if (runs && mode === 'OFFLINE') await stopAll(host, machines, { graceful: true }, step);
   await take.assertOurs(step);
@@ -161,15 +165,6 @@ async function begin(take: Take, machines: readonly Machine[], traces: Traces): 
       );
     }),
   );
-}
-
-async function forgetTraces(
-  { host, step }: Take,
-  machines: readonly Machine[],
-  { marks, keys }: Traces,
-): Promise<void> {
-  for (const [vm, taken] of await forgetMarks(host, machines, step)) marks.set(vm, taken);
-  for (const [vm, lines] of await forgetKeys(host, machines, step)) keys.set(vm, lines);
 }
 
 /** Waits until every snapshot is as wanted; one that failed, or holds too little, ends it. */
@@ -230,23 +225,41 @@ function wrongWith(
  * Who has been overtaken leaves everything to the other.
  */
 async function clearUp(take: Take, isOver: boolean): Promise<void> {
-  const { host, step, runs } = take;
-  const never = new AbortController().signal;
-  const limit = { what: 'clearing up after a capture', ms: GRACE_MS, signal: never };
-  try {
-    await within(host, limit, async (signal) => {
-      const by = { ...step, signal, deadline: host.world.now() + GRACE_MS };
-      await take.assertOurs(by);
-      const present = await findShots(take, by);
-      const flawless = take.shots.every(({ role }) => {
-        const snapshot = present.get(role);
-        return snapshot !== undefined && wrongWith(take, snapshot, []) === undefined;
-      });
-      if (isOver || !flawless) await removeShots(take, present, by);
-      if (runs) await startAll(host, take.ref, by);
+  await afterwards(take, 'clearing up', GRACE_MS, async (by) => {
+    await take.assertOurs(by);
+    const present = await findShots(take, by);
+    const flawless = take.shots.every(({ role }) => {
+      const snapshot = present.get(role);
+      return snapshot !== undefined && wrongWith(take, snapshot, []) === undefined;
     });
+    if (isOver || !flawless) await removeShots(take, present, by);
+    if (take.runs) await startAll(take.host, take.ref, by);
+  });
+}
+
+/** Whoever uses what could not be captured goes on to; the next pass may be none. */
+async function giveBack(take: Take, traces: Traces): Promise<void> {
+  const { host, ref, assertOurs } = take;
+  if (!take.inUse) return;
+  await afterwards(take, 'giving back keys', GIVE_BACK_MS, (by) =>
+    makeWhole(host, ref, traces, assertOurs, by),
+  );
+}
+
+/** Does what must be done though the step may have been given up; a failure is only logged. */
+async function afterwards(
+  { host, ref, step }: Take,
+  doing: string,
+  ms: number,
+  work: (by: Step) => Promise<void>,
+): Promise<void> {
+  const limit = { what: `${doing} after a capture`, ms, signal: host.closing };
+  try {
+    await within(host, limit, (signal) =>
+      work({ ...step, signal, deadline: host.world.now() + ms }),
+    );
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    host.log(`${take.ref.name} was not cleared up after a capture: ${error.reason}`);
+    host.log(`${ref.name}: ${doing} after a capture failed: ${error.reason}`);
   }
 }

@@ -62,7 +62,8 @@ export function kubeletOf(computer: Computer): { authority: string; node: string
 
 /** The cluster that a kubeconfig is for. */
 export function authorityIn(text: string): string | undefined {
-  return /certificate-authority-data: (\S+)/.exec(text)?.[1];
+  const encoded = /certificate-authority-data: (\S+)/.exec(text)?.[1];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
 }
 
 /** Writes the kubelet's configuration: this guest is now a node. */
@@ -72,16 +73,20 @@ export function writeKubelet(computer: Computer, etcd: Etcd, node: string): void
 
 /** A kubeconfig of the cluster for a user. */
 export function kubeconfig(etcd: Etcd, user: string): string {
+  const encoded = (text: string) => Buffer.from(text).toString('base64');
   return [
     'apiVersion: v1',
     'kind: Config',
     'clusters:',
     '- name: kubernetes',
     '  cluster:',
-    `    certificate-authority-data: ${etcd.authority}`,
+    `    certificate-authority-data: ${encoded(etcd.authority)}`,
     `    server: https://${etcd.endpoint}`,
     'users:',
     `- name: ${user}`,
+    '  user:',
+    `    client-certificate-data: ${encoded(`the certificate of ${user}`)}`,
+    `    client-key-data: ${encoded(`the key of ${user}`)}`,
     'contexts:',
     '- name: default',
     `  context: {cluster: kubernetes, user: "${user}"}`,
