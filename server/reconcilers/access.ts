@@ -110,9 +110,14 @@ function isNothing({ sshUser, kubeconfig, endpoints }: ClusterAccess): boolean {
 async function noteFailure(deps: Deps, id: string, failure: Failure): Promise<void> {
   const { reason, retryable, cause } = failure;
   await deps.store.transact((tx) => {
-    const attempts = findHolding(tx.db, id)?.session.accessAttempts ?? 0;
+    const session = findHolding(tx.db, id)?.session;
+    const attempts = session?.accessAttempts ?? 0;
     const inMs = retryable ? retryDelayMs(attempts + 1) : LONGEST_WAIT_MS;
-    const statusMessage = `there is no access to its VMs yet: ${reason}`;
+    const isThere = session !== undefined && session.accessReadyAt !== null;
+    const what = isThere
+      ? 'the access to its VMs could not be renewed yet'
+      : 'there is no access to its VMs yet';
+    const statusMessage = `${what}: ${reason}`;
     putOffAccess(tx, id, { inMs, statusMessage }, { cause, reason });
   });
 }

@@ -9,6 +9,7 @@ import { createVault } from '../../../db/vault.ts';
 import { NotFound } from '../../../schema/model/refusal.ts';
 import { hasAccess, type Session } from '../../../schema/model/session.ts';
 import type { Provider } from '../../../server/providers/provider.ts';
+import type { SimulatorMoment } from '../../../server/providers/simulator/faults.ts';
 import { forgetUnopened } from '../../../server/secrets-key.ts';
 import { Failpoints } from '../../kit/failpoints.ts';
 import { faultAt } from '../../kit/faults.ts';
@@ -213,6 +214,30 @@ describe('access that changes while it is obtained', () => {
     await until(yard, () => sessionOf(yard, session).accessNextAt === null);
     await yard.world.advance(MINUTE);
     expect(calls).toBe(2);
+  });
+
+  it('is read as it was where it cannot be renewed, and that is what is told', async () => {
+    const broken = { isSo: false };
+    const plan = faultAt(
+      { ...OPERATION, when: 'BEFORE' },
+      { kind: 'ERROR', retryable: true, reason: 'the guest is deaf' },
+    );
+    const faults = { at: (moment: SimulatorMoment) => (broken.isSo ? plan.at(moment) : undefined) };
+    const yard = await yardOf({ faults });
+    const session = await claim(yard, 'p');
+    await ready(yard, session);
+    const before = await read(yard, session);
+    broken.isSo = true;
+    const why = { cause: 'PROVIDER_EVENT' } as const;
+    await yard.done(yard.store.transact((tx) => renewAccess(tx, session.id, why)));
+    await until(yard, () => sessionOf(yard, session).accessAttempts === 1);
+    expect(sessionOf(yard, session).statusMessage).toBe(
+      'the access to its VMs could not be renewed yet: the guest is deaf',
+    );
+    expect(await read(yard, session)).toEqual(before);
+    broken.isSo = false;
+    await until(yard, () => sessionOf(yard, session).accessNextAt === null);
+    expect(sessionOf(yard, session).statusMessage).toBeNull();
   });
 });
 
