@@ -18,6 +18,17 @@ export const PAST_CACHE: Partial<OperationContext> = {
   isPastCache: true,
 };
 
+/**
+ * The same, but asked for anew when the feed makes it old, for as long as somebody shows it. For
+ * questions that differ with the time: the cache keeps the answers to all that were ever asked.
+ */
+export const PAST_CACHE_LIVE: Partial<OperationContext> = { ...PAST_CACHE, isKeptFresh: true };
+
+/** Whether nobody but its asker asks for it anew. */
+export function isLeftAlone({ context }: Operation): boolean {
+  return context['isPastCache'] === true && context['isKeptFresh'] !== true;
+}
+
 /** Exchanges that what is asked with `PAST_CACHE` goes past. */
 export function passable(exchanges: Exchange[]): Exchange {
   const caching = composeExchanges(exchanges);

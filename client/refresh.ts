@@ -8,6 +8,7 @@ import type {
 } from '@urql/core';
 import { map, pipe, tap } from 'wonka';
 import type { LiveFeed } from './live-feed.ts';
+import { isLeftAlone } from './past-cache.ts';
 
 /** What has become old is asked for anew after this time, and not more often. */
 const REFRESH_AFTER_MS = 100;
@@ -114,6 +115,7 @@ export class Refresher {
   }
 
   #watch(operation: Operation): Operation {
+    if (isLeftAlone(operation)) return operation;
     const { kind, key, context } = operation;
     if (kind === 'teardown') {
       this.#shown.delete(key);
@@ -128,7 +130,9 @@ export class Refresher {
     return { ...operation, context: { ...context, requestPolicy: 'cache-and-network' } };
   }
 
-  #sent({ kind, key }: Operation): void {
+  #sent(operation: Operation): void {
+    const { kind, key } = operation;
+    if (isLeftAlone(operation)) return;
     if (kind === 'teardown') this.#underWay.delete(key);
     if (kind !== 'query' && kind !== 'mutation') return;
     const asked = { moment: this.#feed.moment, at: Date.now() };

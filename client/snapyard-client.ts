@@ -92,7 +92,9 @@ function createUrqlClient({ url, keeper, feed, refresher, subscriptions }: Clien
     preferGetMethod: false,
     fetch: fetchWith(keeper),
     exchanges: [
-      passable([refresher.beforeCache, createCache(), refresher.behindCache]),
+      refresher.beforeCache,
+      passable([createCache()]),
+      refresher.behindCache,
       subscriptionExchange({ forwardSubscription }),
       fetchExchange,
     ],

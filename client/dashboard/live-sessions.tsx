@@ -32,7 +32,10 @@ export function LiveSessions({ wish, viewerName }: { wish: SessionWish; viewerNa
       <ActionScope>
         {live.length === 0 && <p className="quiet">None.</p>}
         {live.length > 0 && (
-          <LiveTable sessions={live.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)} />
+          <LiveTable
+            sessions={live.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)}
+            pool={wish.pool}
+          />
         )}
       </ActionScope>
       <Pages of="live sessions" page={page} last={pages} onPage={setPage} />
@@ -40,8 +43,9 @@ export function LiveSessions({ wish, viewerName }: { wish: SessionWish; viewerNa
   );
 }
 
-function LiveTable({ sessions }: { sessions: readonly Session[] }) {
-  const places = useQueuePlaces(sessions.some(({ status }) => status === 'PENDING'));
+function LiveTable({ sessions, pool }: { sessions: readonly Session[]; pool: string }) {
+  const isAnybodyWaiting = sessions.some(({ status }) => status === 'PENDING');
+  const places = useQueuePlaces(isAnybodyWaiting, pool === '' ? null : pool);
   return (
     <table className="rows">
       <thead>
@@ -58,11 +62,7 @@ function LiveTable({ sessions }: { sessions: readonly Session[] }) {
       </thead>
       <tbody>
         {sessions.map((session) => (
-          <LiveRow
-            key={session.id}
-            session={session}
-            place={places.get(session.id) ?? session.queuePosition}
-          />
+          <LiveRow key={session.id} session={session} place={places.get(session.id) ?? null} />
         ))}
       </tbody>
     </table>
@@ -103,6 +103,6 @@ function RowEnd({ at }: { at: string }) {
 }
 
 function detailOf({ status, statusMessage }: Session, place: number | null): string | null {
-  if (status === 'PENDING' && place !== null) return `place ${place} in the queue`;
+  if (status === 'PENDING') return place === null ? 'in the queue' : `place ${place} in the queue`;
   return statusMessage;
 }

@@ -15,9 +15,6 @@ const place = document.getElementById('page');
 if (place === null) throw new Error('index.html has no place for the page');
 const root = createRoot(place);
 
-// A server that was updated has other files than this page knows of: the page begins anew.
-window.addEventListener('vite:preloadError', () => location.reload());
-
 function connect(): SnapyardClient {
   const url = new URL('/graphql', location.href).href;
   return createSnapyardClient({ url, token: tabTokenStore.read });

@@ -1,18 +1,21 @@
 import { Checkbox, SegmentedControl, Select } from '@mantine/core';
-import { lazy, memo, Suspense, useMemo, useState } from 'react';
-import { useQuery } from 'urql';
-import { atMostEvery } from '../refresh.ts';
+import { memo, useMemo, useState } from 'react';
 import { byName } from './by-name.ts';
-import { useThings } from './live.ts';
 import { TIMES, type Times } from './history-documents.ts';
+import { lazyPage } from './lazy-page.tsx';
+import { useThings } from './live.ts';
 import { formatMs, useNow } from './moment.tsx';
 import { bucketLabel, type Period, PERIODS, sinceOf, wayWord } from './provisioning-periods.ts';
+import { useStats } from './use-stats.ts';
 
 // The chart's library is large: it comes when there is something to draw.
-const ProvisioningChart = lazy(() => import('./provisioning-chart.tsx'));
+const ProvisioningChart = lazyPage(
+  { name: 'the chart', waiting: 'Drawing …', className: 'times-chart quiet' },
+  () => import('./provisioning-chart.tsx'),
+);
 
 /** A chart that is drawn anew more often is dear, and shows no more. */
-const CALMLY = atMostEvery(1_000);
+const CALM_MS = 1_000;
 
 /** How long it took to get a cluster, by the way it was served, over time. */
 export function ProvisioningTimes() {
@@ -21,6 +24,7 @@ export function ProvisioningTimes() {
   const [chosen, setPool] = useState<string | null>(null);
   const [value, setPeriod] = useState(PERIODS[0].value);
   const [claimsOnly, setClaimsOnly] = useState(true);
+  const [asTable, setAsTable] = useState(false);
   const pool = chosen ?? names[0];
   const period = PERIODS.find((one) => one.value === value) ?? PERIODS[0];
   return (
@@ -51,7 +55,11 @@ export function ProvisioningTimes() {
       {pool === undefined ? (
         <p className="quiet">There are no pools yet.</p>
       ) : (
-        <TimesNow pool={pool} period={period} claimsOnly={claimsOnly} />
+        // Another question begins anew: times of one pool never stand under another's name.
+        <TimesNow
+          key={`${pool} ${value} ${claimsOnly}`}
+          {...{ pool, period, claimsOnly, asTable, onTable: setAsTable }}
+        />
       )}
     </section>
   );
@@ -61,6 +69,9 @@ interface TimesWanted {
   readonly pool: string;
   readonly period: Period;
   readonly claimsOnly: boolean;
+  /** Whether the numbers are shown too. */
+  readonly asTable: boolean;
+  readonly onTable: (asTable: boolean) => void;
 }
 
 /** Goes on to the next bucket when its time has come. */
@@ -69,26 +80,23 @@ function TimesNow(props: TimesWanted) {
 }
 
 const TimesSince = memo(function TimesSince(props: TimesWanted & { since: number }) {
-  const { pool, period, claimsOnly, since } = props;
+  const { pool, period, claimsOnly, since, asTable, onTable } = props;
   const { bucketMinutes } = period;
   const variables = useMemo(
     () => ({ pool, since: new Date(since).toISOString(), bucketMinutes, claimsOnly }),
     [pool, since, bucketMinutes, claimsOnly],
   );
-  const [{ data }] = useQuery({ query: TIMES, variables, context: CALMLY });
-  const [asTable, setAsTable] = useState(false);
-  if (data === undefined) return <p className="quiet">Reading …</p>;
+  const data = useStats(TIMES, variables, CALM_MS);
+  if (data === undefined) return <p className="times-chart quiet">Reading …</p>;
   const times = data.provisioningStats;
   if (times.length === 0) return <p className="quiet">Nothing was served in this time.</p>;
   return (
     <>
-      <Suspense fallback={<p className="times-chart quiet">Drawing …</p>}>
-        <ProvisioningChart times={times} period={period} since={since} />
-      </Suspense>
+      <ProvisioningChart times={times} period={period} since={since} />
       <Checkbox
         label="Show the numbers"
         checked={asTable}
-        onChange={(event) => setAsTable(event.currentTarget.checked)}
+        onChange={(event) => onTable(event.currentTarget.checked)}
       />
       <div className={asTable ? undefined : 'unseen'}>
         <TimesTable times={times} period={period} />

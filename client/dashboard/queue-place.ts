@@ -13,8 +13,8 @@ const PLACE = graphql(`
 `);
 
 const PLACES = graphql(`
-  query QueuePlaces {
-    sessions(first: 50, status: [PENDING]) {
+  query QueuePlaces($pool: String) {
+    sessions(first: 100, pool: $pool, status: [PENDING]) {
       edges {
         node {
           id
@@ -26,22 +26,33 @@ const PLACES = graphql(`
 `);
 
 /**
- * The place of a waiting session in its queue. Others who leave move it without a change of its
- * own, so it is asked of the server, at first too: what the feed has brought is no answer that
- * could become old.
+ * The place of a waiting session in its queue; null while it is not known. Others who leave move it
+ * without a change of its own, so it is only ever what the server has answered: what the feed has
+ * brought may be long past.
  */
-export function useQueuePlace({ id, queuePosition }: Session): number | null {
+export function useQueuePlace({ id }: Pick<Session, 'id'>): number | null {
   const [{ data }] = useQuery({
     query: PLACE,
     variables: { id },
-    requestPolicy: 'cache-and-network',
+    requestPolicy: 'network-only',
   });
-  return data?.session?.queuePosition ?? queuePosition;
+  return data?.session?.queuePosition ?? null;
 }
 
-/** The places of the youngest who wait, by their sessions' ids, when anybody does. */
-export function useQueuePlaces(isAnybodyWaiting: boolean): ReadonlyMap<string, number | null> {
-  const [{ data }] = useQuery({ query: PLACES, pause: !isAnybodyWaiting });
+/**
+ * The places of those who wait, in one pool or in any, by their sessions' ids, when anybody does.
+ * The server tells them for the 100 youngest; a place that is not told is not known.
+ */
+export function useQueuePlaces(
+  isAnybodyWaiting: boolean,
+  pool: string | null,
+): ReadonlyMap<string, number | null> {
+  const [{ data }] = useQuery({
+    query: PLACES,
+    variables: { pool },
+    pause: !isAnybodyWaiting,
+    requestPolicy: 'network-only',
+  });
   return useMemo(() => {
     const edges = data?.sessions.edges ?? [];
     return new Map(edges.map(({ node }) => [node.id, node.queuePosition]));

@@ -1,20 +1,21 @@
-import { lazy, Suspense } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { ColorSchemeSwitch } from './color-scheme-switch.tsx';
 import { ConnectionMark } from './connection-mark.tsx';
+import {
+  ClusterPoolPage,
+  HistoryPage,
+  NewPoolPage,
+  SavedPage,
+  SessionPage,
+  SessionsPage,
+  usePreloadedPages,
+} from './lazy-pages.ts';
 import { useLive, useStanding, useViewer } from './live.ts';
 import { Overview } from './overview.tsx';
 import { PageFault } from './page-fault.tsx';
 import { paths } from './paths.ts';
+import { RefusedNote } from './refused-note.tsx';
 import { TokenForm, tabTokenStore } from './token.tsx';
-
-// The first page is the overview; the others are fetched when they are first looked at.
-const ClusterPoolPage = lazy(() => import('./cluster-pool-page.tsx'));
-const NewPoolPage = lazy(() => import('./new-pool-page.tsx'));
-const SessionsPage = lazy(() => import('./sessions-page.tsx'));
-const SessionPage = lazy(() => import('./session-page.tsx'));
-const SavedPage = lazy(() => import('./saved-page.tsx'));
-const HistoryPage = lazy(() => import('./history-page.tsx'));
 
 /** What is asked of whoever opens the page, and what it wants to do with a token. */
 interface ShellProps {
@@ -25,6 +26,8 @@ interface ShellProps {
 /** What is around every page: where one can go, who one is, and whether what is shown is live. */
 export function Shell({ onToken }: ShellProps) {
   const standing = useStanding();
+  // Where nothing is followed nothing is live, behind or away.
+  const isFollowing = useLive((view) => view.tokenWanted === 'NONE' && view.refusal === null);
   const [location] = useLocation();
   return (
     <>
@@ -36,12 +39,13 @@ export function Shell({ onToken }: ShellProps) {
           <img src="/favicon.svg" alt="" width="28" height="28" />
           <span className="brand-name">Snapyard</span>
         </Link>
-        <ConnectionMark />
+        {isFollowing && <ConnectionMark />}
         <Places />
         <Who onToken={onToken} />
         <ColorSchemeSwitch />
       </header>
       <main id="main" tabIndex={-1} data-standing={standing}>
+        <RefusedNote />
         <PageFault key={location}>
           <Content onToken={onToken} />
         </PageFault>
@@ -94,26 +98,27 @@ function Who({ onToken }: ShellProps) {
 }
 
 function Content({ onToken }: ShellProps) {
+  usePreloadedPages();
   const tokenWanted = useLive((view) => view.tokenWanted);
+  const isRefused = useLive(({ refusal }) => refusal !== null);
   const isKnown = useLive(({ feed }) => feed.cursor !== null || feed.things.clusterPools.size > 0);
   if (tokenWanted !== 'NONE') return <TokenForm wanted={tokenWanted} onToken={onToken} />;
+  if (isRefused && !isKnown) return null;
   if (!isKnown) return <p className="card quiet">Waiting for the server …</p>;
   return (
-    <Suspense fallback={<p className="card quiet">Opening …</p>}>
-      <Switch>
-        <Route path={paths.overview} component={Overview} />
-        <Route path="/pools/:name">{({ name }) => <ClusterPoolPage name={name} />}</Route>
-        <Route path={paths.newPool} component={NewPoolPage} />
-        <Route path={paths.sessions} component={SessionsPage} />
-        <Route path="/sessions/:id">{({ id }) => <SessionPage id={id} />}</Route>
-        <Route path={paths.saved} component={SavedPage} />
-        <Route path={paths.history} component={HistoryPage} />
-        <Route>
-          <p className="card">
-            There is no such page. <Link href={paths.overview}>To the overview</Link>
-          </p>
-        </Route>
-      </Switch>
-    </Suspense>
+    <Switch>
+      <Route path={paths.overview} component={Overview} />
+      <Route path="/pools/:name">{({ name }) => <ClusterPoolPage name={name} />}</Route>
+      <Route path={paths.newPool} component={NewPoolPage} />
+      <Route path={paths.sessions} component={SessionsPage} />
+      <Route path="/sessions/:id">{({ id }) => <SessionPage id={id} />}</Route>
+      <Route path={paths.saved} component={SavedPage} />
+      <Route path={paths.history} component={HistoryPage} />
+      <Route>
+        <p className="card">
+          There is no such page. <Link href={paths.overview}>To the overview</Link>
+        </p>
+      </Route>
+    </Switch>
   );
 }

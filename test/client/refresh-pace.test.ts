@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { graphql } from '../../client/graphql.ts';
+import { PAST_CACHE, PAST_CACHE_LIVE } from '../../client/past-cache.ts';
 import { atMostEvery } from '../../client/refresh.ts';
 import { createSnapyardClient, type SnapyardClient } from '../../client/snapyard-client.ts';
 import { FakeServer, type Post } from './fake-server.ts';
@@ -115,5 +116,30 @@ test('what is from before a state is asked for at once, however calm', async () 
   await pass(0);
   server.tell(resync('e-5', 'f-1'), state('f-1', 'f-1', { clusterPool: aPool() }));
   await pass(200);
+  expect(asked()).toHaveLength(2);
+});
+
+test.each([
+  ['live, it is asked for anew for as long as it is shown', PAST_CACHE_LIVE, 2],
+  ['it is never asked for anew by itself', PAST_CACHE, 1],
+])('past the cache: %s', async (_what, context, count) => {
+  show(context);
+  await pass(0);
+  answer(0);
+  await pass(0);
+  move();
+  await pass(2_500);
+  expect(asked()).toHaveLength(count);
+  stop();
+  move();
+  await pass(2_500);
+  expect(asked()).toHaveLength(count);
+});
+
+test('past the cache, what the server did not answer is asked again', async () => {
+  show(PAST_CACHE_LIVE);
+  await pass(0);
+  asked()[0]?.fail();
+  await pass(2_500);
   expect(asked()).toHaveLength(2);
 });
