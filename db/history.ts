@@ -11,7 +11,8 @@ export interface Forgetting {
 
 /**
  * Deletes history that need not be kept: calls, ended sessions and jobs, removed clusters with
- * their VMs and phases, provisioning records. At most about a batch of rows; answers how many.
+ * their VMs and phases, provisioning records, and who read or opened what. At most about a batch
+ * of rows; answers how many.
  */
 export function trimHistory(tx: Tx, until: Forgetting): number {
   const { batch: n } = until;
@@ -20,6 +21,9 @@ export function trimHistory(tx: Tx, until: Forgetting): number {
       (SELECT rowid FROM idempotency WHERE created_at <= ${until.calls} LIMIT ${n})`,
     sql`DELETE FROM provisionings WHERE id IN
       (SELECT id FROM provisionings WHERE started_at <= ${until.records} LIMIT ${n})`,
+    // They are in the order of their times: only the first need be looked at.
+    sql`DELETE FROM audits WHERE at <= ${until.records} AND seq IN
+      (SELECT seq FROM audits ORDER BY seq LIMIT ${n})`,
     sql`DELETE FROM jobs WHERE id IN
       (SELECT id FROM jobs WHERE finished_at <= ${until.ended} LIMIT ${n})`,
     sql`DELETE FROM sessions WHERE id IN

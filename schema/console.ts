@@ -49,7 +49,8 @@ builder.mutationField('openConsole', (t) =>
       'A ticket for one stream of one VM: for the owner of the session that has it, and for ' +
       'admins, who may also look at the VMs of a cluster in ERROR. WrongState where it does not ' +
       'run, was not handed over or has no such stream; `VmHandle.consoles` says which would be ' +
-      'had. The console ends with the session or with ERROR, and with the token; opening SERIAL or VNC takes it from whoever had it open. Each is audited.',
+      'had. The console ends with the session or with ERROR, and with the token; opening SERIAL ' +
+      'or VNC takes it from whoever had it open. Each is audited.',
     args: {
       input: t.arg({ type: OpenConsoleInput, required: true, description: 'Which stream.' }),
     },

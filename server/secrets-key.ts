@@ -1,11 +1,14 @@
 import {
   chmodSync,
   closeSync,
+  fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readFileSync,
-  fstatSync,
-  writeSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { dropAccess } from '../db/session-access.ts';
@@ -70,18 +73,24 @@ function ownKey(path: string, world: Pick<World, 'secret'>, warn: (line: string)
   }
 }
 
-/** Makes a key unless there is one: whole, on the disk, and never for a moment readable. */
+/**
+ * Makes a key unless there is one: whole, on the disk, and never for a moment readable. It gets
+ * its name when all of it is there, so that a crash or a full disk leaves no half of a key behind.
+ * Nobody else is at it: whoever makes it holds the database.
+ */
 function makeKey(path: string, world: Pick<World, 'secret'>): void {
-  let fd: number;
+  // A link that leads nowhere is there, too: what it led to may only be away.
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  const unfinished = `${path}.new`;
+  rmSync(unfinished, { force: true });
+  const fd = openSync(unfinished, 'wx', OWNER_MAY);
   try {
-    fd = openSync(path, 'wx', OWNER_MAY);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
-    throw error;
+    writeFileSync(fd, `${world.secret(VAULT_KEY_BYTES)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
-  writeSync(fd, `${world.secret(VAULT_KEY_BYTES)}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
+  renameSync(unfinished, path);
   const folder = openSync(dirname(path), 'r');
   fsyncSync(folder);
   closeSync(folder);

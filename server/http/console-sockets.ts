@@ -11,6 +11,7 @@ import { ConsoleLine, sayGoodbye } from './console-line.ts';
 import { ConsoleVisit, type Ending } from './console-visit.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
+import { refuseUpgrade } from './refused-upgrade.ts';
 
 /** What the sockets of consoles are made of. */
 export interface ConsoleSocketParts {
@@ -77,11 +78,6 @@ export class ConsoleSockets {
     return this.#visits.size + this.#leaving.size;
   }
 
-  /** Whether so many hang on that no one is let in, not even to be told why not. */
-  get isFull(): boolean {
-    return this.#leaving.size >= this.#parts.limits.consoles;
-  }
-
   /** Whether a path leads to a console. */
   leadsHere(path: string): boolean {
     return path.startsWith(CONSOLES_PATH);
@@ -96,21 +92,39 @@ export class ConsoleSockets {
     const knock = { request, socket, head };
     const [path = ''] = (request.url ?? '').split('?');
     const grant = this.#parts.consoles.redeem(path.slice(CONSOLES_PATH.length));
-    const refusal = grant === undefined ? NO_TICKET : this.#refusal(grant);
-    if (grant === undefined || refusal !== undefined) return this.#refuse(knock, refusal ?? FAULT);
-    const visit = new ConsoleVisit(grant);
-    void this.#visit(visit, knock);
+    if (grant === undefined) return this.#refuseStranger(knock);
+    const refusal = this.#refusal(grant);
+    if (refusal !== undefined) return this.#refuse(knock, refusal);
+    void this.#visit(new ConsoleVisit(grant), knock);
+  }
+
+  /** Strangers who do not leave must not shut the door for those with a ticket. */
+  #refuseStranger(knock: Knock): void {
+    const { limits, world } = this.#parts;
+    if (this.#leaving.size < limits.consoles) return this.#refuse(knock, NO_TICKET);
+    refuseUpgrade(knock.socket, world, '503 Service Unavailable');
   }
 
   #refusal(grant: ConsoleGrant): Ending | undefined {
-    const { auth, consoles, limits } = this.#parts;
+    const { auth, limits } = this.#parts;
     if (!isValid(auth, grant)) return FORBIDDEN;
-    const over = consoles.whyOver(grant);
-    if (over !== undefined) return { code: CONSOLE_CLOSED.ended, reason: over };
+    const over = this.#whyOver(grant);
+    if (over !== undefined) return over;
     const others = [...this.#visits].filter((visit) => !isSameConsole(visit.grant, grant));
     const own = others.filter((visit) => visit.grant.viewer.name === grant.viewer.name);
     const isFull = others.length >= limits.consoles || own.length >= limits.consolesPerCaller;
     return isFull ? TOO_MANY : undefined;
+  }
+
+  /** Why what was granted is over; where that cannot be read it is over, too. */
+  #whyOver(grant: ConsoleGrant): Ending | undefined {
+    try {
+      const reason = this.#parts.consoles.whyOver(grant);
+      return reason === undefined ? undefined : { code: CONSOLE_CLOSED.ended, reason };
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'it is not known whether a console is over');
+      return FAULT;
+    }
   }
 
   async #visit(visit: ConsoleVisit, knock: Knock): Promise<void> {
@@ -159,8 +173,8 @@ export class ConsoleSockets {
 
   /** Much may have happened while the stream was being opened. */
   #settle(visit: ConsoleVisit, knock: Knock, { stream, ending }: Opened): void {
-    const reason = this.#parts.consoles.whyOver(visit.grant);
-    if (reason !== undefined) visit.end({ code: CONSOLE_CLOSED.ended, reason });
+    const over = this.#whyOver(visit.grant);
+    if (over !== undefined) visit.end(over);
     const why = visit.ending ?? ending;
     const socket = why === undefined ? this.#accept(knock) : undefined;
     if (stream !== undefined && socket !== undefined) {
@@ -207,8 +221,8 @@ export class ConsoleSockets {
     this.#cancelLook ??= this.#parts.world.after(LOOK_MS, () => {
       this.#cancelLook = undefined;
       for (const visit of this.#visits) {
-        const reason = this.#parts.consoles.whyOver(visit.grant);
-        if (reason !== undefined) visit.end({ code: CONSOLE_CLOSED.ended, reason });
+        const over = this.#whyOver(visit.grant);
+        if (over !== undefined) visit.end(over);
       }
     });
   }

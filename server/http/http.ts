@@ -17,7 +17,8 @@ import { KeptAnswers } from './kept-answers.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import { MetricsPage } from './metrics-page.ts';
-import { isPlayground, Playground } from './playground.ts';
+import { isPlayground, Playground, PLAYGROUND_FILE } from './playground.ts';
+import { refuseUpgrade } from './refused-upgrade.ts';
 import { type Shown, shownResults } from './shown-error.ts';
 import { StaticFiles } from './static-files.ts';
 
@@ -101,7 +102,7 @@ export class Http {
     this.#consoles =
       consoles && new ConsoleSockets({ consoles, auth, world, log, limits: this.#limits });
     this.#playground = new Playground(auth, settings.clientFolder);
-    this.#files = new StaticFiles(settings.clientFolder);
+    this.#files = new StaticFiles(settings.clientFolder, [PLAYGROUND_FILE]);
     this.#metrics = new MetricsPage(parts.metrics, auth, {
       operations: () => this.#engine.running(),
       webSockets: () => this.#sockets.size,
@@ -214,21 +215,17 @@ export class Http {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const status = this.#upgradeRefusal(request);
     const sockets = this.#socketsFor(request);
-    if (status === undefined && sockets !== undefined) {
-      return sockets.upgrade(request, socket, head);
-    }
-    socket.on('error', () => socket.destroy());
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (sockets === undefined) return this.#refuse(socket, '404 Not Found');
+    if (this.#guard.refusal(request) !== undefined) return this.#refuse(socket, '403 Forbidden');
+    const isFull = sockets === this.#sockets && this.#sockets.isFull;
+    if (this.#state === 'STOPPING' || isFull)
+      return this.#refuse(socket, '503 Service Unavailable');
+    sockets.upgrade(request, socket, head);
   }
 
-  #upgradeRefusal(request: IncomingMessage): string | undefined {
-    const sockets = this.#socketsFor(request);
-    if (sockets === undefined) return '404 Not Found';
-    if (this.#guard.refusal(request) !== undefined) return '403 Forbidden';
-    const isClosed = this.#state === 'STOPPING' || sockets.isFull;
-    return isClosed ? '503 Service Unavailable' : undefined;
+  #refuse(socket: Duplex, status: Parameters<typeof refuseUpgrade>[2]): void {
+    refuseUpgrade(socket, this.#parts.world, status);
   }
 
   #socketsFor({ url = '/' }: IncomingMessage): GraphqlSockets | ConsoleSockets | undefined {

@@ -26,11 +26,11 @@ const POLICY = [
 
 const TOKEN = '/playground/token';
 /** The file of the page, in whatever form; it must not be had around the gate. */
-const FILE = '/playground.html';
+export const PLAYGROUND_FILE = 'playground.html';
 
 /** Whether what is at this path is the playground's to answer. */
 export function isPlayground(path: string): boolean {
-  return path === '/playground' || path === TOKEN || path.startsWith(FILE);
+  return path === '/playground' || path === TOKEN || path.startsWith(`/${PLAYGROUND_FILE}`);
 }
 
 /**
@@ -48,7 +48,7 @@ export class Playground {
   /** The folder is that of the built client. */
   constructor(auth: Auth, clientFolder: string) {
     this.#auth = auth;
-    this.#file = join(clientFolder, 'playground.html');
+    this.#file = join(clientFolder, PLAYGROUND_FILE);
   }
 
   /** Sends the page, nothing to a browser that has it, or the token it was opened with. */

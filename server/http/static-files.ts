@@ -49,6 +49,9 @@ const ENCODINGS = [
   ['gzip', '.gz'],
 ] as const;
 
+/** How the names of those forms end. */
+const PACKED = /(\.br|\.gz)+$/;
+
 /** A file in the form in which it is sent. */
 interface Found {
   readonly file: string;
@@ -59,9 +62,13 @@ interface Found {
 /** Sends the files of one folder, and its documents at the paths where people find them. */
 export class StaticFiles {
   readonly #folder: string;
+  /** Files of the folder that are not sent, in any form. */
+  readonly #kept: ReadonlySet<string>;
 
-  constructor(folder: string) {
+  /** What others send, who ask for more, is `kept` from being had here: names in the folder. */
+  constructor(folder: string, kept: readonly string[]) {
     this.#folder = folder;
+    this.#kept = new Set(kept.map((name) => normalize(join(folder, name)).toLowerCase()));
   }
 
   /** Sends one file. */
@@ -93,7 +100,13 @@ export class StaticFiles {
     const decoded = decode(path);
     if (decoded === undefined || /[\0\\]|\/\./.test(decoded)) return undefined;
     const file = normalize(join(this.#folder, decoded));
-    return file.startsWith(normalize(this.#folder + sep)) ? file : undefined;
+    const isInside = file.startsWith(normalize(this.#folder + sep));
+    return isInside && !this.#isKept(file) ? file : undefined;
+  }
+
+  /** However the path was spelled, also where the disk does not tell small letters from others. */
+  #isKept(file: string): boolean {
+    return this.#kept.has(file.toLowerCase().replace(PACKED, ''));
   }
 }
 

@@ -11,7 +11,7 @@ const LOG = { keepMs: 7 * DAY_MS, keepRows: 100_000 };
 const ENDED_MS = 30 * DAY_MS;
 /** Idempotency records are kept for a day. */
 const CALLS_MS = DAY_MS;
-/** Provisioning records are kept for a year. */
+/** Provisioning records, and the record of who read or opened what, are kept for a year. */
 const RECORDS_MS = 365 * DAY_MS;
 /** Rows deleted in one transaction: no transaction is long. */
 const BATCH = 200;

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { moveCluster, type ClusterPatch } from '../../db/cluster.ts';
+import { trimHistory } from '../../db/history.ts';
 import { updateVm } from '../../db/vm-handle.ts';
 import type { ClusterStatus } from '../../schema/model/cluster.ts';
 import type { Session } from '../../schema/model/session.ts';
@@ -95,12 +96,13 @@ test('a VM that does not run, or whose session has ended, is refused', async () 
 
 /** Puts the second cluster into another state, from which it does not go by itself. */
 function move(from: ClusterStatus, to: ClusterStatus, patch: ClusterPatch = {}): Promise<void> {
-  const { store, done } = bench.yard;
+  const { yard } = bench;
   const why = { cause: 'PROBE' } as const;
   const { clusterId } = bench.vm('cluster2');
-  return done(
-    store.transact((tx) => void moveCluster(tx, clusterId, { from: [from], to, patch }, why)),
+  const moved = yard.store.transact(
+    (tx) => void moveCluster(tx, clusterId, { from: [from], to, patch }, why),
   );
+  return yard.done(moved);
 }
 
 const fail = () => move('AVAILABLE', 'ERROR', { nextAttemptAt: Number.MAX_SAFE_INTEGER });
@@ -120,7 +122,7 @@ test('admins may look at what is in ERROR, until it is put right', async () => {
 });
 
 test('whatever gives or takes consoles is told as a change of the VM', async () => {
-  const { store, done, settled } = bench.yard;
+  const { yard } = bench;
   const seen = new Map<string, { kinds: string; version: number }>();
   const untold: string[] = [];
   let moves = 0;
@@ -134,25 +136,44 @@ test('whatever gives or takes consoles is told as a change of the VM', async () 
     }
   };
   const pool = { name: 'cks', whenEmpty: 'PROVISION', maxClusters: 3 } as const;
-  await done(bench.as(ADMIN).updateClusterPool(pool));
+  await yard.done(bench.as(ADMIN).updateClusterPool(pool));
   look();
-  const stop = store.onCommit(look);
+  const stop = yard.store.onCommit(look);
   await fail();
   expect(moves).toBe(2);
   await move('ERROR', 'RESETTING', { work: 'RESET' });
-  await settled('cks', 2, ['AVAILABLE', 'LOCKED']);
+  await yard.settled('cks', 2, ['AVAILABLE', 'LOCKED']);
   expect(moves).toBe(4);
-  const others = [await done(bench.as(ALICE).createSession({ pool: 'cks' }))];
+  const others = [await yard.done(bench.as(ALICE).createSession({ pool: 'cks' }))];
   expect(moves).toBe(6);
   // One for which a cluster is made, which is locked when it is there.
-  others.push(await done(bench.as(ALICE).createSession({ pool: 'cks' })));
-  await settled('cks', 3, ['LOCKED']);
+  others.push(await yard.done(bench.as(ALICE).createSession({ pool: 'cks' })));
+  await yard.settled('cks', 3, ['LOCKED']);
   expect(moves).toBe(8);
-  for (const { id } of [session, ...others]) await done(bench.as(ALICE).releaseSession(id));
+  for (const { id } of [session, ...others]) await yard.done(bench.as(ALICE).releaseSession(id));
   // The pool keeps two: the third goes, and is no member any more.
   expect(moves).toBe(12);
   expect(untold).toEqual([]);
   stop();
+});
+
+test('what is on record is kept for as long as is said, and goes in batches', async () => {
+  const { yard } = bench;
+  const { world } = yard;
+  const trimUpTo = (records: number) => {
+    const until = { calls: 0, ended: 0, records, batch: 2 };
+    return yard.done(yard.store.transact((tx) => trimHistory(tx, until)));
+  };
+  // Records of provisioning go first; these are of no interest here.
+  while ((await trimUpTo(world.now())) > 0);
+  for (let n = 0; n < 3; n += 1) await ask();
+  await world.advance(1_000);
+  const until = world.now() - 1;
+  await ask();
+  const trim = () => trimUpTo(until);
+  expect([await trim(), bench.audits().length]).toEqual([2, 2]);
+  expect([await trim(), bench.audits().length]).toEqual([1, 1]);
+  expect([await trim(), bench.audits().length]).toEqual([0, 1]);
 });
 
 test('of more tickets than a viewer needs the oldest give way, and others have theirs', () => {

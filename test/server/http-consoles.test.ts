@@ -1,5 +1,6 @@
+import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Viewer } from '../../schema/model/viewer.ts';
 import { ProviderError } from '../../server/providers/provider.ts';
 import { globalId } from '../../schema/global-id.ts';
@@ -328,4 +329,55 @@ test('the server stops within its time, whoever has a console open or is opening
   expect(await endingOf(bench, visit)).toBe('1012 The server stops.');
   expect(await endingOf(bench, waiting)).toBe('1012 The server stops.');
   expect(ends[0]?.destroyed).toBe(true);
+});
+
+/** Somebody without a ticket, who never says goodbye. */
+async function stranger(bench: ConsoleBench): Promise<string> {
+  const { port } = new URL(bench.url);
+  const socket = connect({ port: Number(port), host: '127.0.0.1' });
+  onTestFinished(() => void socket.destroy());
+  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+  const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', key];
+  const lines = ['GET /consoles/nothing HTTP/1.1', `Host: 127.0.0.1:${port}`, ...upgrade];
+  socket.write([...lines, '', ''].join('\r\n'));
+  let answer = '';
+  socket.on('error', () => {});
+  socket.on('data', (chunk: Buffer) => void (answer += chunk.toString()));
+  await bench.until(() => answer.includes('\r\n\r\n'));
+  return answer.slice(0, answer.indexOf('\r\n'));
+}
+
+test('strangers who do not leave shut out strangers only', async () => {
+  const { bench } = await claimed({ limits: { consoles: 2 }, streams: byHand().streams });
+  const ticket = await ticketFor(bench);
+  const answers = [await stranger(bench), await stranger(bench), await stranger(bench)];
+  const letIn = 'HTTP/1.1 101 Switching Protocols';
+  expect(answers).toEqual([letIn, letIn, 'HTTP/1.1 503 Service Unavailable']);
+  const visit = bench.visit(ticket);
+  await bench.until(() => visit.isOpen() || visit.ending() !== undefined);
+  expect(visit.ending()).toBeUndefined();
+});
+
+test('where it cannot be read whether a console is over, that visit ends as a fault', async () => {
+  const { bench } = await claimed();
+  const { consoles } = bench;
+  const whyOver = consoles.whyOver.bind(consoles);
+  const tickets = [await ticketFor(bench), await ticketFor(bench), await ticketFor(bench)];
+  const visit = (n: number) => bench.visit(tickets[n] ?? expect.unreachable());
+  const fail = () => {
+    throw new Error('the disk cannot be read');
+  };
+  consoles.whyOver = fail;
+  const fault = '4500 Something went wrong in the server.';
+  expect(await endingOf(bench, visit(0))).toBe(fault);
+  let asked = 0;
+  consoles.whyOver = (grant) => (asked++ === 0 ? whyOver(grant) : fail());
+  expect(await endingOf(bench, visit(1))).toBe(fault);
+  consoles.whyOver = whyOver;
+  const open = visit(2);
+  await bench.until(() => open.isOpen());
+  consoles.whyOver = fail;
+  await claimSecond(bench);
+  expect(await endingOf(bench, open)).toBe(fault);
+  expect(bench.errors.length).toBe(3);
 });

@@ -231,6 +231,25 @@ test('where there are tokens the playground is for admins', async () => {
   expect(status).toBe(401);
 });
 
+test.each([
+  '//playground.html',
+  '/%2Fplayground.html',
+  '/assets//%2e%2e/playground.html',
+  '/playground%2Ehtml',
+  '/%70layground.html',
+  '/PLAYGROUND.html',
+  '/playground.htm%6c.gz',
+  '//playground.html.br',
+])('%s leads nobody around the gate of the playground', async (path) => {
+  const client = makeClient();
+  for (const ending of ['.gz', '.br']) writeFileSync(join(client, `playground.html${ending}`), 'x');
+  const { url } = await serve({ auth: makeTokens().auth, settings: { clientFolder: client } });
+  for (const accepted of ['identity', 'gzip', 'br']) {
+    const sent = await send(url + path, { headers: { 'accept-encoding': accepted } });
+    expect(sent.status).toBe(404);
+  }
+});
+
 test('what the playground asks first is answered', async () => {
   const query = '{ __schema { types { name } subscriptionType { name } } }';
   const { json } = await post(await serve(), query);

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { connect as connectTo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FeedMessage } from '../../schema/context.ts';
 import type { Session } from '../../schema/model/session.ts';
@@ -149,4 +151,18 @@ test('a port that is taken is told', async () => {
   await expect(serve({ settings: { port: Number(new URL(url).port) } })).rejects.toThrow(
     'EADDRINUSE',
   );
+});
+
+test('a refused upgrade whose sender stays is dropped, and holds up no stop', async () => {
+  const server = await serve();
+  const { port } = new URL(server.url);
+  const socket = connectTo({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  const lines = ['GET /nowhere HTTP/1.1', `Host: 127.0.0.1:${port}`, 'Connection: Upgrade'];
+  socket.write([...lines, 'Upgrade: websocket', '', ''].join('\r\n'));
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => void (answer += chunk.toString()));
+  await once(socket, 'end');
+  expect(answer).toMatch(/^HTTP\/1.1 404 Not Found\r\n/);
+  await server.http.stop();
 });

@@ -1,4 +1,14 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -61,6 +71,27 @@ describe('the key of secrets', () => {
     expect(() => open(named)).toThrow(`SNAPYARD_SECRETS_KEY: ${named} cannot be used: `);
     expect(() => open(named)).toThrow(why);
     expect(() => open(named)).not.toThrow(/abab/);
+  });
+
+  it('that was not finished is begun anew, and never had its name', () => {
+    const world = {
+      secret: () => {
+        throw new Error('the disk is full');
+      },
+    };
+    expect(() => openVault({ named: undefined, own: own() }, world, () => {})).toThrow('is full');
+    expect(existsSync(own())).toBe(false);
+    writeFileSync(`${own()}.new`, 'ab', { mode: 0o644 });
+    open();
+    expect(readFileSync(own(), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(modeOf(own())).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['db.key']);
+  });
+
+  it('that is a link to what is away is not replaced', () => {
+    symlinkSync(join(folder, 'away'), own());
+    expect(() => open()).toThrow('ENOENT');
+    expect(readdirSync(folder)).toEqual(['db.key']);
   });
 
   it('of ours that is damaged stops the start, and says how to go on', () => {

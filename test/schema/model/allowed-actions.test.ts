@@ -106,7 +106,7 @@ test('a VM is destroyed by the owner of its live session, when it is the only on
   expect(vmHandleActions(aVm({ sessionId: 'session1' }), aSession(), ADMIN)).toEqual([]);
 });
 
-test('a VM that was handed over can be looked at by who holds it, and by admins whoever does', () => {
+test('a VM that was handed over is looked at by who holds it, and by admins whoever does', () => {
   const held = aVm({ sessionId: 'session1' });
   const cluster = aCluster({ status: 'LOCKED', sessionId: 'session1' });
   const kinds = (...[vm, session, viewer]: Seen) =>
@@ -123,7 +123,7 @@ test('a VM that was handed over can be looked at by who holds it, and by admins 
   expect(vmHandleActions(held, aSession(), ALICE, [])).toEqual([]);
 });
 
-test('a VM that nobody has is looked at by nobody, but by admins while its cluster is in ERROR', () => {
+test('a VM that nobody has is looked at by admins only, while its cluster is in ERROR', () => {
   const seeing = (viewer: Viewer, row: Partial<Cluster> = {}) =>
     CLUSTER_STATUSES.filter((status) => {
       const belonging = { cluster: aCluster({ ...row, status }), session: aSession() };
