@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 import type { AnyVariables, TypedDocumentNode } from 'urql';
 import { useStanding } from './live.ts';
+import { PressButton } from './press-button.tsx';
 import type { Answers } from './refusal.tsx';
 import { useAction } from './use-action.ts';
 
@@ -16,6 +17,7 @@ export interface ActionButtonProps<Data extends Answers, Variables extends AnyVa
   readonly about: string;
   /** What will be lost, in a sentence: asks before it acts. */
   readonly confirm?: string | undefined;
+  /** What comes next; not called when the user has gone to another page meanwhile. */
   readonly onDone?: ((data: Data) => void) | undefined;
   /** How it looks, as Mantine's Button takes it. */
   readonly look?: Pick<ButtonProps, 'variant' | 'color' | 'size' | 'leftSection'>;
@@ -31,22 +33,24 @@ export function ActionButton<Data extends Answers, Variables extends AnyVariable
   const isAway = useStanding() === 'AWAY';
   const act = async () => {
     close();
+    const { pathname } = window.location;
     const data = await run(variables);
-    if (data !== null) onDone?.(data);
+    // The button itself may have gone by then: what was done may be what takes it away.
+    if (data !== null && window.location.pathname === pathname) onDone?.(data);
   };
   return (
     <>
-      <Button
+      <PressButton
         size="compact-sm"
         variant="default"
         {...look}
-        loading={isRunning}
-        disabled={isAway}
+        isRunning={isRunning}
+        isOff={isAway}
         onClick={confirm === undefined ? () => void act() : open}
       >
         {label}
         <span className="unseen"> {about}</span>
-      </Button>
+      </PressButton>
       {confirm !== undefined && (
         <Modal opened={isAsking} onClose={close} title={`${label} ${about}?`}>
           <Text mb="md">{confirm}</Text>

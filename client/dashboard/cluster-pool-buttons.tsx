@@ -5,6 +5,7 @@ import type { ClusterPool, Session } from '../subject.ts';
 import { ActionButton } from './action-button.tsx';
 import { BOOTSTRAP_POOL, DELETE_POOL, RELEASE_ALL, WARM_UP_POOL } from './cluster-pool-actions.ts';
 import { useStanding, useThings } from './live.ts';
+import { PressButton } from './press-button.tsx';
 import { useAction } from './use-action.ts';
 
 /** What can be done to a pool as a whole, as far as the viewer may. */
@@ -80,16 +81,16 @@ function DeletePool({ name }: { name: string }) {
   };
   return (
     <>
-      <Button
+      <PressButton
         size="compact-sm"
         variant="outline"
         color="red"
-        loading={isRunning}
-        disabled={isAway}
+        isRunning={isRunning}
+        isOff={isAway}
         onClick={ask}
       >
         Delete<span className="unseen"> pool {name}</span>
-      </Button>
+      </PressButton>
       <Modal opened={isAsking} onClose={close} title={`Delete pool ${name}?`}>
         <form onSubmit={onSubmit}>
           <Text mb="md">

@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { JOB_FIELDS, type Job } from '../subject.ts';
 import { JobCard } from './job-card.tsx';
-import { medianTimes } from './job-time.ts';
+import { useMedians } from './job-medians.ts';
 import { useThings } from './live.ts';
 
 /** The last jobs of a pool, and how long those took that were done. */
@@ -44,10 +44,8 @@ export function ClusterPoolJobs({ poolId, poolName }: { poolId: string; poolName
     const asked = data?.recent.edges.map(({ node }) => node) ?? [];
     return shownJobs(asked, things.values(), poolId);
   }, [data, things, poolId]);
-  const medians = useMemo(
-    () => medianTimes(data?.done.edges.map(({ node }) => node) ?? []),
-    [data],
-  );
+  const done = useMemo(() => data?.done.edges.map(({ node }) => node), [data]);
+  const medians = useMedians(poolName, jobs, done);
   return (
     <section className="card" aria-label="Jobs">
       <h2>Jobs</h2>

@@ -9,6 +9,7 @@ import { shownStatus } from './cluster-filter.ts';
 import { REPAIR_CLUSTER, RESET_CLUSTER } from './cluster-pool-actions.ts';
 import { ClusterVms } from './cluster-vms.tsx';
 import { Ago, Since } from './moment.tsx';
+import { useHealthCheck } from './health-check.ts';
 import { paths } from './paths.ts';
 import { Status } from './status.tsx';
 
@@ -85,7 +86,9 @@ function Holder({ cluster: { status, assignedSession, lockTime } }: { cluster: C
   );
 }
 
-function LastSeenTo({ cluster: { lastReset, lastHealthCheck } }: { cluster: Cluster }) {
+function LastSeenTo({ cluster }: { cluster: Cluster }) {
+  const { lastReset } = cluster;
+  const lastHealthCheck = useHealthCheck(cluster);
   return (
     <div className="stack quiet">
       <span>
@@ -112,9 +115,6 @@ function LastSeenTo({ cluster: { lastReset, lastHealthCheck } }: { cluster: Clus
 
 function ClusterActions({ cluster }: { cluster: Cluster }) {
   const { id, name, status, allowedActions } = cluster;
-  if (!allowedActions.includes('resetCluster') && !allowedActions.includes('repairCluster')) {
-    return null;
-  }
   return (
     <ActionScope>
       <div className="buttons">

@@ -1,27 +1,30 @@
-import { Button, Group, NumberInput } from '@mantine/core';
+import { Group, NumberInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import type { Session } from '../subject.ts';
-import { ActionScope } from './action-scope.tsx';
+import { ActionScope, useRefusal } from './action-scope.tsx';
 import { type Extension, extensionOf, type Lasting, latestEnd } from './extension.ts';
 import { useStanding, useThing } from './live.ts';
 import { DayAndTime, useNow } from './moment.tsx';
+import { PressButton } from './press-button.tsx';
 import { EXTEND } from './session-actions.ts';
 import { useAction } from './use-action.ts';
 
 const CHOICES = [15, 30, 60] as const;
 
-/** Puts off the end of a session, where the viewer may. */
+/** Puts off the end of a session, where the viewer may; stays while a refusal is to be read. */
 export function ExtendCard({ session }: { session: Session }) {
   const pool = useThing('clusterPools', session.pool.id);
-  if (!session.allowedActions.includes('extendSession')) return null;
+  const state = useRefusal();
+  const may = session.allowedActions.includes('extendSession');
+  if (!may && state.refusal === null) return null;
   const { createdAt, expiresAt } = session;
   const lasting = { createdAt, expiresAt, maxTtlMinutes: pool?.maxTtlMinutes ?? null };
   return (
     <section className="card" aria-label="Extend">
       <h2>Extend</h2>
-      <EndNow lasting={lasting} />
-      <ActionScope>
-        <ExtendForm sessionId={session.id} lasting={lasting} />
+      {may && <EndNow lasting={lasting} />}
+      <ActionScope state={state}>
+        {may && <ExtendForm sessionId={session.id} lasting={lasting} />}
       </ActionScope>
     </section>
   );
@@ -51,28 +54,28 @@ function ExtendForm({ sessionId, lasting }: { sessionId: string; lasting: Lastin
   const [own, setOwn] = useState<number | string>('');
   const isAway = useStanding() === 'AWAY';
   const now = useNow();
-  const off = isRunning || isAway;
   const minutes = typeof own === 'number' ? own : null;
   const outcome = minutes === null ? null : extensionOf(lasting, minutes, now);
   const extend = (wanted: number) => void run({ sessionId, minutes: wanted });
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
-    if (minutes !== null) extend(minutes);
+    if (minutes !== null && !isRunning && !isAway) extend(minutes);
   };
   return (
     <form className="extend" onSubmit={onSubmit}>
       <Group role="group" aria-label="Let it end in" gap="xs">
         <span aria-hidden="true">Let it end in</span>
         {CHOICES.map((choice) => (
-          <Button
+          <PressButton
             key={choice}
             variant="default"
             size="sm"
-            disabled={off || extensionOf(lasting, choice, now).effect === 'NOTHING'}
+            isRunning={isRunning}
+            isOff={isAway || extensionOf(lasting, choice, now).effect === 'NOTHING'}
             onClick={() => extend(choice)}
           >
             {choice} min
-          </Button>
+          </PressButton>
         ))}
       </Group>
       <Group gap="xs" align="flex-end">
@@ -83,9 +86,13 @@ function ExtendForm({ sessionId, lasting }: { sessionId: string; lasting: Lastin
           value={own}
           onChange={setOwn}
         />
-        <Button type="submit" disabled={off || (outcome?.effect ?? 'NOTHING') === 'NOTHING'}>
+        <PressButton
+          type="submit"
+          isRunning={isRunning}
+          isOff={isAway || (outcome?.effect ?? 'NOTHING') === 'NOTHING'}
+        >
           Extend
-        </Button>
+        </PressButton>
       </Group>
       {outcome !== null && <Preview outcome={outcome} />}
     </form>

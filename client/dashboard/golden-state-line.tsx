@@ -1,5 +1,5 @@
 import type { ClusterPool } from '../subject.ts';
-import { type GoldenSet, type GoldenState, useGoldenState } from './golden-state.ts';
+import { type GoldenSet, type GoldenState, isStale, useGoldenState } from './golden-state.ts';
 import { Ago, useNow } from './moment.tsx';
 
 /** The golden state that a pool has now: which set, how old, and whether it is too old. */
@@ -18,23 +18,27 @@ export function GoldenStateLine({ pool }: { pool: ClusterPool }) {
 }
 
 function SetAge({ set }: { set: GoldenSet }) {
-  const now = useNow();
-  const isStale = set.staleAt !== null && Date.parse(set.staleAt) <= now;
+  const isOld = isStale(set, useNow());
   return (
-    <span className="set" data-stale={isStale}>
+    <span className="set" data-stale={isOld}>
       set {set.set}, taken <Ago at={set.createdAt} />
       {!set.isReady && ', not ready'}
-      {isStale && ', stale'}{' '}
+      {isOld && ', stale'}{' '}
     </span>
   );
 }
 
 function OwnSets({ golden, total }: { golden: GoldenState; total: number }) {
-  const { templateSets, clustersWithOwn } = golden;
-  if (clustersWithOwn === 0) return templateSets.length === 0 ? <>none</> : null;
+  const { templateSets, ownSets, clustersWithOwn } = golden;
+  const now = useNow();
+  const [oldest] = ownSets;
+  if (oldest === undefined) return templateSets.length === 0 ? <>none</> : null;
+  const stale = ownSets.filter((set) => isStale(set, now)).length;
   return (
-    <span>
-      {clustersWithOwn} of {total} clusters have their own
+    <span className="set" data-stale={stale > 0}>
+      {clustersWithOwn} of {total} clusters have their own, {ownSets.length > 1 && 'the oldest is '}
+      set {oldest.set}, taken <Ago at={oldest.createdAt} />
+      {stale > 0 && `, ${stale} stale`}
     </span>
   );
 }

@@ -10,15 +10,24 @@ export interface GoldenSet {
   readonly createdAt: string;
   /** When the first of them becomes stale; null for one that never does. */
   readonly staleAt: string | null;
+  /** Whether it is to be replaced whatever its age: its image has a newer version. */
+  readonly isOutdated: boolean;
   /** Whether all of it can be used. */
   readonly isReady: boolean;
+}
+
+/** Whether a set is to be replaced, at a time by the server's clock. */
+export function isStale({ staleAt, isOutdated }: GoldenSet, now: number): boolean {
+  return isOutdated || (staleAt !== null && Date.parse(staleAt) <= now);
 }
 
 /** What golden state a pool has. */
 export interface GoldenState {
   /** Current sets that new clusters are made from, the oldest first. */
   readonly templateSets: readonly GoldenSet[];
-  /** Clusters that have a golden state of their own, which they are reset to. */
+  /** Current sets of single clusters, which these are reset to, the oldest first. */
+  readonly ownSets: readonly GoldenSet[];
+  /** Clusters that have a golden state of their own. */
   readonly clustersWithOwn: number;
   /** Sets that are being taken now. */
   readonly inTheMaking: number;
@@ -34,18 +43,24 @@ export function useGoldenState(poolId: string): GoldenState {
 }
 
 /** What the snapshots of one pool come to. */
-function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
+export function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
   const sets = [...Map.groupBy(golden(snapshots), ({ set }) => set).values()].map(toSet);
-  const current = sets.filter(({ snapshots: [first] }) => first?.current === true);
-  const own = current.flatMap(({ snapshots: [first] }) => first?.cluster?.id ?? []);
+  const current = sets
+    .filter(({ snapshots: [first] }) => first?.current === true)
+    .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const ownSets = current.filter((set) => ownerOf(set) !== null);
   return {
-    templateSets: current
-      .filter(({ snapshots: [first] }) => first?.cluster === null)
-      .sort((a, b) => a.createdAt.localeCompare(b.createdAt)),
-    clustersWithOwn: new Set(own).size,
+    templateSets: current.filter((set) => ownerOf(set) === null),
+    ownSets,
+    clustersWithOwn: new Set(ownSets.map(ownerOf)).size,
     inTheMaking: sets.filter((set) => set.snapshots.some(({ status }) => status === 'CREATING'))
       .length,
   };
+}
+
+/** The cluster that is reset to a set; null for one that new clusters are made from. */
+function ownerOf({ snapshots: [first] }: GoldenSet): string | null {
+  return first?.cluster?.id ?? null;
 }
 
 /** What somebody saved of a session is no golden state. */
@@ -61,6 +76,7 @@ function toSet(snapshots: readonly Snapshot[]): GoldenSet {
     snapshots,
     createdAt: createdAts.at(-1) ?? '',
     staleAt: staleAts[0] ?? null,
+    isOutdated: snapshots.some(({ outdated }) => outdated),
     isReady: snapshots.every(({ readyToUse }) => readyToUse),
   };
 }

@@ -12,6 +12,7 @@ import { useClient } from 'urql';
 import { byName } from './by-name.ts';
 import type { LogChange } from './history-documents.ts';
 import { HistoryDays } from './history-rows-of-day.tsx';
+import { followingWords } from './following-words.ts';
 import { HistoryLog, type LogFilter, type LogView } from './history-log.ts';
 import { MOST_ENTRIES, type Entry } from './history-rows.ts';
 import { finder, KIND_CHOICES } from './history-words.ts';
@@ -98,8 +99,9 @@ function FollowedLog(props: { filter: LogFilter; text: string; onlyMoves: boolea
         >
           {isPaused ? 'Resume' : 'Pause'}
         </Button>
-        <p className="quiet" role="status">
-          <Doing view={view} isPaused={isPaused} />
+        <p className="quiet">
+          <span role="status">{followingWords(view, { isPaused, isAway })}</span>
+          {view.waitingCount > 0 && <>, {view.waitingCount} new</>}
         </p>
         {!view.hasNewest && !isAway && !isPaused && (
           <Button variant="default" onClick={() => log.start()}>
@@ -150,13 +152,6 @@ function useFound(entries: readonly Entry[], text: string, onlyMoves: boolean): 
       ({ change }) => (!onlyMoves || isMove(change)) && (isWanted?.(change) ?? true),
     );
   }, [entries, words, onlyMoves]);
-}
-
-function Doing({ view, isPaused }: { view: LogView; isPaused: boolean }) {
-  if (view.state === 'LOADING') return <>Reading the log …</>;
-  if (view.state === 'REFUSED') return <>The server does not show this log.</>;
-  if (!isPaused) return <>Following: new lines come on top</>;
-  return <>Paused, {view.waitingCount === 0 ? 'nothing' : view.waitingCount} new</>;
 }
 
 function LostNote({ at, isStale }: { at: string; isStale: boolean }) {

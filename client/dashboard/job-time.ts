@@ -31,6 +31,40 @@ export function timeLeftMs(
   return medianMs * (1 - Math.min(1, progress));
 }
 
+/** Gives the jobs that were done, the youngest first, behind a position; from the start for null. */
+export type AskDone = (after: string | null) => Promise<DonePage | undefined>;
+
+/** Some jobs that were done, and where the ones before them are. */
+export interface DonePage {
+  readonly jobs: readonly DoneJob[];
+  /** Null when there are none before them. */
+  readonly next: string | null;
+}
+
+/** How many pages are looked through for a kind of job that is rare. */
+const MOST_PAGES = 5;
+
+/**
+ * The medians of kinds of jobs that are not among the last ones done, which others have crowded
+ * out: looks further back until each was found, but not for ever.
+ */
+export async function olderMedians(
+  kinds: readonly string[],
+  ask: AskDone,
+): Promise<ReadonlyMap<string, number>> {
+  const found: DoneJob[] = [];
+  let after: string | null = null;
+  for (let read = 0; read < MOST_PAGES; read += 1) {
+    const page: DonePage | undefined = await ask(after);
+    if (page === undefined) break;
+    found.push(...page.jobs.filter(({ kind }) => kinds.includes(kind)));
+    const isEnough = kinds.every((kind) => found.some((job) => job.kind === kind));
+    if (isEnough || page.next === null) break;
+    after = page.next;
+  }
+  return medianTimes(found);
+}
+
 function lengthOf({ createdAt, finishedAt }: DoneJob): number {
   return Math.max(0, Date.parse(finishedAt ?? createdAt) - Date.parse(createdAt));
 }

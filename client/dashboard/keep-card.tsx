@@ -1,11 +1,12 @@
-import { Button, Group, TextInput } from '@mantine/core';
+import { Group, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { Link } from 'wouter';
 import type { Session } from '../subject.ts';
 import { ActionButton } from './action-button.tsx';
-import { ActionScope } from './action-scope.tsx';
+import { ActionScope, useRefusal } from './action-scope.tsx';
 import { useStanding } from './live.ts';
 import { paths } from './paths.ts';
+import { PressButton } from './press-button.tsx';
 import { useSavedSets } from './saved-sets.ts';
 import { SAVE } from './session-actions.ts';
 import { CREATE_SNAPSHOTS } from './snapshot-actions.ts';
@@ -15,33 +16,44 @@ import { useAction } from './use-action.ts';
 /** The longest name that the server takes. */
 const LONGEST_NAME = 60;
 
-/** Keeps what was made in a session: for its owner, or, by admins, for everybody. */
+/**
+ * Keeps what was made in a session: for its owner, or, by admins, for everybody. It stays while
+ * there is a refusal to be read.
+ */
 export function KeepCard({ session }: { session: Session }) {
-  const { allowedActions, pool } = session;
-  if (!allowedActions.includes('saveSession')) return null;
+  const state = useRefusal();
+  const may = session.allowedActions.includes('saveSession');
+  if (!may && state.refusal === null) return null;
   return (
     <section className="card" aria-label="Save">
       <h2>Save this session</h2>
+      <ActionScope state={state}>{may && <Keeping session={session} />}</ActionScope>
+    </section>
+  );
+}
+
+function Keeping({ session }: { session: Session }) {
+  const { allowedActions, pool } = session;
+  return (
+    <>
       <p className="quiet">
         Its VMs go on while they are saved. New sessions can start from there, whenever you like.
       </p>
-      <ActionScope>
-        <SaveForm session={session} />
-        <SavedOfIt sessionId={session.id} />
-        {allowedActions.includes('createSnapshots') && (
-          <Group>
-            <ActionButton
-              document={CREATE_SNAPSHOTS}
-              variables={{ input: { pool: pool.name, sessionId: session.id } }}
-              label="Make this the pool's golden state"
-              about={`(${pool.name})`}
-              confirm={`New clusters of ${pool.name} are then made with all that is on these VMs.`}
-              look={{ size: 'sm' }}
-            />
-          </Group>
-        )}
-      </ActionScope>
-    </section>
+      <SaveForm session={session} />
+      <SavedOfIt sessionId={session.id} />
+      {allowedActions.includes('createSnapshots') && (
+        <Group>
+          <ActionButton
+            document={CREATE_SNAPSHOTS}
+            variables={{ input: { pool: pool.name, sessionId: session.id } }}
+            label="Make this the pool's golden state"
+            about={`(${pool.name})`}
+            confirm={`New clusters of ${pool.name} are then made with all that is on these VMs.`}
+            look={{ size: 'sm' }}
+          />
+        </Group>
+      )}
+    </>
   );
 }
 
@@ -52,7 +64,7 @@ function SaveForm({ session }: { session: Session }) {
   const trimmed = name.trim();
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
-    if (trimmed === '') return;
+    if (trimmed === '' || isRunning || isAway) return;
     void run({ sessionId: session.id, name: trimmed }).then((data) => data && setName(''));
   };
   return (
@@ -65,9 +77,9 @@ function SaveForm({ session }: { session: Session }) {
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />
-        <Button type="submit" loading={isRunning} disabled={isAway || trimmed === ''}>
+        <PressButton type="submit" isRunning={isRunning} isOff={isAway || trimmed === ''}>
           Save
-        </Button>
+        </PressButton>
       </Group>
     </form>
   );

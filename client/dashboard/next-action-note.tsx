@@ -55,6 +55,15 @@ function NextActionButton({ pool, kind }: { pool: ClusterPool; kind: NextAction[
           about={about}
         />
       ) : null;
+    case 'RECREATE_OWN':
+      return may('recreateSnapshots') ? (
+        <ActionButton
+          document={RECREATE_SNAPSHOTS}
+          variables={{ input: { pool: name } }}
+          label="Capture free clusters anew"
+          about={about}
+        />
+      ) : null;
     case 'WARM_UP':
       return may('warmUpPool') ? (
         <ActionButton

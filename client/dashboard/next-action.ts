@@ -1,12 +1,15 @@
 import type { ClusterPool, Job } from '../subject.ts';
-import type { GoldenState } from './golden-state.ts';
+import { type GoldenSet, type GoldenState, isStale } from './golden-state.ts';
 
 /** What a pool needs from an admin next. */
 export interface NextAction {
-  readonly kind: 'REPAIR' | 'CREATE_BASE' | 'RECREATE' | 'WARM_UP' | 'LOOK_AT_ERRORS';
+  readonly kind: 'REPAIR' | 'CREATE_BASE' | RecreateKind | 'WARM_UP' | 'LOOK_AT_ERRORS';
   /** Why, in a sentence. */
   readonly reason: string;
 }
+
+/** RECREATE what new clusters are made from, RECREATE_OWN what free clusters are reset to. */
+type RecreateKind = 'RECREATE' | 'RECREATE_OWN';
 
 /** What is known of a pool when it is asked for. */
 export interface PoolFacts {
@@ -24,7 +27,6 @@ export interface PoolFacts {
  */
 export function nextActionOf({ pool, golden, jobs, now }: PoolFacts): NextAction | null {
   const { stats, replenishPaused, strategy } = pool;
-  const [set] = golden.templateSets;
   if (replenishPaused !== null) {
     return { kind: 'REPAIR', reason: `No new clusters are made: ${replenishPaused}` };
   }
@@ -36,12 +38,23 @@ export function nextActionOf({ pool, golden, jobs, now }: PoolFacts): NextAction
   if (pool.lazy && stats.totalClusters === 0) {
     return { kind: 'WARM_UP', reason: 'It is lazy, and makes nothing before its first claim.' };
   }
-  if (strategy === 'BOOTSTRAP' && set === undefined) {
+  if (strategy === 'BOOTSTRAP' && golden.templateSets.length === 0) {
     const reason = 'There are no base snapshots: new clusters are built from the image.';
     return { kind: 'CREATE_BASE', reason };
   }
-  if (set?.staleAt != null && Date.parse(set.staleAt) <= now) {
-    return { kind: 'RECREATE', reason: `Snapshot set ${set.set} is older than the pool allows.` };
+  return renewalOf(golden, stats.availableClusters, now);
+}
+
+/** Sets of clusters are taken on these while they are free: with none there is nothing to press. */
+function renewalOf(golden: GoldenState, free: number, now: number): NextAction | null {
+  const isOld = (set: GoldenSet) => isStale(set, now);
+  const template = golden.templateSets.find(isOld);
+  if (template !== undefined) {
+    const why = template.isOutdated ? 'is of an older image' : 'is older than the pool allows';
+    return { kind: 'RECREATE', reason: `Snapshot set ${template.set} ${why}.` };
   }
-  return null;
+  const own = golden.ownSets.filter(isOld).length;
+  if (own === 0 || free === 0) return null;
+  const whose = own === 1 ? "One cluster's" : `${own} clusters'`;
+  return { kind: 'RECREATE_OWN', reason: `${whose} own snapshots are stale.` };
 }

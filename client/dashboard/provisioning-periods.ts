@@ -94,15 +94,22 @@ export function markLabel(ms: number): string {
   return ms < HOUR ? `${ms / MINUTE} min` : `${ms / HOUR} h`;
 }
 
-/** A bucket's begin as an axis names it: by the clock, or by the day where it is as long. */
+/**
+ * A bucket's begin as an axis names it: by the clock of who looks, or by the day where it is as
+ * long. Days are those of UTC, as the server has them, and say so.
+ */
 export function bucketLabel(at: number, { lengthMs, bucketMinutes }: Period): string {
   const date = new Date(at);
-  if (bucketMinutes >= 1_440) return DATE.format(date);
+  if (bucketMinutes >= 1_440) return `${UTC_DATE.format(date)} UTC`;
   return (lengthMs > DAY ? DATE_AND_HOUR : TIME).format(date);
 }
 
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const UTC_DATE = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  timeZone: 'UTC',
+});
 const DATE_AND_HOUR = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
   month: 'short',
