@@ -14,8 +14,8 @@ import { medianTimes, timeLeftMs } from '../../client/dashboard/job-time.ts';
 import { EMPTY_DRAFT, newPoolOf, newPoolProblems } from '../../client/dashboard/new-pool-form.ts';
 import { say } from '../../client/dashboard/pool-words.ts';
 import { refusalOf } from '../../client/dashboard/use-form-action.ts';
-import type { Job, Snapshot } from '../../client/subject.ts';
-import { aCluster, aPool } from './things.ts';
+import type { Job } from '../../client/subject.ts';
+import { aCluster, aPool, aSnapshot } from './things.ts';
 
 const AT = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -42,36 +42,6 @@ function aJob(values: Partial<Job> = {}): Job {
     allowedActions: [],
     pool: { id: 'pool-1', name: 'cks' },
     steps: [],
-    ...values,
-  };
-}
-
-function aSnapshot(values: Partial<Snapshot> = {}): Snapshot {
-  return {
-    id: 'snapshot-1',
-    version: 1,
-    name: 'cp-snap',
-    role: 'CONTROL_PLANE',
-    set: 1,
-    current: true,
-    status: 'READY',
-    statusMessage: null,
-    readyToUse: true,
-    sizeBytes: 100,
-    k8sVersion: 'v1.33.0',
-    image: null,
-    outdated: false,
-    source: 'IMAGE',
-    sourceReason: null,
-    owner: null,
-    sourceSession: null,
-    title: null,
-    stale: false,
-    staleAt: after(1_000),
-    createdAt: after(0),
-    allowedActions: [],
-    pool: { id: 'pool-1', name: 'cks' },
-    cluster: null,
     ...values,
   };
 }

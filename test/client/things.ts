@@ -1,4 +1,4 @@
-import type { Cluster, ClusterPool, Session } from '../../client/subject.ts';
+import type { Cluster, ClusterPool, Session, Snapshot } from '../../client/subject.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
@@ -88,6 +88,37 @@ export function aSession(values: Partial<Session> = {}): Session {
     assignedCluster: { id: 'cluster-1', name: 'cluster1' },
     vms: [],
     timeline: [],
+    ...values,
+  };
+}
+
+/** A snapshot as the feed brings it. */
+export function aSnapshot(values: Partial<Snapshot> = {}): Snapshot {
+  return {
+    id: 'snapshot-1',
+    version: 1,
+    name: 'cp-snap',
+    role: 'CONTROL_PLANE',
+    set: 1,
+    current: true,
+    status: 'READY',
+    statusMessage: null,
+    readyToUse: true,
+    sizeBytes: 100,
+    k8sVersion: 'v1.33.0',
+    image: null,
+    outdated: false,
+    source: 'IMAGE',
+    sourceReason: null,
+    owner: null,
+    sourceSession: null,
+    title: null,
+    stale: false,
+    staleAt: '2026-01-01T00:00:01.000Z',
+    createdAt: AT,
+    allowedActions: [],
+    pool: { id: 'pool-1', name: 'cks' },
+    cluster: null,
     ...values,
   };
 }
