@@ -331,7 +331,7 @@ test('the serial console runs what is typed', async () => {
   stream.write('echo hel');
   stream.write('lo\ruptime\rip addr\rnothing\r');
   stream.end();
-  await once(stream, 'end');
+  await world.finish(once(stream, 'end'), { withinMs });
   const [greeting, , ...lines] = shown.replaceAll('\r', '').split('\n').slice(1);
   expect(greeting).toBe('wk-a ttyS0: a simulated machine, "help" says what it knows');
   expect(lines).toEqual([
