@@ -32,17 +32,19 @@ export function ClaimCard() {
   );
 }
 
-const NOTHING_YET: ClaimWish = { pool: '', minutes: '', owner: '', snapshotId: '' };
+const NOTHING_YET: Omit<ClaimWish, 'pool'> = { minutes: '', owner: '', snapshotId: '' };
 
 function ClaimForm({ pools }: { pools: readonly ClusterPool[] }) {
-  const [wish, setWish] = useState(NOTHING_YET);
+  // A pool that comes or goes never puts another one under the hand.
+  const [wish, setWish] = useState<ClaimWish>(() => ({ ...NOTHING_YET, pool: firstOf(pools) }));
   const { run, isRunning } = useAction(CLAIM);
   const [, go] = useLocation();
   const isAway = useStanding() === 'AWAY';
-  const pool = pools.find(({ name }) => name === wish.pool) ?? pools[0];
+  const pool = pools.find(({ name }) => name === wish.pool);
   const whole = { ...wish, pool: pool?.name ?? '' };
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault();
+    if (pool === undefined || isAway || isRunning) return;
     void run({ input: claimInput(whole) }).then((data) => {
       if (data !== null && 'id' in data.createSession) go(paths.session(data.createSession.id));
     });
@@ -56,7 +58,7 @@ function ClaimForm({ pools }: { pools: readonly ClusterPool[] }) {
           onChange={(event) =>
             setWish({ ...wish, pool: event.currentTarget.value, snapshotId: '' })
           }
-          data={pools.map(({ name }) => name)}
+          data={[...(pool === undefined ? [NO_CHOICE] : []), ...pools.map(({ name }) => name)]}
         />
         <NumberInput
           label="Minutes"
@@ -69,12 +71,18 @@ function ClaimForm({ pools }: { pools: readonly ClusterPool[] }) {
           onChange={(minutes) => setWish({ ...wish, minutes })}
         />
         <MoreWishes wish={whole} onWish={setWish} />
-        <Button type="submit" loading={isRunning} disabled={isAway}>
+        <Button type="submit" loading={isRunning} disabled={isAway || pool === undefined}>
           Claim
         </Button>
       </Group>
     </form>
   );
+}
+
+const NO_CHOICE = { value: '', label: 'Choose one' };
+
+function firstOf(pools: readonly ClusterPool[]): string {
+  return pools[0]?.name ?? '';
 }
 
 /** What not everybody has to choose from. */

@@ -7,7 +7,7 @@ import { ClusterPoolJobs } from './cluster-pool-jobs.tsx';
 import { ClusterPoolSettings } from './cluster-pool-settings.tsx';
 import { ClusterTable } from './cluster-table.tsx';
 import { GoldenStatePanel } from './golden-state-panel.tsx';
-import { useLive } from './live.ts';
+import { usePoolNamed, useStanding } from './live.ts';
 import { usePageTitle } from './page-title.ts';
 import { paths } from './paths.ts';
 import './cluster-pool-page.css';
@@ -35,17 +35,9 @@ function Pool({ pool }: { pool: ClusterPool }) {
   );
 }
 
-/** Its name may have been another pool's before, or be one's that is on its way out. */
-function usePoolNamed(name: string): ClusterPool | undefined {
-  return useLive(({ feed }) => {
-    for (const pool of feed.things.clusterPools.values()) {
-      if (pool.name === name && pool.deletedAt === null) return pool;
-    }
-    return undefined;
-  });
-}
-
 function NoPool({ name, wasHere }: { name: string; wasHere: boolean }) {
+  const isSure = useStanding() === 'LIVE';
+  if (!isSure) return <p className="card quiet">Looking for the pool {name} …</p>;
   return (
     <section className="card" aria-label="No such pool">
       <h1 className="long-name">{wasHere ? `${name} was deleted` : `There is no pool ${name}`}</h1>

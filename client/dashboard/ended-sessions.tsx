@@ -49,7 +49,7 @@ interface EndedSessionsProps {
 export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps) {
   // Where each page so far goes on, the first from the beginning.
   const [starts, setStarts] = useState<readonly (string | null)[]>([null]);
-  const [{ data, error }] = useQuery({
+  const [{ data, error, fetching }] = useQuery({
     query: ENDED,
     variables: {
       first: PAGE_SIZE,
@@ -61,6 +61,7 @@ export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps
   const sessions = (data?.sessions.edges ?? [])
     .map(({ node }) => node)
     .filter((node) => isWanted(node, wish, viewerName));
+  // Until the page is there the one before is shown, which goes on elsewhere.
   const { endCursor, hasNextPage } = data?.sessions.pageInfo ?? NO_MORE;
   return (
     <section className="card" aria-label="Ended sessions">
@@ -74,12 +75,20 @@ export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps
       )}
       <Group>
         {starts.length > 1 && (
-          <Button variant="default" onClick={() => setStarts(starts.slice(0, -1))}>
+          <Button
+            variant="default"
+            disabled={fetching}
+            onClick={() => setStarts(starts.slice(0, -1))}
+          >
             Newer
           </Button>
         )}
         {hasNextPage && (
-          <Button variant="default" onClick={() => setStarts([...starts, endCursor])}>
+          <Button
+            variant="default"
+            disabled={fetching}
+            onClick={() => setStarts([...starts, endCursor])}
+          >
             Older
           </Button>
         )}

@@ -36,6 +36,16 @@ export function useThing<Kind extends keyof Things>(
   });
 }
 
+/** The pool of a name, which may have been another's before, or be one's that is on its way out. */
+export function usePoolNamed(name: string): ThingOf<'clusterPools'> | undefined {
+  return useLive(({ feed }) => {
+    for (const pool of feed.things.clusterPools.values()) {
+      if (pool.name === name && pool.deletedAt === null) return pool;
+    }
+    return undefined;
+  });
+}
+
 /** How far what is shown can be trusted. */
 export function useStanding(): Standing {
   return useLive(standingOf);

@@ -1,12 +1,12 @@
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
-import { type SubmitEvent, useState } from 'react';
+import { type SubmitEvent, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { IDENTITY_MODES, RECYCLE_POLICIES } from '../../schema/model/cluster-pool.ts';
 import { POOL_SIZE_BOUNDS, PROVIDER_KINDS } from '../../schema/model/provider-kind.ts';
 import { CREATE_POOL } from './cluster-pool-actions.ts';
 import { NumberField, WhenEmptyField } from './cluster-pool-fields.tsx';
 import type { NumberSetting, Problems } from './cluster-pool-form.ts';
-import { useStanding, useViewer } from './live.ts';
+import { usePoolNamed, useStanding, useViewer } from './live.ts';
 import { EMPTY_DRAFT, type NewPoolDraft, newPoolOf, newPoolProblems } from './new-pool-form.ts';
 import { usePageTitle } from './page-title.ts';
 import { paths } from './paths.ts';
@@ -35,8 +35,9 @@ export default function NewPoolPage() {
 
 /** What the form holds, and what became of it. */
 function useNewPool() {
-  const [, go] = useLocation();
   const [draft, setDraft] = useState(EMPTY_DRAFT);
+  const [made, setMade] = useState<string | null>(null);
+  useGoToPool(made);
   const [problems, setProblems] = useState<Problems>({});
   const [refusal, setRefusal] = useState<string | null>(null);
   const { run, isRunning } = useFormAction(CREATE_POOL);
@@ -46,14 +47,23 @@ function useNewPool() {
     setRefusal(null);
     if (Object.keys(seen).length > 0) return;
     const { refusal: no } = await run({ input: newPoolOf(draft) });
-    if (no === null) return go(paths.pool(draft.name));
+    if (no === null) return setMade(draft.name);
     // The one thing that can be taken is the name.
     const field = no.kind === 'Conflict' ? 'name' : no.field;
     if (field !== null && field in draft) setProblems({ [field]: no.message });
     else setRefusal(no.message);
   };
   const change = (part: Partial<NewPoolDraft>) => setDraft((now) => ({ ...now, ...part }));
-  return { draft, problems, refusal, isRunning, send, change };
+  return { draft, problems, refusal, isRunning: isRunning || made !== null, send, change };
+}
+
+/** Goes to a pool that was made, once it has come: until then there would be nothing to see. */
+function useGoToPool(name: string | null): void {
+  const [, go] = useLocation();
+  const isThere = usePoolNamed(name ?? '') !== undefined;
+  useEffect(() => {
+    if (name !== null && isThere) go(paths.pool(name));
+  }, [name, isThere, go]);
 }
 
 function NewPoolForm() {

@@ -51,8 +51,8 @@ export const EXTEND = graphql(`
 
 /** Saves a session under a name, while it goes on. */
 export const SAVE = graphql(`
-  mutation Save($sessionId: ID!, $name: String!) {
-    saveSession(input: { sessionId: $sessionId, name: $name }) {
+  mutation Save($sessionId: ID!, $name: String!, $idempotencyKey: String) {
+    saveSession(input: { sessionId: $sessionId, name: $name, idempotencyKey: $idempotencyKey }) {
       __typename
       ... on Snapshot {
         id

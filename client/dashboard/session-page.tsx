@@ -1,6 +1,7 @@
-import { useQuery } from 'urql';
+import { type CombinedError, useQuery } from 'urql';
 import { Link } from 'wouter';
 import { graphql } from '../graphql.ts';
+import { isOutage } from '../refresh.ts';
 import { SESSION_FIELDS, VM_HANDLE_FIELDS } from '../subject.ts';
 import { ActionScope } from './action-scope.tsx';
 import { ExtendCard } from './extend-card.tsx';
@@ -35,7 +36,7 @@ export default function SessionPage(props: { id: string }) {
   const [{ data, error }] = useQuery({ query: ONE_SESSION, variables: { id }, pause: !isEnded });
   const session = live ?? data?.session;
   usePageTitle(titleOf(session));
-  if (session == null) return <NoSession isKnown={data !== undefined || error !== undefined} />;
+  if (session == null) return <NoSession {...{ data, error }} />;
   return (
     <>
       <ActionScope>
@@ -73,11 +74,23 @@ function titleOf(session: Titled | null | undefined): string {
   return `${session.assignedCluster?.name ?? session.pool.name} · ${session.owner}`;
 }
 
-function NoSession({ isKnown }: { isKnown: boolean }) {
+/** What a question that has brought no session has come to. */
+interface NoSessionProps {
+  readonly data: object | undefined;
+  readonly error: CombinedError | undefined;
+}
+
+function NoSession({ data, error }: NoSessionProps) {
+  const isOut = data === undefined && isOutage(error);
+  const isKnown = !isOut && (data !== undefined || error !== undefined);
   return (
     <section className="card" aria-label="Session">
       <h1>Session</h1>
-      {!isKnown && <p className="quiet">Looking for it …</p>}
+      {!isKnown && (
+        <p className="quiet">
+          {isOut ? 'The server did not answer; it is asked again.' : 'Looking for it …'}
+        </p>
+      )}
       {isKnown && (
         <p>
           There is no such session, or it is not yours to see; those that ended are kept for a

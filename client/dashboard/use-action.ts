@@ -1,6 +1,8 @@
 import { use, useState } from 'react';
 import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
+import { isOutage } from '../refresh.ts';
 import { RefusalContext } from './action-scope.tsx';
+import { intentions } from './intention.ts';
 import { type Answers, whyNot } from './refusal.tsx';
 
 /** A mutation as a page uses it. */
@@ -10,7 +12,10 @@ export interface Action<Data, Variables> {
   readonly isRunning: boolean;
 }
 
-/** A mutation whose refusals are told by the `ActionScope` around the component. */
+/**
+ * A mutation whose refusals are told by the `ActionScope` around the component. Pressed again after
+ * an answer was lost, a claim or a save is the same one, not a second.
+ */
 export function useAction<Data extends Answers, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
 ): Action<Data, Variables> {
@@ -20,7 +25,9 @@ export function useAction<Data extends Answers, Variables extends AnyVariables>(
   const run = async (variables: Variables) => {
     setIsRunning(true);
     tell(null);
-    const outcome = await client.mutation(document, variables).toPromise();
+    const sent = intentions.begin(document, variables);
+    const outcome = await client.mutation<Data, AnyVariables>(document, sent).toPromise();
+    if (isOutage(outcome.error)) intentions.lose(variables, sent);
     const refusal = whyNot(outcome);
     setIsRunning(false);
     tell(refusal);

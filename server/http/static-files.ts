@@ -39,8 +39,8 @@ const CONSOLE_POLICY = [
 
 /** Documents, by the paths at which they are: the page tells its own places apart by itself. */
 const DOCUMENTS: readonly (readonly [RegExp, string])[] = [
-  [/^\/$|^\/(pools|sessions)\/[^/]+$|^\/(new-pool|sessions|saved|history)$/, '/index.html'],
-  [/^\/console$/, '/console.html'],
+  [/^\/$|^\/(pools|sessions)\/[^/]+\/?$|^\/(new-pool|sessions|saved|history)\/?$/, '/index.html'],
+  [/^\/console\/?$/, '/console.html'],
 ];
 
 /** Forms in which the build leaves files that shrink, by what browsers call them. */

@@ -52,15 +52,23 @@ test('files named by their content are kept', async () => {
   });
 });
 
-test.each(['/pools/cks', '/pools/my%20pool', '/sessions', '/sessions/abc', '/saved', '/history'])(
-  '%s is a place in the dashboard',
-  async (path) => {
-    const { url } = await serve({ settings: { clientFolder: makeClient() } });
-    const { status, text, headers } = await send(url + path);
-    expect([status, text]).toEqual([200, '<!doctype html><title>Snapyard</title>']);
-    expect(headers['cache-control']).toBe('no-cache');
-  },
-);
+test.each([
+  '/pools/cks',
+  '/pools/my%20pool',
+  '/pools/cks/',
+  '/sessions',
+  '/sessions/',
+  '/sessions/abc',
+  '/sessions/abc/',
+  '/saved',
+  '/history',
+  '/history/',
+])('%s is a place in the dashboard', async (path) => {
+  const { url } = await serve({ settings: { clientFolder: makeClient() } });
+  const { status, text, headers } = await send(url + path);
+  expect([status, text]).toEqual([200, '<!doctype html><title>Snapyard</title>']);
+  expect(headers['cache-control']).toBe('no-cache');
+});
 
 test('a console is a document of its own, whose terminal may make styles', async () => {
   const client = makeClient();
@@ -94,7 +102,6 @@ test('a file goes out in the smallest form that the browser takes', async () => 
 test.each([
   '/missing.js',
   '/pools/a/b',
-  '/sessions/',
   '/assets',
   '/assets/',
   '/.secret',
