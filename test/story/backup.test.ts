@@ -2,12 +2,15 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parsePage } from '../kit/prometheus.ts';
 import { ServerProcess } from '../kit/server-process.ts';
 import { connect, type Message } from '../kit/socket.ts';
 
 // The commands as people type them, beside the real server.
+
+// A start of the server takes seconds where many things run at once, and each test has several.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let folder = '';
 let server: ServerProcess;
