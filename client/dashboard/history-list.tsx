@@ -9,6 +9,7 @@ import {
   useSyncExternalStore,
 } from 'react';
 import { useClient } from 'urql';
+import { useChoice } from './address.ts';
 import { byName } from './by-name.ts';
 import type { LogChange } from './history-documents.ts';
 import { HistoryDays } from './history-rows-of-day.tsx';
@@ -26,12 +27,15 @@ const DRAWN_AT_ONCE = 100;
 /** The log of one thing, or of all that is chosen, as it happens. */
 export function HistoryList(props: { id: string | null; typeOfId: LogChange['type'] | null }) {
   const { id, typeOfId } = props;
-  const [pool, setPool] = useState<string | null>(null);
-  const [chosen, setTypes] = useState<LogFilter['types']>([]);
+  const [pool, setPool] = useChoice('pool');
+  const [kinds, setKinds] = useChoice('kinds');
+  const chosen = useMemo(() => kindsIn(kinds), [kinds]);
   const types = useMemo(() => (typeOfId === null ? chosen : [typeOfId]), [typeOfId, chosen]);
-  const [text, setText] = useState('');
-  const [onlyMoves, setOnlyMoves] = useState(false);
-  const filter = useMemo(() => ({ pool, types, id }), [pool, types, id]);
+  const [words, setWords] = useChoice('words');
+  const [text, setText] = useState(words);
+  const [moves, setMoves] = useChoice('changes', 'all');
+  const onlyMoves = moves === 'moves';
+  const filter = useMemo(() => ({ pool: pool === '' ? null : pool, types, id }), [pool, types, id]);
   return (
     <section className="card" aria-label="Log">
       <h2 className={id === null ? undefined : 'unseen'}>What happened</h2>
@@ -43,7 +47,7 @@ export function HistoryList(props: { id: string | null; typeOfId: LogChange['typ
             placeholder={chosen.length === 0 ? 'All' : ''}
             data={KIND_CHOICES}
             value={[...chosen]}
-            onChange={(values) => setTypes(KIND_VALUES.filter((kind) => values.includes(kind)))}
+            onChange={(values) => setKinds(values.join())}
             clearable
           />
         )}
@@ -51,12 +55,14 @@ export function HistoryList(props: { id: string | null; typeOfId: LogChange['typ
           label="Words in what is loaded"
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
+          // Browsers do not let an address change with every letter.
+          onBlur={() => setWords(text)}
         />
         <Checkbox
           className="log-moves"
           label="Only changes of state"
           checked={onlyMoves}
-          onChange={(event) => setOnlyMoves(event.currentTarget.checked)}
+          onChange={(event) => setMoves(event.currentTarget.checked ? 'moves' : 'all')}
         />
       </div>
       <FollowedLog filter={filter} text={text} onlyMoves={onlyMoves} />
@@ -74,10 +80,25 @@ const KIND_VALUES: readonly LogChange['type'][] = [
   'IMAGE',
 ];
 
-function PoolChoice(props: { value: string | null; onChange: (name: string | null) => void }) {
+/** What an address says; a kind that there is not is no kind. */
+function kindsIn(kinds: string): LogFilter['types'] {
+  const wanted = kinds.split(',');
+  return KIND_VALUES.filter((kind) => wanted.includes(kind));
+}
+
+function PoolChoice({ value, onChange }: { value: string; onChange: (name: string) => void }) {
   const pools = useThings('clusterPools');
   const names = useMemo(() => [...pools.values()].sort(byName).map(({ name }) => name), [pools]);
-  return <Select label="Pool" placeholder="All" data={names} clearable {...props} />;
+  return (
+    <Select
+      label="Pool"
+      placeholder="All"
+      data={value === '' || names.includes(value) ? names : [value, ...names]}
+      clearable
+      value={value === '' ? null : value}
+      onChange={(name) => onChange(name ?? '')}
+    />
+  );
 }
 
 /** The lines themselves, and what decides whether new ones come among them. */

@@ -1,7 +1,8 @@
-import { memo, useMemo, useState } from 'react';
+import { memo, useMemo } from 'react';
 import { Link } from 'wouter';
 import type { Session } from '../subject.ts';
 import { ActionScope } from './action-scope.tsx';
+import { useChoice } from './address.ts';
 import { isSoon } from './extension.ts';
 import { useThings } from './live.ts';
 import { TimeLeft, useNow } from './moment.tsx';
@@ -21,9 +22,9 @@ export function LiveSessions({ wish, viewerName }: { wish: SessionWish; viewerNa
     () => liveSessions(sessions.values(), wish, viewerName),
     [sessions, wish, viewerName],
   );
-  const [wanted, setPage] = useState(1);
+  const [wanted, setPage] = useChoice('page', '1');
   const pages = Math.ceil(live.length / PAGE_SIZE);
-  const page = Math.max(1, Math.min(wanted, pages));
+  const page = Math.max(1, Math.min(Math.trunc(Number(wanted)) || 1, pages));
   return (
     <section className="card" aria-label="Live sessions">
       <h2>
@@ -38,7 +39,12 @@ export function LiveSessions({ wish, viewerName }: { wish: SessionWish; viewerNa
           />
         )}
       </ActionScope>
-      <Pages of="live sessions" page={page} last={pages} onPage={setPage} />
+      <Pages
+        of="live sessions"
+        page={page}
+        last={pages}
+        onPage={(number) => setPage(String(number))}
+      />
     </section>
   );
 }

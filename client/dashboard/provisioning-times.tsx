@@ -1,5 +1,6 @@
 import { Checkbox, SegmentedControl, Select } from '@mantine/core';
 import { memo, useMemo, useState } from 'react';
+import { useChoice } from './address.ts';
 import { byName } from './by-name.ts';
 import { TIMES, type Times } from './history-documents.ts';
 import { lazyPage } from './lazy-page.tsx';
@@ -21,11 +22,15 @@ const CALM_MS = 1_000;
 export function ProvisioningTimes() {
   const pools = useThings('clusterPools');
   const names = useMemo(() => [...pools.values()].sort(byName).map(({ name }) => name), [pools]);
-  const [chosen, setPool] = useState<string | null>(null);
-  const [value, setPeriod] = useState(PERIODS[0].value);
-  const [claimsOnly, setClaimsOnly] = useState(true);
+  const [chosen, setPool] = useChoice('times');
+  const [value, setPeriod] = useChoice('period', PERIODS[0].value);
+  const [served, setServed] = useChoice('served', 'claims');
+  const claimsOnly = served !== 'all';
+  // A pool that comes later never takes its place by its name.
+  const [first, setFirst] = useState(names[0]);
+  if (first !== names[0] && first === undefined) setFirst(names[0]);
   const [asTable, setAsTable] = useState(false);
-  const pool = chosen ?? names[0];
+  const pool = chosen === '' ? first : chosen;
   const period = PERIODS.find((one) => one.value === value) ?? PERIODS[0];
   return (
     <section className="card" aria-label="Provisioning times">
@@ -35,21 +40,21 @@ export function ProvisioningTimes() {
           label="Pool"
           data={names}
           value={pool ?? null}
-          onChange={setPool}
+          onChange={(name) => setPool(name ?? '')}
           allowDeselect={false}
         />
         <SegmentedControl
           className="times-period"
           aria-label="Period"
           data={PERIODS.map(({ value, label }) => ({ value, label }))}
-          value={value}
+          value={period.value}
           onChange={setPeriod}
         />
         <Checkbox
           label="Claims only"
           description="without clusters made for the pool"
           checked={claimsOnly}
-          onChange={(event) => setClaimsOnly(event.currentTarget.checked)}
+          onChange={(event) => setServed(event.currentTarget.checked ? 'claims' : 'all')}
         />
       </div>
       {pool === undefined ? (
@@ -57,7 +62,7 @@ export function ProvisioningTimes() {
       ) : (
         // Another question begins anew: times of one pool never stand under another's name.
         <TimesNow
-          key={`${pool} ${value} ${claimsOnly}`}
+          key={`${pool} ${period.value} ${claimsOnly}`}
           {...{ pool, period, claimsOnly, asTable, onTable: setAsTable }}
         />
       )}

@@ -7,8 +7,33 @@ export interface SessionWish {
   readonly status: string;
 }
 
-/** All of them. */
-export const EVERYTHING: SessionWish = { scope: 'All', pool: '', status: '' };
+/** The states that a session can be in. */
+export const SESSION_STATUSES = [
+  'PENDING',
+  'PROVISIONING',
+  'RUNNING',
+  'COMPLETED',
+  'FAILED',
+] as const;
+
+/** What an address asks for; what it says wrongly, it does not ask for. */
+export function wishIn(params: URLSearchParams): SessionWish {
+  const status = params.get('status') ?? '';
+  return {
+    scope: params.get('whose') === 'mine' ? 'Mine' : 'All',
+    pool: params.get('pool') ?? '',
+    status: SESSION_STATUSES.find((known) => known === status) ?? '',
+  };
+}
+
+/** The address that asks for it, from the first page on. */
+export function addressOf({ scope, pool, status }: SessionWish): URLSearchParams {
+  const params = new URLSearchParams();
+  if (scope === 'Mine') params.set('whose', 'mine');
+  if (pool !== '') params.set('pool', pool);
+  if (status !== '') params.set('status', status);
+  return params;
+}
 
 const ENDED = ['COMPLETED', 'FAILED'] as const;
 

@@ -1,12 +1,20 @@
 import { Button, Group, NativeSelect } from '@mantine/core';
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
+import { useSearchParams } from 'wouter';
 import { byName } from './by-name.ts';
 import { ClaimCard } from './claim-card.tsx';
 import { EndedSessions } from './ended-sessions.tsx';
 import { useThings, useViewer } from './live.ts';
 import { LiveSessions } from './live-sessions.tsx';
 import { usePageTitle } from './page-title.ts';
-import { EVERYTHING, endedStatuses, type SessionWish, showsLive } from './session-wish.ts';
+import {
+  addressOf,
+  endedStatuses,
+  SESSION_STATUSES,
+  type SessionWish,
+  showsLive,
+  wishIn,
+} from './session-wish.ts';
 import { wordFor } from './status.tsx';
 import './session-page.css';
 
@@ -14,7 +22,10 @@ import './session-page.css';
 export default function SessionsPage() {
   usePageTitle('Sessions');
   const viewer = useViewer();
-  const [wish, setWish] = useState(EVERYTHING);
+  // In the address, so that a reload and the way back find it as it was.
+  const [params, setParams] = useSearchParams();
+  const wish = useMemo(() => wishIn(params), [params]);
+  const setWish = (wanted: SessionWish) => setParams(addressOf(wanted), { replace: true });
   const name = viewer?.name ?? '';
   const ended = endedStatuses(wish);
   return (
@@ -36,7 +47,6 @@ export default function SessionsPage() {
 }
 
 const SCOPES = ['Mine', 'All'] as const;
-const STATUSES = ['PENDING', 'PROVISIONING', 'RUNNING', 'COMPLETED', 'FAILED'] as const;
 
 interface FiltersProps {
   wish: SessionWish;
@@ -50,6 +60,7 @@ function Filters({ wish, onWish, isAdmin }: FiltersProps) {
     () => [...clusterPools.values()].sort(byName).map(({ name }) => name),
     [clusterPools],
   );
+  const isGone = wish.pool !== '' && !names.includes(wish.pool);
   return (
     <Group className="filters" align="flex-end" role="search" aria-label="Which sessions">
       {isAdmin && (
@@ -70,7 +81,7 @@ function Filters({ wish, onWish, isAdmin }: FiltersProps) {
         label="Pool"
         value={wish.pool}
         onChange={(event) => onWish({ ...wish, pool: event.currentTarget.value })}
-        data={[{ value: '', label: 'Any' }, ...names]}
+        data={[{ value: '', label: 'Any' }, ...(isGone ? [wish.pool] : []), ...names]}
       />
       <NativeSelect
         label="State"
@@ -78,7 +89,7 @@ function Filters({ wish, onWish, isAdmin }: FiltersProps) {
         onChange={(event) => onWish({ ...wish, status: event.currentTarget.value })}
         data={[
           { value: '', label: 'Any' },
-          ...STATUSES.map((value) => ({ value, label: wordFor(value) })),
+          ...SESSION_STATUSES.map((value) => ({ value, label: wordFor(value) })),
         ]}
       />
     </Group>

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
+import { withChoice } from '../../client/dashboard/address.ts';
 import { claimInput } from '../../client/dashboard/claim-wish.ts';
 import {
+  addressOf,
   endedStatuses,
-  EVERYTHING,
   liveSessions,
   showsLive,
+  wishIn,
 } from '../../client/dashboard/session-wish.ts';
 import { aSession } from './things.ts';
+
+const EVERYTHING = wishIn(new URLSearchParams());
 
 const OLD = aSession({ id: 'old', createdAt: '2026-01-01T00:00:00.000Z' });
 const YOUNG = aSession({
@@ -49,4 +53,22 @@ test('a claim asks only for what was filled in', () => {
     owner: 'grace',
     snapshotId: 's',
   });
+});
+
+test('what is wanted is in the address, and comes from there as it was', () => {
+  for (const wish of [
+    EVERYTHING,
+    { scope: 'Mine', pool: 'a&b', status: 'RUNNING' },
+    { scope: 'All', pool: 'cks', status: '' },
+  ] as const) {
+    expect(wishIn(new URLSearchParams(addressOf(wish).toString()))).toEqual(wish);
+  }
+  expect(addressOf(EVERYTHING).toString()).toBe('');
+  expect(wishIn(new URLSearchParams('whose=yours&status=LOST'))).toEqual(EVERYTHING);
+});
+
+test('a choice in the address leaves the others there', () => {
+  const params = new URLSearchParams('id=7&page=2');
+  expect(withChoice(params, 'page', '3').toString()).toBe('id=7&page=3');
+  expect(withChoice(params, 'page', null).toString()).toBe('id=7');
 });
