@@ -26,7 +26,7 @@ export function useAction<Data extends Answers, Variables extends AnyVariables>(
     setIsRunning(true);
     tell(null);
     const sent = intentions.begin(document, variables);
-    const outcome = await client.mutation<Data, AnyVariables>(document, sent).toPromise();
+    const outcome = await client.mutation<Data>(document, sent).toPromise();
     if (isOutage(outcome.error)) intentions.lose(variables, sent);
     const refusal = whyNot(outcome);
     setIsRunning(false);

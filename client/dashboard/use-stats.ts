@@ -16,7 +16,7 @@ export function useStats<Data, Variables extends AnyVariables>(
 ): Data | undefined {
   const context = useMemo(() => ({ ...PAST_CACHE_LIVE, ...atMostEvery(calmMs) }), [calmMs]);
   const args = { query, variables, context };
-  const [{ data }] = useQuery<Data, AnyVariables>(args);
+  const [{ data }] = useQuery<Data>(args);
   const [last, setLast] = useState(data);
   if (data !== undefined && data !== last) setLast(data);
   return data ?? last;

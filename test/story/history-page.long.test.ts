@@ -128,6 +128,17 @@ test('it can be narrowed by kinds and words', async () => {
   await countOfMoves(reader, 6);
 });
 
+test('and is narrowed in the same way after a reload, and on the way back', async () => {
+  expect(new URL(reader.url()).search).toBe('?served=all&period=30d&kinds=SESSION');
+  await reader.reload();
+  await countOfMoves(reader, 6);
+  await reader.getByRole('link', { name: 'Overview' }).click();
+  await reader.goBack();
+  await countOfMoves(reader, 6);
+  expect(await reader.locator('tr[data-type="CLUSTER"]').count()).toBe(0);
+  expect(await reader.getByLabel('Claims only').isChecked()).toBe(false);
+});
+
 test(
   'a restart of the server leaves no gap and nothing twice',
   async () => {
