@@ -1,4 +1,4 @@
-import { Button, Group, NativeSelect, NumberInput, TextInput } from '@mantine/core';
+import { Group, NativeSelect, NumberInput, TextInput } from '@mantine/core';
 import { type SubmitEvent, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { ClusterPool } from '../subject.ts';
@@ -7,6 +7,7 @@ import { byName } from './by-name.ts';
 import { type ClaimWish, claimInput, savedFor } from './claim-wish.ts';
 import { useStanding, useThings, useViewer } from './live.ts';
 import { paths } from './paths.ts';
+import { PressButton } from './press-button.tsx';
 import { useSavedSets } from './saved-sets.ts';
 import { CLAIM } from './session-actions.ts';
 import { useAction } from './use-action.ts';
@@ -71,9 +72,9 @@ function ClaimForm({ pools }: { pools: readonly ClusterPool[] }) {
           onChange={(minutes) => setWish({ ...wish, minutes })}
         />
         <MoreWishes wish={whole} onWish={setWish} />
-        <Button type="submit" loading={isRunning} disabled={isAway || pool === undefined}>
+        <PressButton type="submit" isRunning={isRunning} isOff={isAway || pool === undefined}>
           Claim
-        </Button>
+        </PressButton>
       </Group>
     </form>
   );

@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import type { ClusterPool } from '../subject.ts';
 import { UPDATE_POOL } from './cluster-pool-actions.ts';
@@ -16,6 +15,7 @@ import {
   updateOf,
 } from './cluster-pool-form.ts';
 import { useStanding } from './live.ts';
+import { PressButton } from './press-button.tsx';
 import { RefusalNote } from './refusal.tsx';
 import { useFormAction } from './use-form-action.ts';
 
@@ -30,9 +30,9 @@ export function ClusterPoolSettings({ pool }: { pool: ClusterPool }) {
           <h2>Settings</h2>
         </div>
         {mayChange && !isOpen && (
-          <Button size="compact-sm" variant="default" onClick={() => setIsOpen(true)}>
+          <PressButton size="compact-sm" variant="default" onClick={() => setIsOpen(true)}>
             Change<span className="unseen"> the settings of {pool.name}</span>
-          </Button>
+          </PressButton>
         )}
       </header>
       {isOpen && mayChange ? (
@@ -116,12 +116,12 @@ function SettingsForm({ pool, onClose }: { pool: ClusterPool; onClose: () => voi
         onTake={() => form.fill(draftOf(pool))}
       />
       <div className="buttons">
-        <Button type="submit" loading={form.isRunning} disabled={isAway}>
+        <PressButton type="submit" isRunning={form.isRunning} isOff={isAway}>
           Save
-        </Button>
-        <Button variant="default" onClick={onClose}>
+        </PressButton>
+        <PressButton variant="default" onClick={onClose}>
           Cancel
-        </Button>
+        </PressButton>
       </div>
     </form>
   );
@@ -147,12 +147,12 @@ function PresentValues(props: {
           .join('; ')}
       </p>
       <div className="buttons">
-        <Button size="compact-sm" variant="default" onClick={onKeep}>
+        <PressButton size="compact-sm" variant="default" onClick={onKeep}>
           Keep my changes, take the rest
-        </Button>
-        <Button size="compact-sm" variant="default" onClick={onTake}>
+        </PressButton>
+        <PressButton size="compact-sm" variant="default" onClick={onTake}>
           Take the present values
-        </Button>
+        </PressButton>
       </div>
     </div>
   );

@@ -1,10 +1,11 @@
-import { Button, Group } from '@mantine/core';
+import { Group } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { DayAndTime, formatSeconds } from './moment.tsx';
 import { paths } from './paths.ts';
+import { PressButton } from './press-button.tsx';
 import { endWords } from './session-words.ts';
 import { type EndedStatus, isWanted, type SessionWish } from './session-wish.ts';
 import { Status } from './status.tsx';
@@ -75,22 +76,22 @@ export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps
       )}
       <Group>
         {starts.length > 1 && (
-          <Button
+          <PressButton
             variant="default"
-            disabled={fetching}
+            isRunning={fetching}
             onClick={() => setStarts(starts.slice(0, -1))}
           >
             Newer
-          </Button>
+          </PressButton>
         )}
         {hasNextPage && (
-          <Button
+          <PressButton
             variant="default"
-            disabled={fetching}
+            isRunning={fetching}
             onClick={() => setStarts([...starts, endCursor])}
           >
             Older
-          </Button>
+          </PressButton>
         )}
       </Group>
     </section>

@@ -13,12 +13,14 @@ import { useChoice } from './address.ts';
 import { byName } from './by-name.ts';
 import type { LogChange } from './history-documents.ts';
 import { HistoryDays } from './history-rows-of-day.tsx';
+import { useFocusKept } from './focus.ts';
 import { followingWords } from './following-words.ts';
 import { HistoryLog, type LogFilter, type LogView } from './history-log.ts';
 import { MOST_ENTRIES, type Entry } from './history-rows.ts';
 import { finder, KIND_CHOICES } from './history-words.ts';
 import { useThings } from './live.ts';
 import { ClockTime } from './moment.tsx';
+import { PressButton } from './press-button.tsx';
 import { useScrolledAway } from './scrolled-away.ts';
 
 /** How many lines more are drawn each time that older ones are asked for. */
@@ -125,21 +127,18 @@ function FollowedLog(props: { filter: LogFilter; text: string; onlyMoves: boolea
           {view.waitingCount > 0 && <>, {view.waitingCount} new</>}
         </p>
         {!view.hasNewest && !isAway && !isPaused && (
-          <Button variant="default" onClick={() => log.start()}>
+          <PressButton variant="default" onClick={() => log.start()}>
             To the newest
-          </Button>
+          </PressButton>
         )}
       </div>
       {view.lostAt !== null && <LostNote at={view.lostAt} isStale={!view.hasNewest} />}
       <div ref={top} />
       {isAway && !isPaused && view.waitingCount > 0 && (
-        <button
-          type="button"
-          className="log-new"
+        <NewAbove
+          count={view.waitingCount}
           onClick={() => top.current?.scrollIntoView({ block: 'center' })}
-        >
-          {view.waitingCount} new above
-        </button>
+        />
       )}
       <LogTable
         view={view}
@@ -149,6 +148,17 @@ function FollowedLog(props: { filter: LogFilter; text: string; onlyMoves: boolea
         filter={filter}
       />
     </>
+  );
+}
+
+/** Leads to what is new; it goes once that is seen, and leaves the focus at the log's heading. */
+function NewAbove({ count, onClick }: { count: number; onClick: () => void }) {
+  const button = useRef<HTMLButtonElement>(null);
+  useFocusKept(button);
+  return (
+    <button ref={button} type="button" className="log-new" onClick={onClick}>
+      {count} new above
+    </button>
   );
 }
 
@@ -222,9 +232,9 @@ function LogTable({ view, found, isFiltered, log, filter }: LogTableProps) {
       </table>
       {hasMore && (
         <div className="log-bar">
-          <Button variant="default" loading={view.isLoadingOlder} onClick={showOlder}>
+          <PressButton variant="default" isRunning={view.isLoadingOlder} onClick={showOlder}>
             Show older
-          </Button>
+          </PressButton>
           <p className="quiet">
             {found.length > most ? most : found.length} of {view.hasOlder ? 'more' : found.length},
             at most {MOST_ENTRIES.toLocaleString('en')} at once

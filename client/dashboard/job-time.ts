@@ -31,7 +31,7 @@ export function timeLeftMs(
   return medianMs * (1 - Math.min(1, progress));
 }
 
-/** Gives the jobs that were done, the youngest first, behind a position; from the start for null. */
+/** Gives the jobs that were done, the youngest first, behind a position; null is the start. */
 export type AskDone = (after: string | null) => Promise<DonePage | undefined>;
 
 /** Some jobs that were done, and where the ones before them are. */

@@ -1,4 +1,4 @@
-import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { Checkbox, NativeSelect, TextInput } from '@mantine/core';
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { IDENTITY_MODES, RECYCLE_POLICIES } from '../../schema/model/cluster-pool.ts';
@@ -11,6 +11,7 @@ import { EMPTY_DRAFT, type NewPoolDraft, newPoolOf, newPoolProblems } from './ne
 import { usePageTitle } from './page-title.ts';
 import { paths } from './paths.ts';
 import { say } from './pool-words.ts';
+import { PressButton } from './press-button.tsx';
 import { RefusalNote } from './refusal.tsx';
 import { useFormAction } from './use-form-action.ts';
 import './cluster-pool-page.css';
@@ -92,9 +93,9 @@ function NewPoolForm() {
       </div>
       <RefusalNote text={form.refusal} />
       <div className="buttons">
-        <Button type="submit" loading={form.isRunning} disabled={isAway}>
+        <PressButton type="submit" isRunning={form.isRunning} isOff={isAway}>
           Make the pool
-        </Button>
+        </PressButton>
       </div>
     </form>
   );

@@ -1,4 +1,4 @@
-import { Button, Group } from '@mantine/core';
+import { Group } from '@mantine/core';
 import { use, useState } from 'react';
 import { useClient } from 'urql';
 import { graphql } from '../graphql.ts';
@@ -8,6 +8,7 @@ import { ActionScope, RefusalContext } from './action-scope.tsx';
 import { CopyButton } from './copy-button.tsx';
 import { download } from './download.ts';
 import { useStanding } from './live.ts';
+import { PressButton } from './press-button.tsx';
 import { whyNot } from './refusal.tsx';
 import { fileNames, isWebAddress, sshLines, type WaysIn } from './ways-in.ts';
 
@@ -59,7 +60,7 @@ function NotReady() {
         The ways in are not known yet. VMs without a network have none: their console is the way.
       </p>
       <Group>
-        <Button disabled>Show access</Button>
+        <PressButton isOff>Show access</PressButton>
       </Group>
     </>
   );
@@ -77,14 +78,14 @@ function WaysInOnce({ session }: { session: Session }) {
         Its kubeconfig, its key and its addresses. The server keeps a record of who looked.
       </p>
       <Group>
-        <Button
+        <PressButton
           variant="default"
-          loading={isAsking}
-          disabled={isAway}
+          isRunning={isAsking}
+          isOff={isAway}
           onClick={() => void ask().then(setWays)}
         >
           Show access
-        </Button>
+        </PressButton>
       </Group>
     </>
   );
@@ -120,16 +121,16 @@ function ShownWaysIn({ session, ways, onHide }: ShownWaysInProps) {
     <div className="ways-in">
       <Group>
         {kubeconfig !== null && (
-          <Button onClick={() => download(files.kubeconfig, kubeconfig)}>
+          <PressButton onClick={() => download(files.kubeconfig, kubeconfig)}>
             Download kubeconfig
-          </Button>
+          </PressButton>
         )}
         {sshPrivateKey !== null && (
-          <Button onClick={() => download(files.key, sshPrivateKey)}>Download key</Button>
+          <PressButton onClick={() => download(files.key, sshPrivateKey)}>Download key</PressButton>
         )}
-        <Button variant="default" onClick={onHide}>
+        <PressButton variant="default" onClick={onHide}>
           Hide
-        </Button>
+        </PressButton>
       </Group>
       {kubeconfig !== null && (
         <>

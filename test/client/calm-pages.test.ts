@@ -69,7 +69,7 @@ test('each way of serving has a median of its own; what failed was not served', 
   expect(servedWords([])).toBe('0 warm');
 });
 
-test('a health check is asked for once there must be a later one, by the clock of the server', () => {
+test("a health check is asked for once there must be a later one, by the server's clock", () => {
   const known = { checkedAt: after(0), askedAt: 0, now: AT, aheadMs: 0 };
   expect(askInMs(known)).toBe(315_000);
   expect(askInMs({ ...known, now: AT + 60 * MINUTE })).toBe(0);

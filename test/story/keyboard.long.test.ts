@@ -105,6 +105,7 @@ test('a button keeps the focus while it works, and cannot be pressed twice', asy
 test('a dialog gives the focus back; when its button has gone, to the line', async () => {
   await press(button('Reset cluster1'));
   await seeFocus('Cancel');
+  await expectAccessible(page);
   await page.keyboard.press('Escape');
   await seeFocus('Reset cluster1');
   await page.keyboard.press('Enter');
@@ -123,6 +124,15 @@ test('a part of the page whose button has gone has the focus at its heading', as
   await seeFocus('Golden state');
   await button('Recreate snapshots in cks').waitFor();
   await expectAccessible(page);
+});
+
+test('a form that opens and closes leaves the focus at its heading', async () => {
+  await press(button('Change the settings of cks'));
+  await page.getByLabel('Size').waitFor();
+  await seeFocus('Settings');
+  await press(button('Cancel'));
+  await button('Change the settings of cks').waitFor();
+  await seeFocus('Settings');
 });
 
 test('what is refused as things have changed is told, though its button has gone', async () => {
