@@ -61,7 +61,7 @@ test('the other pages come when there is time, without the chart', async () => {
   expect(await fetched()).not.toContain('provisioning-chart');
 });
 
-test('a click while the server is away opens what is there, and waits for what is not', async () => {
+test('a click meanwhile opens what is there, and waits for what is not', async () => {
   const away = [ready, busy, seeker].map((page) => seeMark(page, 'AWAY'));
   await dashboard.server.kill();
   await Promise.all(away);
@@ -125,5 +125,29 @@ test('a claim whose answer was lost is one session, however often it is pressed'
   await ready.waitForURL('**/sessions/*');
   await ready.getByRole('link', { name: 'Overview' }).click();
   await seeClusters(ready, 'LOCKED', 2);
+});
+
+/** Changes pools as an admin elsewhere does. */
+async function elsewhere(mutation: string): Promise<void> {
+  await fetch(`${dashboard.origin}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: `mutation { ${mutation} { __typename } }` }),
+  });
+}
+
+test('pools that come and go never change what is to be claimed', async () => {
+  await seeker.getByRole('link', { name: 'Sessions', exact: true }).click();
+  const form = seeker.getByRole('region', { name: 'Claim' });
+  const pool = form.getByLabel('Pool');
+  expect(await pool.inputValue()).toBe('cks');
+  await elsewhere('createClusterPool(input: { name: "aaa", provider: SIMULATOR })');
+  await pool.locator('option', { hasText: 'aaa' }).waitFor({ state: 'attached' });
+  expect(await pool.inputValue()).toBe('cks');
+  await pool.selectOption('aaa');
+  await elsewhere('deleteClusterPool(input: { name: "aaa" })');
+  await pool.locator('option', { hasText: 'Choose one' }).waitFor({ state: 'attached' });
+  expect(await pool.inputValue()).toBe('');
+  expect(await form.getByRole('button', { name: 'Claim' }).isDisabled()).toBe(true);
   dashboard.expectNoComplaints();
 });
