@@ -235,6 +235,7 @@ export class LiveFeed {
         sink.next({ data: { changes: message } });
       } catch (error) {
         // One that fails must not keep the others from the news; all it shows is asked for anew.
+        // oxlint-disable-next-line no-console -- a fault of ours, which nobody else would tell
         console.error(error);
         this.#stateAt = this.#moment;
       }

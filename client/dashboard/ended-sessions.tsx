@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { graphql, type ResultOf } from '../graphql.ts';
+import { useThings } from './live.ts';
 import { DayAndTime, formatSeconds } from './moment.tsx';
 import { paths } from './paths.ts';
 import { PressButton } from './press-button.tsx';
@@ -50,6 +51,7 @@ interface EndedSessionsProps {
 export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps) {
   // Where each page so far goes on, the first from the beginning.
   const [starts, setStarts] = useState<readonly (string | null)[]>([null]);
+  const live = useThings('sessions');
   const [{ data, error, fetching }] = useQuery({
     query: ENDED,
     variables: {
@@ -61,7 +63,9 @@ export function EndedSessions({ wish, statuses, viewerName }: EndedSessionsProps
   });
   const sessions = (data?.sessions.edges ?? [])
     .map(({ node }) => node)
-    .filter((node) => isWanted(node, wish, viewerName));
+    .filter((node) => isWanted(node, wish, viewerName))
+    // An answer may be a moment ahead of the feed: until that tells the end, it is listed above.
+    .filter(({ id }) => live.get(id)?.endedAt !== null);
   // Until the page is there the one before is shown, which goes on elsewhere.
   const { endCursor, hasNextPage } = data?.sessions.pageInfo ?? NO_MORE;
   return (

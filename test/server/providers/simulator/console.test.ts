@@ -31,7 +31,7 @@ function read(): void {
 const prompts = () => seen.split(':~# ').length - 1;
 const until = (holds: () => boolean) => yard.world.runUntil(holds, { withinMs: 60_000 });
 
-test('what shows a lot is worked off as far as it is read, and others have their turn', async () => {
+test('what shows a lot is worked off as far as it is read; others have their turn', async () => {
   line.write(`echo ${'x'.repeat(4_000)}\r`);
   line.write(RECALL.repeat(4_096));
   await yard.world.advance(10);
