@@ -9,6 +9,8 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.c
 // Those that take long, most of them on real VMs, are a run of their own: `npm run test:long`.
 const LONG = 'test/**/*.long.test.ts';
 const isLong = process.env['SNAPYARD_TEST_LONG'] === '1';
+// A campaign names its files, of either kind.
+const isCampaign = process.env['SNAPYARD_CAMPAIGN'] !== undefined;
 
 export default defineConfig({
   // graphql 17 ships a second build behind the "development" condition that vite adds. Without
@@ -20,8 +22,8 @@ export default defineConfig({
     },
   },
   test: {
-    include: isLong ? [LONG] : ['test/**/*.test.ts', 'test/**/*.test.tsx'],
-    exclude: isLong ? [] : [LONG],
+    include: isLong && !isCampaign ? [LONG] : ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    exclude: isLong || isCampaign ? [] : [LONG],
     pool: 'forks',
     // Left to itself it uses one worker on two cores, and much of the time is spent waiting.
     maxWorkers: Math.max(3, availableParallelism() - 1),

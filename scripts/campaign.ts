@@ -20,8 +20,8 @@ import { parseArgs } from 'node:util';
 const CAMPAIGNS = new Map([
   ['failpoints', 'test/server/failpoints.test.ts'],
   ['kill', 'test/story/kill.test.ts'],
-  ['kubevirt', 'test/fleet/kill.test.ts test/contract/kubevirt-1-5.test.ts'],
-  ['kubevirt-faults', 'test/fleet/faults.test.ts test/fleet/burst.test.ts'],
+  ['kubevirt', 'test/fleet/kill.long.test.ts test/contract/kubevirt-1-5.test.ts'],
+  ['kubevirt-faults', 'test/fleet/faults.test.ts test/fleet/burst.long.test.ts'],
   ['provider-faults', 'test/server/failing-provider.test.ts'],
   ['spawns', 'test/server/reconcilers/turnover.test.ts'],
   ['vms', 'test/story/vm-kill.test.ts test/story/vm-damage.test.ts test/story/vm-ends.test.ts'],

@@ -86,7 +86,6 @@ function onSockets(file: string): boolean {
   const env = {
     ...process.env,
     SNAPYARD_CAMPAIGN: 'feed',
-    ...(file.includes('.long.') && { SNAPYARD_TEST_LONG: '1' }),
     SNAPYARD_SEED: values.seed,
     SNAPYARD_SEEDS: values.seeds ?? '1',
   };

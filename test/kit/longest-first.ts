@@ -21,7 +21,7 @@ const LONG = [
   'test/story/kill.test.ts',
   'test/story/backup.test.ts',
   'test/fleet/adoption.test.ts',
-  'test/fleet/kill.test.ts',
+  'test/fleet/kill.long.test.ts',
   'test/fleet/pool.test.ts',
   'test/fleet/sets.test.ts',
 ];
