@@ -14,7 +14,8 @@ export function usePageTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · Snapyard`;
   }, [title]);
-  const location = `${useLocation()[0]}?${useSearch()}`;
+  // What a list is narrowed to is in the address too, and is no other page.
+  const location = `${useLocation()[0]}?${new URLSearchParams(useSearch()).get('id') ?? ''}`;
   useEffect(() => {
     if (shownLast !== null && shownLast !== location) focusPage();
     shownLast = location;

@@ -207,6 +207,21 @@ test('a health check is asked for when there must be a later one, and only then'
   await watching.close();
 });
 
+test('what a list is narrowed to leaves the focus where it was chosen', async () => {
+  const places = page.getByRole('navigation', { name: 'Pages' });
+  await press(places.getByRole('link', { name: 'History' }));
+  const choice = page.getByLabel('Only changes of state');
+  await choice.focus();
+  await page.keyboard.press('Space');
+  await page.waitForURL(/history\?/);
+  const isThere = () => choice.evaluate('(box) => box === document.activeElement');
+  // Whatever would take it away has had its turn by then.
+  await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))');
+  expect(await isThere()).toBe(true);
+  expect(await choice.isChecked()).toBe(true);
+  await press(places.getByRole('link', { name: 'Overview' }));
+});
+
 test('a server that does not take what the page asks is told of, with a way out', async () => {
   const old = await page.context().newPage();
   let isOld = true;
