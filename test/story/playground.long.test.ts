@@ -39,9 +39,11 @@ beforeEach((context) => context.skip(noBrowser !== undefined, noBrowser));
 
 afterAll(() => board.close());
 
-/** Opens the playground as somebody who was never here. */
+/** Opens the playground as somebody who was never here, and who sees a query before running it. */
 async function openPlayground(options: BrowserContextOptions): Promise<Page> {
-  return await board.open('/playground', { viewport: WIDE, ...options });
+  const opened = await board.open('/playground', { viewport: WIDE, ...options });
+  await opened.locator('.graphiql-query-editor .view-line').first().waitFor();
+  return opened;
 }
 
 /** Waits until the bar says this. */
