@@ -1,5 +1,6 @@
 import { stringifyDocument, type TypedDocumentNode } from '@urql/core';
 import { graphql, type ResultOf } from '../graphql.ts';
+import { tabToken } from '../tab-token.ts';
 import { authorizationOf } from '../token-keeper.ts';
 import type { Address } from './address.ts';
 import { sentence } from './ending.ts';
@@ -50,14 +51,6 @@ export class Refused extends Error {}
 /** The server wants a token that it knows. */
 export class TokenWanted extends Error {}
 
-const KEY = 'snapyard-token';
-
-/** The token of this tab, which the dashboard keeps at the same place. */
-export const tokenStore = {
-  read: () => sessionStorage.getItem(KEY),
-  keep: (token: string) => sessionStorage.setItem(KEY, token),
-};
-
 const NOT_YOURS = 'There is no such VM, or it is not yours to look at.';
 
 /** The VM of an address; throws where it cannot be seen. */
@@ -89,7 +82,7 @@ async function ask<Data, Variables>(
 ): Promise<Data> {
   const response = await fetch('/graphql', {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...authorizationOf(tokenStore.read()) },
+    headers: { 'content-type': 'application/json', ...authorizationOf(tabToken.read()) },
     body: JSON.stringify({ query: stringifyDocument(document), variables }),
   }).catch(() => {
     throw new Refused('The server cannot be reached.');

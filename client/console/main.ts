@@ -1,5 +1,6 @@
 import { type Address, KIND_WORDS, NO_ADDRESS, readAddress } from './address.ts';
-import { type ConsoleVm, findVm, Refused, ticketFor, tokenStore, TokenWanted } from './ask.ts';
+import { tabToken } from '../tab-token.ts';
+import { type ConsoleVm, findVm, Refused, ticketFor, TokenWanted } from './ask.ts';
 import { endingOf } from './ending.ts';
 import { page, showEnd, showNothing, showState } from './page.ts';
 import type { View, ViewEvents } from './view.ts';
@@ -21,7 +22,7 @@ function begin(asked: Address): void {
   letKeyboardOut();
   page.token.addEventListener('submit', (event) => {
     event.preventDefault();
-    tokenStore.keep(page.tokenText.value.trim());
+    tabToken.keep(page.tokenText.value.trim());
     page.token.hidden = true;
     page.place.hidden = false;
     void connect(asked);

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import type { Snapshot } from '../subject.ts';
+import { goldenOf } from './golden-sets.ts';
 import { useThings } from './live.ts';
 
 /** One set of snapshots of a pool: all its roles, taken together. */
@@ -36,15 +37,13 @@ export interface GoldenState {
 /** The golden state of one pool; saved snapshots of users are not part of it. */
 export function useGoldenState(poolId: string): GoldenState {
   const snapshots = useThings('snapshots');
-  return useMemo(
-    () => goldenStateOf([...snapshots.values()].filter(({ pool }) => pool.id === poolId)),
-    [snapshots, poolId],
-  );
+  return useMemo(() => goldenStateOf(goldenOf(snapshots.values(), poolId)), [snapshots, poolId]);
 }
 
-/** What the snapshots of one pool come to. */
+/** What the golden states of one pool come to; those that are being deleted count no more. */
 export function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
-  const sets = [...Map.groupBy(golden(snapshots), ({ set }) => set).values()].map(toSet);
+  const kept = snapshots.filter(({ status }) => status !== 'DELETING');
+  const sets = [...Map.groupBy(kept, ({ set }) => set).values()].map(toSet);
   const current = sets
     .filter(({ snapshots: [first] }) => first?.current === true)
     .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
@@ -61,11 +60,6 @@ export function goldenStateOf(snapshots: readonly Snapshot[]): GoldenState {
 /** The cluster that is reset to a set; null for one that new clusters are made from. */
 function ownerOf({ snapshots: [first] }: GoldenSet): string | null {
   return first?.cluster?.id ?? null;
-}
-
-/** What somebody saved of a session is no golden state. */
-function golden(snapshots: readonly Snapshot[]): Snapshot[] {
-  return snapshots.filter(({ status, owner }) => status !== 'DELETING' && owner === null);
 }
 
 function toSet(snapshots: readonly Snapshot[]): GoldenSet {

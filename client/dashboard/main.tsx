@@ -3,10 +3,10 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Provider } from 'urql';
 import { createSnapyardClient, type SnapyardClient } from '../snapyard-client.ts';
+import { tabToken } from '../tab-token.ts';
 import { LiveContext } from './live.ts';
 import { Shell } from './shell.tsx';
 import { theme } from './theme.ts';
-import { tabTokenStore } from './token.tsx';
 import '@mantine/core/styles.css';
 import './theme.css';
 import './page.css';
@@ -17,13 +17,13 @@ const root = createRoot(place);
 
 function connect(): SnapyardClient {
   const url = new URL('/graphql', location.href).href;
-  return createSnapyardClient({ url, token: tabTokenStore.read });
+  return createSnapyardClient({ url, token: tabToken.read });
 }
 
 function show({ client, feed, close }: SnapyardClient): void {
   // Whoever signs in gets a connection of its own: nothing is left of what another has seen.
   const signIn = (token: string | null) => {
-    tabTokenStore.keep(token);
+    tabToken.keep(token);
     close();
     show(connect());
   };

@@ -1,4 +1,5 @@
 import { Link, Route, Switch, useLocation } from 'wouter';
+import { tabToken } from '../tab-token.ts';
 import { ColorSchemeSwitch } from './color-scheme-switch.tsx';
 import { ConnectionMark } from './connection-mark.tsx';
 import {
@@ -15,7 +16,7 @@ import { Overview } from './overview.tsx';
 import { PageFault } from './page-fault.tsx';
 import { paths } from './paths.ts';
 import { RefusedNote } from './refused-note.tsx';
-import { TokenForm, tabTokenStore } from './token.tsx';
+import { TokenForm } from './token.tsx';
 
 /** What is asked of whoever opens the page, and what it wants to do with a token. */
 interface ShellProps {
@@ -88,7 +89,7 @@ function Who({ onToken }: ShellProps) {
   return (
     <p className="viewer">
       {viewer.name} <span className="quiet">{viewer.role.toLowerCase()}</span>
-      {tabTokenStore.read() !== null && (
+      {tabToken.read() !== null && (
         <button type="button" className="link" onClick={() => onToken(null)}>
           Sign out
         </button>

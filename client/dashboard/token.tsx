@@ -1,16 +1,6 @@
 import { Button, PasswordInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 
-const KEY = 'snapyard-token';
-
-/** Keeps the token until the tab is closed. */
-export const tabTokenStore = {
-  read: () => sessionStorage.getItem(KEY),
-  /** Null forgets it. */
-  keep: (token: string | null) =>
-    token === null ? sessionStorage.removeItem(KEY) : sessionStorage.setItem(KEY, token),
-};
-
 /** What the server says before anybody is known, and to a token that it does not know. */
 const REASONS = {
   FIRST: 'This server wants a token that it knows.',

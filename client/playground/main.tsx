@@ -5,7 +5,7 @@ import { takeAsked } from './address.ts';
 import './page.css';
 import { Playground } from './playground.tsx';
 import { Sitting } from './sitting.ts';
-import { readOpening } from './token-store.ts';
+import { readOpening } from './opening.ts';
 
 const place = document.getElementById('playground');
 if (place === null) throw new Error('playground.html has no place for the playground');

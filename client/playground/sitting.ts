@@ -3,7 +3,8 @@ import { LastIds } from './last-ids.ts';
 import { Link } from './link.ts';
 import type { Message } from './message-scroll.ts';
 import type { StreamState } from './stream.ts';
-import { enteredToken, keepToken, type Opening } from './token-store.ts';
+import { tabToken } from '../tab-token.ts';
+import type { Opening } from './opening.ts';
 import type { Viewing } from './viewing.ts';
 
 /** What the page shows of it. */
@@ -27,7 +28,7 @@ export class Sitting {
 
   constructor(opening: Opening) {
     this.opening = opening;
-    this.#link = this.#open(enteredToken() ?? opening.token);
+    this.#link = this.#open(tabToken.read() ?? opening.token);
     this.#state = this.#begun();
   }
 
@@ -42,7 +43,7 @@ export class Sitting {
 
   /** Goes on as whoever has this token; an empty one stands for the token that opened the page. */
   readonly enter = (token: string): void => {
-    keepToken(token);
+    tabToken.keep(token === '' ? null : token);
     this.#link.close();
     this.#link = this.#open(token === '' ? this.opening.token : token);
     this.#state = this.#begun();
